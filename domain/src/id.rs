@@ -1,0 +1,106 @@
+//! The names of things: time-ordered identifiers, one type for each sort of thing.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::{NoContext, Uuid};
+
+use crate::clock::Timestamp;
+
+/// A text that is not an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an identifier")]
+pub struct IdError;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Makes a new one whose order follows `now`.
+            pub fn new(now: Timestamp) -> Self {
+                let ms = u64::try_from(now.as_millisecond()).unwrap_or_default();
+                let nanos = u32::try_from(ms % 1_000).unwrap_or_default() * 1_000_000;
+                Self(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, ms / 1_000, nanos)))
+            }
+
+            /// Returns the sixteen bytes, for associated data of a seal.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(s: &str) -> Result<Self, IdError> {
+                Uuid::try_parse(s).map(Self).map_err(|_| IdError)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A network of training centres (réseau): the tenant. A lone CFA is a network of one.
+    TenantId;
+    /// A training centre of a network.
+    CfaId;
+    /// A site of a training centre: one SIRET, one UAI.
+    SiteId;
+    /// What an ERP signs in with.
+    CredentialId;
+    /// A CFA key or a software credential.
+    KeyId;
+    /// One accepted payload on its way.
+    DeliveryId;
+    /// A contract as the OPCO knows it.
+    DossierId;
+    /// One line of the tenant's log.
+    EventId;
+    /// A recorded management mandate (mandat de gestion).
+    MandateId;
+    /// A recorded choice of OPCO for an employer.
+    OverrideId;
+}
+
+impl TenantId {
+    /// The deployment itself: holds what is shared by every network, such as software credentials.
+    pub const PLATFORM: Self = Self(Uuid::nil());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_follow_time_and_survive_text() {
+        let early = DeliveryId::new("2026-09-01T00:00:00Z".parse().unwrap());
+        let late = DeliveryId::new("2026-09-01T00:00:01Z".parse().unwrap());
+        assert!(early < late);
+        assert!(early.to_string() < late.to_string());
+        assert_eq!(early.to_string().parse::<DeliveryId>(), Ok(early));
+        assert_eq!("not-one".parse::<DeliveryId>(), Err(IdError));
+    }
+}

@@ -1,0 +1,23 @@
+//! The words and the decisions of CFA Gateway. Nothing here reads a clock, a socket or a table:
+//! time comes in as an argument, and what comes out is a value.
+//!
+//! Modules in reading order.
+
+pub mod clock;
+pub mod delivery;
+pub mod finding;
+pub mod id;
+pub mod opco;
+pub mod outcome;
+pub mod route;
+pub mod secret;
+pub mod siret;
+
+pub use crate::clock::{Clock, Timestamp};
+pub use crate::delivery::{Environment, HoldReason, Kind, Status, WaitReason};
+pub use crate::finding::{Effect, Finding, Severity};
+pub use crate::opco::{Capability, Instance, NormVersion, Opco, Openness};
+pub use crate::outcome::{Fault, FaultKind, Outcome, Receipt};
+pub use crate::route::{Confidence, Route, RouteOutcome};
+pub use crate::secret::Secret;
+pub use crate::siret::{Siren, Siret};

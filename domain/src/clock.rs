@@ -37,7 +37,10 @@ pub struct ManualClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "this is where the machine's time enters")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is where the machine's time enters"
+        )]
         let now = Timestamp::now();
         cut(now)
     }
@@ -50,7 +53,11 @@ impl Clock for SystemClock {
 impl ScaledClock {
     /// Starts at `origin`; `factor` is at least 1.
     pub fn new(origin: Timestamp, factor: u32) -> Self {
-        Self { origin: cut(origin), started: Instant::now(), factor: factor.max(1) }
+        Self {
+            origin: cut(origin),
+            started: Instant::now(),
+            factor: factor.max(1),
+        }
     }
 
     /// Returns how many times faster than the machine's this clock runs.
@@ -73,7 +80,9 @@ impl Clock for ScaledClock {
 impl ManualClock {
     /// Stands still at `now`.
     pub fn new(now: Timestamp) -> Self {
-        Self { now_ms: AtomicI64::new(now.as_millisecond()) }
+        Self {
+            now_ms: AtomicI64::new(now.as_millisecond()),
+        }
     }
 
     /// Moves forward by `span`.

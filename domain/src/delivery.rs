@@ -77,7 +77,10 @@ words!(Status {
 impl Status {
     /// Returns whether nothing more happens unless a person acts on a finished delivery.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Delivered | Self::Rejected | Self::Dead | Self::Cancelled)
+        matches!(
+            self,
+            Self::Delivered | Self::Rejected | Self::Dead | Self::Cancelled
+        )
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod delivery;
+pub mod etat;
 pub mod finding;
 pub mod id;
 pub mod opco;
@@ -15,6 +16,7 @@ pub mod siret;
 
 pub use crate::clock::{Clock, Timestamp};
 pub use crate::delivery::{Environment, HoldReason, Kind, Status, WaitReason};
+pub use crate::etat::Etat;
 pub use crate::finding::{Effect, Finding, Severity};
 pub use crate::opco::{Capability, Instance, NormVersion, Opco, Openness};
 pub use crate::outcome::{Fault, FaultKind, Outcome, Receipt};

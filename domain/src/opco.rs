@@ -56,7 +56,14 @@ const fn facts(
     fc_code: &'static str,
     siren: &'static str,
 ) -> Facts {
-    Facts { opco, slug, name, siro_label, fc_code, siren }
+    Facts {
+        opco,
+        slug,
+        name,
+        siro_label,
+        fc_code,
+        siren,
+    }
 }
 
 /// In the order of the enum, which is the order of France compétences' codes.
@@ -64,9 +71,30 @@ const FACTS: [Facts; 11] = [
     facts(Opco::Afdas, "afdas", "Afdas", "AFDAS", "01", "784714008"),
     facts(Opco::Akto, "akto", "AKTO", "AKTO", "02", "853000982"),
     facts(Opco::Atlas, "atlas", "Atlas", "ATLAS", "03", "851296632"),
-    facts(Opco::Constructys, "constructys", "Constructys", "CONSTRUCTYS", "04", "533846150"),
-    facts(Opco::Ocapiat, "ocapiat", "Ocapiat", "OCAPIAT", "05", "844752006"),
-    facts(Opco::OpcoEp, "opcoep", "OPCO EP", "OPCO EP", "06", "879036895"),
+    facts(
+        Opco::Constructys,
+        "constructys",
+        "Constructys",
+        "CONSTRUCTYS",
+        "04",
+        "533846150",
+    ),
+    facts(
+        Opco::Ocapiat,
+        "ocapiat",
+        "Ocapiat",
+        "OCAPIAT",
+        "05",
+        "844752006",
+    ),
+    facts(
+        Opco::OpcoEp,
+        "opcoep",
+        "OPCO EP",
+        "OPCO EP",
+        "06",
+        "879036895",
+    ),
     facts(
         Opco::OpcoMobilites,
         "opcomobilites",
@@ -75,9 +103,30 @@ const FACTS: [Facts; 11] = [
         "07",
         "851240499",
     ),
-    facts(Opco::OpcoSante, "opcosante", "OPCO Santé", "OPCO SANTE", "08", "854033115"),
-    facts(Opco::Opco2i, "opco2i", "OPCO 2i", "OPCO2I", "09", "849813852"),
-    facts(Opco::Opcommerce, "opcommerce", "L'Opcommerce", "L'OPCOMMERCE", "10", "398522243"),
+    facts(
+        Opco::OpcoSante,
+        "opcosante",
+        "OPCO Santé",
+        "OPCO SANTE",
+        "08",
+        "854033115",
+    ),
+    facts(
+        Opco::Opco2i,
+        "opco2i",
+        "OPCO 2i",
+        "OPCO2I",
+        "09",
+        "849813852",
+    ),
+    facts(
+        Opco::Opcommerce,
+        "opcommerce",
+        "L'Opcommerce",
+        "L'OPCOMMERCE",
+        "10",
+        "398522243",
+    ),
     facts(
         Opco::Uniformation,
         "uniformation",
@@ -106,7 +155,10 @@ impl Opco {
 
     fn facts(self) -> &'static Facts {
         let [first, ..] = &FACTS;
-        FACTS.iter().find(|facts| facts.opco == self).unwrap_or(first)
+        FACTS
+            .iter()
+            .find(|facts| facts.opco == self)
+            .unwrap_or(first)
     }
 
     /// Returns the stable name used in URLs, files and columns.
@@ -136,17 +188,26 @@ impl Opco {
 
     /// Finds an OPCO by the exact label of the SIRO file.
     pub fn from_siro_label(label: &str) -> Option<Self> {
-        FACTS.iter().find(|facts| facts.siro_label == label).map(|facts| facts.opco)
+        FACTS
+            .iter()
+            .find(|facts| facts.siro_label == label)
+            .map(|facts| facts.opco)
     }
 
     /// Finds an OPCO by France compétences' code.
     pub fn from_fc_code(code: &str) -> Option<Self> {
-        FACTS.iter().find(|facts| facts.fc_code == code).map(|facts| facts.opco)
+        FACTS
+            .iter()
+            .find(|facts| facts.fc_code == code)
+            .map(|facts| facts.opco)
     }
 
     /// Finds an OPCO by its own SIREN.
     pub fn from_siren(siren: &str) -> Option<Self> {
-        FACTS.iter().find(|facts| facts.siren == siren).map(|facts| facts.opco)
+        FACTS
+            .iter()
+            .find(|facts| facts.siren == siren)
+            .map(|facts| facts.opco)
     }
 }
 
@@ -352,7 +413,10 @@ mod tests {
             assert_eq!(Opco::from_fc_code(opco.fc_code()), Some(opco));
             assert_eq!(Opco::from_siren(opco.siren()), Some(opco));
             assert!(opco.siren().parse::<crate::Siren>().is_ok());
-            assert_eq!(serde_json::to_string(&opco).unwrap(), format!("\"{}\"", opco.slug()));
+            assert_eq!(
+                serde_json::to_string(&opco).unwrap(),
+                format!("\"{}\"", opco.slug())
+            );
         }
     }
 

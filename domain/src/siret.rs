@@ -57,7 +57,9 @@ impl Siret {
 
     /// Returns the digits as a number, as the mapped index keeps them.
     pub fn as_u64(&self) -> u64 {
-        self.0.iter().fold(0, |n, digit| n * 10 + u64::from(digit - b'0'))
+        self.0
+            .iter()
+            .fold(0, |n, digit| n * 10 + u64::from(digit - b'0'))
     }
 }
 
@@ -66,7 +68,11 @@ impl FromStr for Siren {
 
     fn from_str(s: &str) -> Result<Self, SiretError> {
         let digits: [u8; 9] = digits(s)?;
-        if luhn(&digits) { Ok(Self(digits)) } else { Err(SiretError::CheckDigit) }
+        if luhn(&digits) {
+            Ok(Self(digits))
+        } else {
+            Err(SiretError::CheckDigit)
+        }
     }
 }
 
@@ -77,7 +83,11 @@ impl FromStr for Siret {
         let digits: [u8; 14] = digits(s)?;
         let siret = Self(digits);
         let poste = siret.siren().as_str() == LA_POSTE
-            && digits.iter().map(|d| u32::from(d - b'0')).sum::<u32>().is_multiple_of(5);
+            && digits
+                .iter()
+                .map(|d| u32::from(d - b'0'))
+                .sum::<u32>()
+                .is_multiple_of(5);
         if !luhn(&siret.siren().0) || !(luhn(&digits) || poste) {
             return Err(SiretError::CheckDigit);
         }
@@ -119,8 +129,10 @@ text_forms!(Siren);
 text_forms!(Siret);
 
 fn digits<const N: usize>(s: &str) -> Result<[u8; N], SiretError> {
-    let bytes: [u8; N] =
-        s.as_bytes().try_into().map_err(|_| SiretError::Form { expected: N })?;
+    let bytes: [u8; N] = s
+        .as_bytes()
+        .try_into()
+        .map_err(|_| SiretError::Form { expected: N })?;
     if bytes.iter().all(u8::is_ascii_digit) {
         Ok(bytes)
     } else {
@@ -152,7 +164,12 @@ mod tests {
 
     #[test]
     fn the_sample_numbers_are_valid() {
-        for siret in ["12345678200010", "98765432400019", "98765432400027", "11122237800015"] {
+        for siret in [
+            "12345678200010",
+            "98765432400019",
+            "98765432400027",
+            "11122237800015",
+        ] {
             assert_eq!(siret.parse::<Siret>().unwrap().as_str(), siret);
         }
         assert!("123456782".parse::<Siren>().is_ok());
@@ -161,14 +178,28 @@ mod tests {
 
     #[test]
     fn a_wrong_check_digit_is_refused() {
-        assert_eq!("12345678200011".parse::<Siret>(), Err(SiretError::CheckDigit));
-        assert_eq!("1234567820001".parse::<Siret>(), Err(SiretError::Form { expected: 14 }));
-        assert_eq!("1234567820001O".parse::<Siret>(), Err(SiretError::Form { expected: 14 }));
+        assert_eq!(
+            "12345678200011".parse::<Siret>(),
+            Err(SiretError::CheckDigit)
+        );
+        assert_eq!(
+            "1234567820001".parse::<Siret>(),
+            Err(SiretError::Form { expected: 14 })
+        );
+        assert_eq!(
+            "1234567820001O".parse::<Siret>(),
+            Err(SiretError::Form { expected: 14 })
+        );
     }
 
     #[test]
     fn la_poste_follows_its_own_rule() {
-        for good in ["35600000000048", "35600000049837", "35600000009075", "35600000009093"] {
+        for good in [
+            "35600000000048",
+            "35600000049837",
+            "35600000009075",
+            "35600000009093",
+        ] {
             assert!(good.parse::<Siret>().is_ok(), "{good}");
         }
         for bad in ["35600000049838", "35600000009090"] {

@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_scaled_clock_asks_for_a_shorter_real_sleep() {
         let clock = ScaledClock::new("2026-09-01T00:00:00Z".parse().unwrap(), 60);
-        assert_eq!(clock.real(Duration::from_secs(60)), Duration::from_secs(1));
+        assert_eq!(clock.real(Duration::from_mins(1)), Duration::from_secs(1));
     }
 
     #[test]

@@ -3,16 +3,20 @@
 //!
 //! Modules in reading order.
 
+pub mod calendar;
 pub mod clock;
 pub mod delivery;
 pub mod etat;
 pub mod finding;
 pub mod id;
+pub mod matching;
 pub mod opco;
 pub mod outcome;
+pub mod retry;
 pub mod route;
 pub mod secret;
 pub mod siret;
+pub mod step;
 
 pub use crate::clock::{Clock, Timestamp};
 pub use crate::delivery::{Environment, HoldReason, Kind, Status, WaitReason};

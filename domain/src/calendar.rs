@@ -1,0 +1,144 @@
+//! The French calendar: public holidays and working days (jours ouvrables).
+
+use jiff::civil::{Date, Weekday};
+
+/// Public holidays with a fixed place in the year, as (month, day) (code du travail L3133-1).
+const FIXED: [(i8, i8); 8] = [
+    (1, 1),
+    (5, 1),
+    (5, 8),
+    (7, 14),
+    (8, 15),
+    (11, 1),
+    (11, 11),
+    (12, 25),
+];
+
+/// Days after Easter Sunday: Easter Monday, Ascension, Whit Monday.
+const MOVING: [i32; 3] = [1, 39, 50];
+
+/// The most days walked to reach a working day: a bound, not a rule.
+const MAX_WALK: u32 = 400;
+
+/// Returns whether the day is one of the eleven public holidays of the whole country.
+///
+/// The local ones (Alsace-Moselle, overseas) are left out: counting them as worked days makes a
+/// delay shorter by a day there, which only ever warns a little early.
+pub fn is_public_holiday(day: Date) -> bool {
+    if FIXED.contains(&(day.month(), day.day())) {
+        return true;
+    }
+    let after = i32::from(day.day_of_year()) - i32::from(easter(day.year()).day_of_year());
+    MOVING.contains(&after)
+}
+
+/// Returns whether the day is `ouvrable`: neither a Sunday nor a public holiday. Saturdays are.
+pub fn is_working_day(day: Date) -> bool {
+    day.weekday() != Weekday::Sunday && !is_public_holiday(day)
+}
+
+/// Returns the `count`-th working day after `day`, which itself does not count.
+pub fn working_days_after(day: Date, count: u32) -> Date {
+    let mut left = count;
+    let mut at = day;
+    for _ in 0..MAX_WALK {
+        if left == 0 {
+            break;
+        }
+        let Ok(tomorrow) = at.tomorrow() else { break };
+        at = tomorrow;
+        if is_working_day(at) {
+            left -= 1;
+        }
+    }
+    at
+}
+
+/// Returns Easter Sunday of a year, by the Gregorian computus.
+pub fn easter(year: i16) -> Date {
+    let y = i32::from(year);
+    let golden = y.rem_euclid(19);
+    let century = y.div_euclid(100);
+    let in_century = y.rem_euclid(100);
+    let skipped = (century + 8) / 25;
+    let correction = (century - skipped + 1) / 3;
+    let epact = (19 * golden + century - century / 4 - correction + 15).rem_euclid(30);
+    let to_sunday =
+        (32 + 2 * (century % 4) + 2 * (in_century / 4) - epact - in_century % 4).rem_euclid(7);
+    let late = (golden + 11 * epact + 22 * to_sunday) / 451;
+    let n = epact + to_sunday - 7 * late + 114;
+    let month = i8::try_from(n / 31).unwrap_or(4);
+    let day = i8::try_from(n % 31 + 1).unwrap_or(1);
+    Date::new(year, month, day).unwrap_or(Date::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Date {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn easter_falls_where_the_almanac_says() {
+        for known in [
+            "1818-03-22",
+            "1943-04-25",
+            "2000-04-23",
+            "2020-04-12",
+            "2024-03-31",
+            "2025-04-20",
+            "2026-04-05",
+            "2027-03-28",
+            "2038-04-25",
+            "2285-03-22",
+        ] {
+            let known = day(known);
+            assert_eq!(easter(known.year()), known);
+            assert_eq!(known.weekday(), Weekday::Sunday);
+        }
+    }
+
+    #[test]
+    fn a_year_has_its_eleven_holidays() {
+        let first = day("2026-01-01");
+        let found: Vec<String> = first
+            .series(jiff::ToSpan::days(1))
+            .take(365)
+            .filter(|d| is_public_holiday(*d))
+            .map(|d| d.to_string())
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "2026-01-01",
+                "2026-04-06",
+                "2026-05-01",
+                "2026-05-08",
+                "2026-05-14",
+                "2026-05-25",
+                "2026-07-14",
+                "2026-08-15",
+                "2026-11-01",
+                "2026-11-11",
+                "2026-12-25",
+            ]
+        );
+    }
+
+    #[test]
+    fn saturdays_are_worked_and_sundays_and_holidays_are_not() {
+        assert!(is_working_day(day("2026-11-21")));
+        assert!(!is_working_day(day("2026-11-22")));
+        assert!(!is_working_day(day("2026-11-11")));
+    }
+
+    #[test]
+    fn five_working_days_step_over_what_is_not_worked() {
+        assert_eq!(working_days_after(day("2026-09-01"), 5), day("2026-09-07"));
+        assert_eq!(working_days_after(day("2026-11-09"), 5), day("2026-11-16"));
+        assert_eq!(working_days_after(day("2026-12-24"), 1), day("2026-12-26"));
+        assert_eq!(working_days_after(Date::MAX, 5), Date::MAX);
+    }
+}

@@ -6,5 +6,6 @@
 pub(crate) mod breaker;
 pub(crate) mod failpoint;
 pub(crate) mod group;
+pub(crate) mod http;
 pub(crate) mod pause;
 pub(crate) mod tasks;

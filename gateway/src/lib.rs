@@ -4,8 +4,13 @@
 //! `dispatch` → `settle`. Numbers only rise; nothing calls back up.
 
 pub(crate) mod breaker;
+pub mod commands;
+pub mod config;
 pub(crate) mod failpoint;
 pub(crate) mod group;
 pub(crate) mod http;
+pub mod metrics;
+pub mod opening;
 pub(crate) mod pause;
 pub(crate) mod tasks;
+pub mod telemetry;

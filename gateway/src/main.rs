@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! The binary: installs the one TLS provider, then hands over to the command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cfa_gateway::commands::main()
+}

@@ -1,0 +1,140 @@
+//! The command line: one binary, its commands, how they answer and how they fail.
+//!
+//! Text for people is French; machines read `--format json`, the exit code (see `docs/cli.md`) and
+//! the stable word between brackets of an error.
+
+pub(crate) mod config;
+pub(crate) mod failure;
+pub(crate) mod output;
+mod usage;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{FromArgMatches, Parser, Subcommand};
+
+use crate::commands::failure::{Code, Exit, Failure};
+use crate::commands::output::Format;
+use crate::config::Config;
+
+/// Everything the command line can say.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cfa-gateway",
+    version,
+    about = "La passerelle ouverte entre les CFA et les onze OPCO.",
+    after_help = "Codes de sortie et erreurs : docs/cli.md. Réglages : `cfa-gateway config default`."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+struct Global {
+    #[arg(
+        long,
+        global = true,
+        value_name = "FICHIER",
+        env = "CFA_GATEWAY_CONFIG",
+        help = "Fichier de réglages (TOML) ; n'y écrire que ce qui change"
+    )]
+    config: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "table",
+        value_name = "FORME",
+        help = "Forme de la réponse : table, ou json (un objet par ligne)"
+    )]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(about = "Affiche les réglages : en vigueur, ou par défaut avec leurs commentaires")]
+    Config(config::ConfigArgs),
+}
+
+/// What a command is given besides its own arguments.
+#[derive(Debug)]
+pub(crate) struct Context {
+    config_file: Option<PathBuf>,
+    format: Format,
+}
+
+impl Context {
+    /// Returns the form asked for.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Reads the settings.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        Config::load(self.config_file.as_deref()).map_err(|error| {
+            Failure::new(Code::ConfigInvalid, format!("réglages refusés : {error}")).remedy(
+                "corriger le fichier ou la variable nommée ; `cfa-gateway config default` \
+                 décrit chaque réglage",
+            )
+        })
+    }
+}
+
+/// Starts what runs asynchronous work. Telemetry with traces must be started before.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal("starting the runtime", error))
+}
+
+/// Parses the command line and runs it; the return value is the process's exit code.
+pub fn main() -> ExitCode {
+    // Two TLS providers in one process would make rustls panic at the first connection.
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
+        // Installed already: a test called `main` twice in one process.
+        tracing::debug!("TLS provider was installed before");
+    }
+    let matches = match usage::command::<Cli>().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage::answer(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage::answer(&error),
+    };
+    let context = Context {
+        config_file: cli.global.config,
+        format: cli.global.format,
+    };
+    match run(cli.command, &context) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.tell(context.format);
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        Command::Config(args) => config::run(context, &args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        usage::command::<Cli>().debug_assert();
+    }
+}

@@ -1,0 +1,450 @@
+//! The settings: the compiled defaults, then a file, then the environment, checked as a whole.
+//!
+//! The only file that reads the environment. A section is defined in the module that it configures
+//! where there is one; here they are assembled, and nothing imports this file to learn a default.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use domain::Opco;
+use serde::{Deserialize, Serialize};
+
+use crate::opening::{Database, MasterKeySource};
+use crate::telemetry;
+
+/// Every setting, its default and its comment: the reference manual.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// What the name of an environment variable starts with; sections and keys follow, `__` between.
+const ENV_PREFIX: &str = "CFA_GATEWAY__";
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The native API's door.
+    pub server: Server,
+    /// Where everything is remembered.
+    pub database: Database,
+    /// Where the master key comes from.
+    pub master_key: MasterKeySource,
+    /// Limits shared between replicas.
+    pub redis: Redis,
+    /// From an employer to its OPCO.
+    pub routing: Routing,
+    /// Who we say we are to the OPCOs.
+    pub editor: Editor,
+    /// Logs and traces.
+    pub telemetry: telemetry::Settings,
+    /// What departs from the shipped profile, by OPCO slug.
+    pub opco: BTreeMap<String, toml::Table>,
+}
+
+/// The native API's door.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on; port 0 takes a free one.
+    pub listen: std::net::SocketAddr,
+    /// The address callers see, when it is another.
+    pub public_url: Option<String>,
+    /// Threads that read requests; 0 means one for each core.
+    pub threads: usize,
+    /// The largest JSON body, in bytes.
+    pub body_bytes_max: usize,
+    /// The largest NDJSON batch, in bytes.
+    pub batch_bytes_max: usize,
+    /// The most rows of a batch.
+    pub batch_rows_max: usize,
+    /// How long a client may take to send its headers, in seconds.
+    pub client_timeout_seconds: u64,
+    /// How long requests and sends in flight may take to end at a stop, in seconds.
+    pub drain_seconds: u64,
+}
+
+/// Limits shared between replicas.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// The server's address; absent, limits are local and a lease names who sends.
+    pub url: Option<MaskedUrl>,
+}
+
+/// From an employer to its OPCO.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Routing {
+    /// The mapped SIRET index; absent, the small extract in the binary answers.
+    pub index: Option<PathBuf>,
+}
+
+/// Who we say we are to the OPCOs (norm §3.1: `EDITEUR`, `LOGICIEL`, `VERSION`).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Editor {
+    /// The editor's name.
+    pub name: String,
+    /// The software's name.
+    pub software: String,
+    /// The software's version; this program's own when absent.
+    pub version: Option<String>,
+}
+
+/// An address that may hold a password: printed without it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct MaskedUrl(String);
+
+/// One setting that cannot be used as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting, as `section.key`.
+    pub key: String,
+    /// What is wrong with it, in French.
+    pub said: String,
+}
+
+/// Why there is no configuration to run with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file or a variable cannot be read as settings.
+    #[error(transparent)]
+    Unreadable(#[from] config::ConfigError),
+    /// Settings that read well and cannot be used.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ; "))]
+    Unusable(Vec<Problem>),
+}
+
+impl Config {
+    /// Reads the defaults, then `file`, then this process's environment.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let texts = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self::from_layers(file, texts)
+    }
+
+    /// Reads the defaults, then `file`, then the variables given.
+    pub fn from_layers(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let defaults = config::Config::builder()
+            .add_source(config::File::from_str(DEFAULTS, config::FileFormat::Toml))
+            .build()?;
+        let mut layers = config::Config::builder().add_source(defaults.clone());
+        if let Some(file) = file {
+            layers = layers.add_source(config::File::from(file).format(config::FileFormat::Toml));
+        }
+        for (name, value) in environment {
+            if let Some(key) = setting_of(&name) {
+                let value = typed(&defaults, &key, value);
+                layers = layers.set_override(key, value)?;
+            }
+        }
+        let config: Self = layers.build()?.try_deserialize()?;
+        let problems = config.problems();
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError::Unusable(problems))
+        }
+    }
+
+    /// Returns what departs from the shipped profile of an OPCO.
+    pub fn opco_overrides(&self, opco: Opco) -> toml::Table {
+        self.opco.get(opco.slug()).cloned().unwrap_or_default()
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.server.problems();
+        problems.extend(self.database.problems());
+        problems.extend(self.master_key.problems());
+        problems.extend(self.telemetry.problems());
+        problems.extend(self.editor.problems());
+        problems.extend(
+            self.opco
+                .keys()
+                .filter(|slug| slug.parse::<Opco>().is_err())
+                .map(|slug| Problem::new(format!("opco.{slug}"), "OPCO inconnu".to_owned())),
+        );
+        problems
+    }
+}
+
+impl Server {
+    fn problems(&self) -> Vec<Problem> {
+        const KIB: u64 = 1024;
+        const GIB: u64 = 1024 * 1024 * 1024;
+        let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let mut problems = Vec::new();
+        problems.extend(within("server.threads", number(self.threads), 0, 256));
+        problems.extend(within(
+            "server.body_bytes_max",
+            number(self.body_bytes_max),
+            KIB,
+            64 * KIB * KIB,
+        ));
+        problems.extend(within(
+            "server.batch_bytes_max",
+            number(self.batch_bytes_max),
+            KIB,
+            GIB,
+        ));
+        problems.extend(within(
+            "server.batch_rows_max",
+            number(self.batch_rows_max),
+            1,
+            1_000_000,
+        ));
+        problems.extend(within(
+            "server.client_timeout_seconds",
+            self.client_timeout_seconds,
+            1,
+            300,
+        ));
+        problems.extend(within("server.drain_seconds", self.drain_seconds, 1, 300));
+        problems
+    }
+}
+
+impl Editor {
+    /// Returns the version to announce.
+    pub fn version(&self) -> &str {
+        self.version.as_deref().unwrap_or(env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Header values are sent as they are, so only visible ASCII and spaces are safe (norm §3.1).
+    fn problems(&self) -> Vec<Problem> {
+        [
+            ("editor.name", self.name.as_str()),
+            ("editor.software", &self.software),
+        ]
+        .into_iter()
+        .chain([("editor.version", self.version())])
+        .filter(|(_, text)| {
+            text.trim().is_empty() || !text.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
+        })
+        .map(|(key, _)| Problem::new(key, "il faut un texte ASCII non vide".to_owned()))
+        .collect()
+    }
+}
+
+impl MaskedUrl {
+    /// Takes an address into custody.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// Hands out the whole address, password included.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the address with its password and its query masked: drivers take passwords there too.
+    pub fn masked(&self) -> String {
+        let (place, query) = match self.0.split_once('?') {
+            Some((place, _)) => (place, format!("?{}", domain::secret::MASK)),
+            None => (self.0.as_str(), String::new()),
+        };
+        let hidden = place.split_once("://").and_then(|(scheme, rest)| {
+            let (user, host) = rest.rsplit_once('@')?;
+            let name = user.split(':').next().unwrap_or_default();
+            let password = if user.contains(':') { ":***" } else { "" };
+            Some(format!("{scheme}://{name}{password}@{host}"))
+        });
+        hidden.unwrap_or_else(|| place.to_owned()) + &query
+    }
+}
+
+impl fmt::Debug for MaskedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl fmt::Display for MaskedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl Serialize for MaskedUrl {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.masked())
+    }
+}
+
+impl Problem {
+    /// Says what is wrong with one setting.
+    pub fn new(key: impl Into<String>, said: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            said: said.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} : {}", self.key, self.said)
+    }
+}
+
+/// Returns a problem when a number is out of its bounds, both included.
+pub(crate) fn within(key: &str, value: u64, least: u64, most: u64) -> Option<Problem> {
+    let outside = value < least || value > most;
+    outside.then(|| {
+        Problem::new(
+            key,
+            format!("{value} est hors des bornes ({least} à {most})"),
+        )
+    })
+}
+
+/// Turns `CFA_GATEWAY__SERVER__LISTEN` into `server.listen`.
+fn setting_of(variable: &str) -> Option<String> {
+    let rest = variable.strip_prefix(ENV_PREFIX)?;
+    (!rest.is_empty()).then(|| rest.to_lowercase().replace("__", "."))
+}
+
+/// Gives the text of a variable the form its setting has: a list splits at commas, and inside `[opco]`,
+/// which the profiles type later, a whole number or a truth value stops being a text. Everything else
+/// stays the text it is, so that a version `1.10` or a key `007` is not read as a number.
+fn typed(defaults: &config::Config, key: &str, text: String) -> config::Value {
+    if defaults.get_array(key).is_ok() || key == "master_key.command" {
+        let items: Vec<config::Value> = text
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(config::Value::from)
+            .collect();
+        return items.into();
+    }
+    if key.starts_with("opco.") {
+        if let Ok(number) = text.parse::<i64>()
+            && number.to_string() == text
+        {
+            return number.into();
+        }
+        if let Ok(truth) = text.parse::<bool>() {
+            return truth.into();
+        }
+    }
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_layers(
+            None,
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
+    }
+
+    #[test]
+    fn the_defaults_are_a_whole_configuration() {
+        let config = with(&[]).unwrap();
+        assert_eq!(config.server.listen.port(), 8080);
+        assert_eq!(config.database.url.expose(), "sqlite:data/cfa-gateway.db");
+        assert!(config.opco.is_empty());
+    }
+
+    #[test]
+    fn the_environment_wins_and_keeps_its_texts_as_they_are() {
+        let config = with(&[
+            ("CFA_GATEWAY__SERVER__LISTEN", "0.0.0.0:80"),
+            ("CFA_GATEWAY__EDITOR__VERSION", "1.10"),
+            ("CFA_GATEWAY__MASTER_KEY__COMMAND", "/bin/coffre, lire"),
+            ("CFA_GATEWAY__OPCO__AKTO__CALLS_PER_MINUTE", "30"),
+            (
+                "CFA_GATEWAY__OPCO__AKTO__BASE_URL",
+                "http://127.0.0.1:1/akto",
+            ),
+            ("CFA_GATEWAY_PORT", "tcp://10.0.0.1:80"),
+        ])
+        .unwrap();
+        assert_eq!(config.server.listen.to_string(), "0.0.0.0:80");
+        assert_eq!(config.editor.version(), "1.10");
+        assert_eq!(config.master_key.command.unwrap(), ["/bin/coffre", "lire"]);
+        let akto = config.opco.get("akto").unwrap();
+        assert_eq!(
+            akto.get("calls_per_minute"),
+            Some(&toml::Value::Integer(30))
+        );
+        assert_eq!(
+            akto.get("base_url").unwrap().as_str(),
+            Some("http://127.0.0.1:1/akto")
+        );
+    }
+
+    #[test]
+    fn a_file_changes_only_what_it_names() {
+        let dir = std::env::temp_dir().join(format!("cfa-config-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&dir).unwrap();
+        let file = dir.join("gateway.toml");
+        std::fs::write(
+            &file,
+            "[server]\ndrain_seconds = 3\n[opco.atlas]\nbase_url = 'x'\n",
+        )
+        .unwrap();
+        let config = Config::from_layers(Some(&file), []).unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(config.server.drain_seconds, 3);
+        assert_eq!(config.server.listen.port(), 8080);
+        assert_eq!(config.opco_overrides(Opco::Atlas).len(), 1);
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused() {
+        for name in [
+            "CFA_GATEWAY__SERVER__LISTENN",
+            "CFA_GATEWAY__SERVEUR__LISTEN",
+        ] {
+            let error = with(&[(name, "127.0.0.1:1")]).unwrap_err().to_string();
+            assert!(error.contains("unknown field"), "{error}");
+        }
+        let error = with(&[("CFA_GATEWAY__OPCO__AFDASS__BASE_URL", "x")]).unwrap_err();
+        assert_eq!(error.to_string(), "opco.afdass : OPCO inconnu");
+    }
+
+    #[test]
+    fn every_setting_out_of_bounds_is_told_at_once() {
+        let error = with(&[
+            ("CFA_GATEWAY__SERVER__DRAIN_SECONDS", "0"),
+            ("CFA_GATEWAY__DATABASE__READERS_MAX", "9999"),
+            ("CFA_GATEWAY__EDITOR__NAME", "Éditeur"),
+        ])
+        .unwrap_err()
+        .to_string();
+        for key in [
+            "server.drain_seconds",
+            "database.readers_max",
+            "editor.name",
+        ] {
+            assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_masked_in_every_print() {
+        let config = with(&[
+            (
+                "CFA_GATEWAY__DATABASE__URL",
+                "postgres://u:canary-one@h/b?password=canary-two",
+            ),
+            ("CFA_GATEWAY__REDIS__URL", "redis://:canary-three@h"),
+            ("CFA_GATEWAY__MASTER_KEY__VALUE", "canary-four"),
+        ])
+        .unwrap();
+        let printed = format!("{config:?} {}", toml::to_string(&config).unwrap());
+        assert!(!printed.contains("canary"), "{printed}");
+        assert!(printed.contains("postgres://u:***@h/b?***"), "{printed}");
+    }
+}

@@ -1,0 +1,382 @@
+//! What is counted, for Prometheus. Labels are closed lists only: OPCOs, words, rule ids, route patterns;
+//! never a tenant, a SIRET or an identifier.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use domain::{Environment, HoldReason, Instance, Kind, Opco, Status};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry, Unit};
+
+/// The media type of [`Metrics::encode`]'s text.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What an OPCO label says when none is known yet.
+const NO_OPCO: &str = "none";
+
+/// From 1 ms to 65 s, doubling: an accept is at the left, an OPCO's timeout at the right.
+const SECONDS: (f64, f64, u16) = (0.001, 2.0, 17);
+
+type Timed<L> = Family<L, Histogram, fn() -> Histogram>;
+type Level<L> = Family<L, Gauge<f64, AtomicU64>>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Accepted {
+    kind: &'static str,
+    environment: &'static str,
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByRule {
+    rule: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Settled {
+    opco: &'static str,
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Held {
+    opco: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Exchange {
+    opco: &'static str,
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Queue {
+    opco: &'static str,
+    status: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOpco {
+    opco: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByInstance {
+    opco: &'static str,
+    instance: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Lookup {
+    source: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Http {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+/// How a circuit breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// Calls go through.
+    Closed,
+    /// One call goes through, to learn.
+    HalfOpen,
+    /// No call goes through.
+    Open,
+}
+
+/// Every measure of one gateway. Cheap to clone; each gateway of a process has its own registry.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    accepted: Family<Accepted, Counter>,
+    refused: Family<ByRule, Counter>,
+    settled: Family<Settled, Counter>,
+    held: Family<Held, Counter>,
+    attempts: Timed<Exchange>,
+    reads: Timed<Exchange>,
+    queue: Level<Queue>,
+    queue_age: Level<ByOpco>,
+    breaker: Level<ByInstance>,
+    limiter: Timed<ByOpco>,
+    lookups: Family<Lookup, Counter>,
+    http: Timed<Http>,
+    commit_members: Histogram,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Starts every count at nothing.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("cfa_gateway");
+        let r = &mut registry;
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        r.register("build", "The program that runs", version);
+        let commit_members = Histogram::new(exponential_buckets(1.0, 2.0, 10));
+        r.register(
+            "commit_members",
+            "Payloads of one group commit",
+            commit_members.clone(),
+        );
+        Self {
+            accepted: counts(r, "deliveries_accepted", "Payloads answered 202"),
+            refused: counts(
+                r,
+                "findings_refused",
+                "Findings that refused a payload, by rule",
+            ),
+            settled: counts(r, "deliveries_settled", "Deliveries that reached an end"),
+            held: counts(r, "deliveries_held", "Deliveries held for a person"),
+            attempts: durations(r, "attempt", "Writes to an OPCO"),
+            reads: durations(r, "read", "Reads at an OPCO"),
+            queue: counts(
+                r,
+                "queue_deliveries",
+                "Deliveries not finished, by what they wait for",
+            ),
+            queue_age: counts(
+                r,
+                "queue_oldest_age_seconds",
+                "Age of the oldest delivery that could go now",
+            ),
+            breaker: counts(r, "breaker_state", "0 closed, 1 half open, 2 open"),
+            limiter: durations(r, "limiter_wait", "Waits for a permit"),
+            lookups: counts(r, "lookups", "Live lookups of an employer's OPCO"),
+            http: durations(r, "http_request", "Requests answered"),
+            commit_members,
+            registry: Arc::new(registry),
+        }
+    }
+
+    /// Returns every measure in the `OpenMetrics` text form.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    /// Counts a payload answered 202.
+    pub fn accepted(&self, kind: Kind, environment: Environment, status: Status) {
+        let labels = Accepted {
+            kind: kind.as_str(),
+            environment: environment.as_str(),
+            status: status.as_str(),
+        };
+        self.accepted.get_or_create(&labels).inc();
+    }
+
+    /// Counts one finding that refused a payload. `rule` is an id of the rule table.
+    pub fn refused(&self, rule: &'static str) {
+        self.refused
+            .get_or_create(&ByRule {
+                rule: rule.to_owned(),
+            })
+            .inc();
+    }
+
+    /// Counts a delivery that reached an end.
+    pub fn settled(&self, opco: Option<Opco>, status: Status) {
+        let labels = Settled {
+            opco: slug(opco),
+            status: status.as_str(),
+        };
+        self.settled.get_or_create(&labels).inc();
+    }
+
+    /// Counts a delivery held for a person.
+    pub fn held(&self, opco: Option<Opco>, reason: HoldReason) {
+        self.held
+            .get_or_create(&Held {
+                opco: slug(opco),
+                reason: reason.as_str(),
+            })
+            .inc();
+    }
+
+    /// Measures one write to an OPCO. `outcome` is a word of a closed list.
+    pub fn attempt(
+        &self,
+        opco: Opco,
+        operation: &'static str,
+        outcome: &'static str,
+        took: Duration,
+    ) {
+        let labels = Exchange {
+            opco: opco.slug(),
+            operation,
+            outcome,
+        };
+        self.attempts
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+    }
+
+    /// Measures one read at an OPCO. `operation` and `outcome` are words of closed lists.
+    pub fn read(&self, opco: Opco, operation: &'static str, outcome: &'static str, took: Duration) {
+        let labels = Exchange {
+            opco: opco.slug(),
+            operation,
+            outcome,
+        };
+        self.reads
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+    }
+
+    /// Replaces the picture of the queue: (OPCO, status, reason, how many). What is not named is gone.
+    pub fn queue(&self, picture: &[(Option<Opco>, Status, &'static str, u64)]) {
+        self.queue.clear();
+        for (opco, status, reason, count) in picture {
+            let labels = Queue {
+                opco: slug(*opco),
+                status: status.as_str(),
+                reason,
+            };
+            self.queue.get_or_create(&labels).set(whole(*count));
+        }
+    }
+
+    /// Replaces the ages of the oldest deliveries that could go now.
+    pub fn queue_ages(&self, ages: &[(Opco, Duration)]) {
+        self.queue_age.clear();
+        for (opco, age) in ages {
+            self.queue_age
+                .get_or_create(&ByOpco { opco: opco.slug() })
+                .set(age.as_secs_f64());
+        }
+    }
+
+    /// Shows how the breaker of an instance stands.
+    pub fn breaker(&self, instance: Instance, state: BreakerState) {
+        let labels = ByInstance {
+            opco: instance.opco.slug(),
+            instance: instance.number,
+        };
+        let value = match state {
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 1.0,
+            BreakerState::Open => 2.0,
+        };
+        self.breaker.get_or_create(&labels).set(value);
+    }
+
+    /// Measures a wait for a permit.
+    pub fn limiter_wait(&self, opco: Opco, waited: Duration) {
+        self.limiter
+            .get_or_create(&ByOpco { opco: opco.slug() })
+            .observe(waited.as_secs_f64());
+    }
+
+    /// Counts a live lookup. `source` and `outcome` are words of closed lists.
+    pub fn lookup(&self, source: &'static str, outcome: &'static str) {
+        self.lookups
+            .get_or_create(&Lookup { source, outcome })
+            .inc();
+    }
+
+    /// Measures a request. `route` is the pattern of the route table, never the path as it came.
+    pub fn http(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let labels = Http {
+            method,
+            route: route.to_owned(),
+            status,
+        };
+        self.http.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Measures how many payloads one commit took.
+    pub fn commit(&self, members: usize) {
+        self.commit_members
+            .observe(whole(u64::try_from(members).unwrap_or(u64::MAX)));
+    }
+}
+
+/// Registers a family that starts empty.
+fn counts<M: Clone + Default + Metric>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let family = M::default();
+    registry.register(name, help, family.clone());
+    family
+}
+
+/// Registers a family of durations, in seconds.
+fn durations<L>(registry: &mut Registry, name: &str, help: &str) -> Timed<L>
+where
+    L: Clone + std::fmt::Debug + Eq + std::hash::Hash + EncodeLabelSet + Send + Sync + 'static,
+{
+    let family = Timed::<L>::new_with_constructor(|| {
+        let (start, factor, length) = SECONDS;
+        Histogram::new(exponential_buckets(start, factor, length))
+    });
+    registry.register_with_unit(name, help, Unit::Seconds, family.clone());
+    family
+}
+
+fn slug(opco: Option<Opco>) -> &'static str {
+    opco.map_or(NO_OPCO, Opco::slug)
+}
+
+/// Counts beyond four thousand million are shown as that many.
+fn whole(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_told() {
+        let metrics = Metrics::new();
+        metrics.accepted(Kind::Dossier, Environment::Test, Status::Queued);
+        metrics.refused("IDT-004");
+        metrics.settled(Some(Opco::Akto), Status::Delivered);
+        metrics.held(None, HoldReason::NoRoute);
+        metrics.attempt(Opco::Akto, "dossier", "taken", Duration::from_millis(30));
+        metrics.breaker(Instance::first(Opco::Atlas), BreakerState::Open);
+        metrics.http("POST", "/api/v1/dossiers", 202, Duration::from_millis(3));
+        let text = metrics.encode().unwrap();
+        for line in [
+            r#"cfa_gateway_deliveries_accepted_total{kind="dossier",environment="test",status="queued"} 1"#,
+            r#"cfa_gateway_findings_refused_total{rule="IDT-004"} 1"#,
+            r#"cfa_gateway_deliveries_settled_total{opco="akto",status="delivered"} 1"#,
+            r#"cfa_gateway_deliveries_held_total{opco="none",reason="no_route"} 1"#,
+            r#"cfa_gateway_attempt_seconds_count{opco="akto",operation="dossier",outcome="taken"} 1"#,
+            r#"cfa_gateway_breaker_state{opco="atlas",instance="1"} 2.0"#,
+            r#"cfa_gateway_http_request_seconds_count{method="POST",route="/api/v1/dossiers",status="202"} 1"#,
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn a_new_picture_of_the_queue_forgets_the_old_one() {
+        let metrics = Metrics::new();
+        metrics.queue(&[(Some(Opco::Akto), Status::Waiting, "retry", 4)]);
+        metrics.queue(&[(Some(Opco::Akto), Status::Held, "no_key", 2)]);
+        let text = metrics.encode().unwrap();
+        assert!(!text.contains("waiting"), "{text}");
+        assert!(text.contains(
+            r#"cfa_gateway_queue_deliveries{opco="akto",status="held",reason="no_key"} 2.0"#
+        ));
+    }
+}

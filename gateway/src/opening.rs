@@ -1,0 +1,389 @@
+//! Opening what the gateway remembers: the master key's source and the rules of a first start.
+//!
+//! A first start on SQLite makes its own key; whenever something is sealed already, or the database is
+//! a server's, the key must be given: a new one would open nothing.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use domain::Secret;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::config::{MaskedUrl, Problem, within};
+
+/// The length of the master key, in bytes (AES-256).
+const KEY_BYTES: usize = 32;
+
+/// No key in base64 is longer; what is longer is something else.
+const KEY_TEXT_BYTES_MAX: u64 = 1024;
+
+/// The section `[database]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: MaskedUrl,
+    /// Connections that read at the same time.
+    pub readers_max: u32,
+}
+
+/// The section `[master_key]`: one source, looked at in this order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MasterKeySource {
+    /// The key itself, 32 bytes in base64.
+    pub value: Option<Secret>,
+    /// A command that prints it: program, then arguments.
+    pub command: Option<Vec<String>>,
+    /// A file that holds it.
+    pub file: Option<PathBuf>,
+}
+
+/// The master key as text, and whether it was made just now.
+#[derive(Debug)]
+pub struct FoundKey {
+    /// 32 bytes in base64.
+    pub text: Secret,
+    /// Where it was written, when this start made it.
+    pub created: Option<PathBuf>,
+}
+
+/// Why there is no master key to start with.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Something may be sealed already, and no key is there to open it.
+    #[error("{}", match .file {
+        Some(file) => format!("clé maîtresse absente : {} n'existe pas", file.display()),
+        None => "clé maîtresse absente : aucune source n'est réglée".to_owned(),
+    })]
+    Missing {
+        /// The file looked for.
+        file: Option<PathBuf>,
+        /// Whether the database is PostgreSQL, where no start makes a key.
+        postgres: bool,
+    },
+    /// The source is there and gives no key.
+    #[error("clé maîtresse illisible ({from}) : {cause}")]
+    Unreadable {
+        /// Which source.
+        from: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl Database {
+    /// Returns what cannot be used.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let url = self.url.expose();
+        let known = ["sqlite:", "postgres://", "postgresql://"];
+        let mut problems = Vec::new();
+        if !known.iter().any(|scheme| url.starts_with(scheme)) {
+            let said = "doit commencer par sqlite: ou postgres://";
+            problems.push(Problem::new("database.url", said));
+        }
+        problems.extend(within(
+            "database.readers_max",
+            u64::from(self.readers_max),
+            1,
+            128,
+        ));
+        problems
+    }
+
+    /// Returns the SQLite file, when the database is one.
+    pub fn sqlite_file(&self) -> Option<&Path> {
+        let rest = self.url.expose().strip_prefix("sqlite:")?;
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        Some(Path::new(rest.split('?').next().unwrap_or_default()))
+    }
+
+    /// Returns whether something may be sealed in it already. A server is never taken for new.
+    fn may_hold_something(&self) -> bool {
+        self.sqlite_file().is_none_or(|file| {
+            let log = PathBuf::from(format!("{}-wal", file.display()));
+            [file, &log]
+                .into_iter()
+                .any(|file| file.metadata().is_ok_and(|is| is.len() > 0))
+        })
+    }
+}
+
+impl MasterKeySource {
+    /// Returns what cannot be used.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        if self.command.as_ref().is_some_and(Vec::is_empty) {
+            return vec![Problem::new("master_key.command", "il manque le programme")];
+        }
+        Vec::new()
+    }
+
+    /// Finds the master key, or makes one where nothing can be sealed yet.
+    ///
+    /// The file is written and synced before the database exists: a start cut short between the two
+    /// leaves a key without a database, which the next start takes, never the reverse.
+    pub fn find(&self, database: &Database) -> Result<FoundKey, KeyError> {
+        if let Some(value) = &self.value {
+            return found(value.expose(), "master_key.value");
+        }
+        if let Some(command) = &self.command {
+            return found(&printed_by(command)?, "master_key.command");
+        }
+        let postgres = database.sqlite_file().is_none();
+        let missing = || KeyError::Missing {
+            file: self.file.clone(),
+            postgres,
+        };
+        let file = self.file.as_deref().ok_or_else(missing)?;
+        let from = file.display().to_string();
+        match File::open(file) {
+            Ok(opened) => {
+                let mut text = Zeroizing::new(String::new());
+                opened
+                    .take(KEY_TEXT_BYTES_MAX)
+                    .read_to_string(&mut text)
+                    .map_err(|error| unreadable(&from, error))?;
+                found(&text, &from)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if database.may_hold_something() {
+                    return Err(missing());
+                }
+                let text = make(file).map_err(|error| unreadable(&from, error))?;
+                Ok(FoundKey {
+                    text,
+                    created: Some(file.to_owned()),
+                })
+            }
+            Err(error) => Err(unreadable(&from, error)),
+        }
+    }
+
+    /// Returns whether others than the owner may read the key's file.
+    pub fn is_readable_by_others(&self) -> bool {
+        let (None, None, Some(file)) = (&self.value, &self.command, &self.file) else {
+            return false;
+        };
+        file.metadata()
+            .is_ok_and(|is| is.permissions().mode() & 0o077 != 0)
+    }
+}
+
+impl KeyError {
+    /// Returns what to do about it, in French.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Missing { postgres: true, .. } => {
+                "sur PostgreSQL la clé se donne toujours : en créer une (`openssl rand -base64 32`), \
+                 la garder hors de la base, et la fournir par master_key.file, \
+                 CFA_GATEWAY__MASTER_KEY__VALUE ou master_key.command"
+            }
+            Self::Missing { .. } => {
+                "cette base contient déjà des données scellées : remettre le fichier de clé \
+                 d'origine (sauvegarde), ou régler master_key.file ; une clé neuve n'ouvrirait rien"
+            }
+            Self::Unreadable { .. } => "la clé est un texte base64 de 32 octets, sur une ligne",
+        }
+    }
+}
+
+fn found(text: &str, from: &str) -> Result<FoundKey, KeyError> {
+    let text = text.trim();
+    let bytes = BASE64_STANDARD.decode(text).map(Zeroizing::new);
+    if bytes.is_ok_and(|bytes| bytes.len() == KEY_BYTES) {
+        return Ok(FoundKey {
+            text: Secret::new(text),
+            created: None,
+        });
+    }
+    // The cause is not quoted: a decoder's message would show a part of the key.
+    Err(unreadable(
+        from,
+        "ce n'est pas un texte base64 de 32 octets",
+    ))
+}
+
+fn unreadable(from: &str, cause: impl std::fmt::Display) -> KeyError {
+    KeyError::Unreadable {
+        from: from.to_owned(),
+        cause: cause.to_string(),
+    }
+}
+
+fn printed_by(command: &[String]) -> Result<Zeroizing<String>, KeyError> {
+    let from = "master_key.command";
+    let [program, arguments @ ..] = command else {
+        return Err(unreadable(from, "il manque le programme"));
+    };
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| unreadable(from, format!("{program} : {error}")))?;
+    let text = Zeroizing::new(String::from_utf8(output.stdout).unwrap_or_default());
+    if output.status.success() {
+        Ok(text)
+    } else {
+        Err(unreadable(
+            from,
+            format!("{program} a échoué ({})", output.status),
+        ))
+    }
+}
+
+/// Writes a new key to `file`, for the owner only, and syncs file and folder.
+fn make(file: &Path) -> std::io::Result<Secret> {
+    let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
+    aws_lc_rs::rand::fill(bytes.as_mut_slice())
+        .map_err(|_| std::io::Error::other("no randomness from the system"))?;
+    let text = Secret::new(BASE64_STANDARD.encode(bytes.as_slice()));
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder)?;
+    let mut written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?;
+    writeln!(written, "{}", text.expose())?;
+    written.sync_all()?;
+    File::open(folder)?.sync_all()?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new() -> Self {
+            let dir = std::env::temp_dir().join(format!("cfa-opening-{}", uuid::Uuid::now_v7()));
+            Self(dir)
+        }
+        fn database(&self) -> Database {
+            let url = format!("sqlite:{}/gateway.db", self.0.display());
+            Database {
+                url: MaskedUrl::new(url),
+                readers_max: 1,
+            }
+        }
+        fn source(&self) -> MasterKeySource {
+            MasterKeySource {
+                value: None,
+                command: None,
+                file: Some(self.0.join("master.key")),
+            }
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            drop(std::fs::remove_dir_all(&self.0));
+        }
+    }
+
+    #[test]
+    fn a_first_start_makes_a_key_for_its_owner_only_and_the_next_finds_it() {
+        let place = Place::new();
+        let made = place.source().find(&place.database()).unwrap();
+        let file = made.created.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!place.source().is_readable_by_others());
+        std::fs::write(place.0.join("gateway.db"), "something").unwrap();
+        let again = place.source().find(&place.database()).unwrap();
+        assert_eq!(again.created, None);
+        assert_eq!(again.text.expose(), made.text.expose());
+    }
+
+    #[test]
+    fn an_existing_database_without_its_key_is_refused() {
+        for trace in ["gateway.db", "gateway.db-wal"] {
+            let place = Place::new();
+            std::fs::create_dir_all(&place.0).unwrap();
+            std::fs::write(place.0.join(trace), "something").unwrap();
+            let error = place.source().find(&place.database()).unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    KeyError::Missing {
+                        postgres: false,
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+            assert!(!place.0.join("master.key").exists());
+        }
+    }
+
+    #[test]
+    fn postgresql_never_gets_a_key_of_our_making() {
+        let place = Place::new();
+        let url = MaskedUrl::new("postgres://h/b");
+        let error = place
+            .source()
+            .find(&Database {
+                url,
+                readers_max: 1,
+            })
+            .unwrap_err();
+        assert!(
+            matches!(error, KeyError::Missing { postgres: true, .. }),
+            "{error}"
+        );
+        assert!(!place.0.exists());
+    }
+
+    #[test]
+    fn a_key_comes_from_a_value_or_a_command_too() {
+        let place = Place::new();
+        let value = MasterKeySource {
+            value: Some(Secret::new(KEY)),
+            command: None,
+            file: None,
+        };
+        assert_eq!(value.find(&place.database()).unwrap().text.expose(), KEY);
+        let command = vec!["echo".to_owned(), KEY.to_owned()];
+        let command = MasterKeySource {
+            value: None,
+            command: Some(command),
+            file: None,
+        };
+        assert_eq!(command.find(&place.database()).unwrap().text.expose(), KEY);
+        let fails = MasterKeySource {
+            command: Some(vec!["false".to_owned()]),
+            ..command
+        };
+        assert!(matches!(
+            fails.find(&place.database()),
+            Err(KeyError::Unreadable { .. })
+        ));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_showing_it() {
+        let place = Place::new();
+        for bad in ["canary", "", "Y2FuYXJ5", &format!("{KEY}{KEY}")] {
+            let source = MasterKeySource {
+                value: Some(Secret::new(bad)),
+                command: None,
+                file: None,
+            };
+            let error = source.find(&place.database()).unwrap_err();
+            assert!(!error.to_string().contains("canary"), "{error}");
+        }
+    }
+}

@@ -14,6 +14,7 @@ pub mod opco;
 pub mod outcome;
 pub mod retry;
 pub mod route;
+pub mod rules;
 pub mod secret;
 pub mod siret;
 pub mod step;

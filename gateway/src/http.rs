@@ -2,7 +2,9 @@
 
 pub(crate) mod api_key;
 pub(crate) mod caller;
+pub(crate) mod envelope;
 pub(crate) mod idempotency;
+pub(crate) mod ndjson;
 pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod quota;

@@ -6,9 +6,11 @@
 pub mod calendar;
 pub mod clock;
 pub mod delivery;
+pub mod dossier;
 pub mod etat;
 pub mod finding;
 pub mod id;
+pub mod identifiers;
 pub mod matching;
 pub mod opco;
 pub mod outcome;
@@ -21,10 +23,11 @@ pub mod step;
 
 pub use crate::clock::{Clock, Timestamp};
 pub use crate::delivery::{Environment, HoldReason, Kind, Status, WaitReason};
+pub use crate::dossier::Dossier;
 pub use crate::etat::Etat;
 pub use crate::finding::{Effect, Finding, Severity};
 pub use crate::opco::{Capability, Instance, NormVersion, Opco, Openness};
 pub use crate::outcome::{Fault, FaultKind, Outcome, Receipt};
 pub use crate::route::{Confidence, Route, RouteOutcome};
-pub use crate::secret::Secret;
+pub use crate::secret::{Masked, Secret};
 pub use crate::siret::{Siren, Siret};

@@ -1,0 +1,221 @@
+//! The contract file: the canonical payload of the norm (protocol §6, §7), parsed once.
+//!
+//! [`Dossier::read`] takes the received bytes and answers with everything that is wrong at once;
+//! [`Dossier::write`] gives the strict wire form back, unknown fields included.
+
+mod adresse;
+mod amounts;
+mod apprenti;
+mod block;
+mod cerfa;
+mod contrat;
+mod employeur;
+pub mod enums;
+mod extra;
+mod field;
+mod formation;
+mod report;
+mod values;
+mod wire;
+
+use jiff::civil::Date;
+use serde::de::DeserializeSeed as _;
+use thiserror::Error;
+
+pub use self::adresse::Adresse;
+pub use self::amounts::{Montant, Taux};
+pub use self::apprenti::{Apprenti, ResponsableLegal, Sexe};
+pub use self::cerfa::{Cerfa, Dossier, VersionCerfa};
+pub use self::contrat::{Contrat, Remuneration, TypeSalaire};
+pub use self::employeur::{Employeur, Maitre};
+pub use self::extra::Extra;
+use self::field::Field;
+pub use self::formation::{Formation, LieuFormation, OrganismeFormation};
+use self::report::Report;
+pub use self::report::SyntaxKind;
+use self::wire::{Read, Shape, Take};
+use crate::finding::Finding;
+use crate::identifiers::{Idcc, Naf, Nir};
+use crate::siret::Siret;
+
+/// A payload as far as it could be read, and all that is wrong with its form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// What could be read; a field in error is empty here and raw in its block's `extra`.
+    pub dossier: Dossier,
+    /// Every error of form, in the order of the body.
+    pub findings: Vec<Finding>,
+}
+
+/// Why a body could not be read at all, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct SyntaxError {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in bytes, from 1; 0 at the very start of a line.
+    pub column: usize,
+    /// What is wrong and what to do, in French.
+    pub message: String,
+    /// What kind of trouble it is.
+    pub kind: SyntaxKind,
+}
+
+/// What the OPCOs recognise a contract by (protocol §5, pairing key).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pairing {
+    /// Birth name of the apprentice, as spelled in the payload.
+    pub nom: String,
+    /// First name of the apprentice, as spelled in the payload.
+    pub prenom: String,
+    /// Birth date of the apprentice.
+    pub date_naissance: Date,
+    /// Establishment of the employer.
+    pub siret_employeur: Siret,
+    /// First day of the contract.
+    pub date_debut_contrat: Date,
+}
+
+/// Stands for the body as a whole.
+static BODY: Field = Field::new("cerfa", "corps de la requête");
+
+impl Dossier {
+    /// Reads a payload in one pass over its bytes.
+    ///
+    /// Values that are not of the norm's form are findings, all of them at once, each at its JSON
+    /// Pointer. A body that cannot be read at all is a [`SyntaxError`].
+    pub fn read(body: &[u8]) -> Result<Reading, SyntaxError> {
+        // A byte order mark is no part of the text (RFC 8259 §8.1); some Windows tools write one.
+        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+        let text =
+            std::str::from_utf8(body).map_err(|error| not_utf8(body, error.valid_up_to()))?;
+        let mut report = Report::default();
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let read = Take::<Self>::new(&BODY, &mut report)
+            .deserialize(&mut deserializer)
+            .and_then(|read| deserializer.end().map(|()| read))
+            .map_err(|error| syntax(&error, report.stopped()))?;
+        let dossier = match read {
+            Read::Value(dossier) => dossier,
+            Read::Bad(_) => Self::default(),
+            Read::Absent => {
+                report.mismatch(&BODY, Self::EXPECTED, "une valeur nulle");
+                Self::default()
+            }
+        };
+        Ok(Reading {
+            dossier,
+            findings: report.into_findings(),
+        })
+    }
+
+    /// Returns the strict wire form: canonical spellings, unknown fields forwarded, fields that only
+    /// the OPCO sets left out.
+    pub fn write(&self) -> serde_json::Value {
+        Shape::write(self)
+    }
+
+    /// Takes the NIR out, so that it can be sealed apart from the rest.
+    pub fn take_nir(&mut self) -> Option<Nir> {
+        self.cerfa.apprenti.nir.take()
+    }
+
+    /// Puts the NIR back in its place.
+    pub fn put_nir(&mut self, nir: Nir) {
+        self.cerfa.apprenti.nir = Some(nir);
+    }
+
+    /// Returns the employer's establishment, by which the OPCO is found.
+    pub fn siret_employeur(&self) -> Option<Siret> {
+        self.cerfa.employeur.siret
+    }
+
+    /// Returns the training centre's establishment, by which the CFA key is found.
+    pub fn siret_cfa(&self) -> Option<Siret> {
+        self.cerfa.organisme_formation.siret
+    }
+
+    /// Returns the employer's collective agreement.
+    pub fn idcc(&self) -> Option<Idcc> {
+        self.cerfa.employeur.code_idcc
+    }
+
+    /// Returns the employer's activity.
+    pub fn naf(&self) -> Option<Naf> {
+        self.cerfa.employeur.naf
+    }
+
+    /// Returns the edition of the form, the newest when the payload names none that is known.
+    pub fn version_cerfa(&self) -> VersionCerfa {
+        self.cerfa.version_cerfa.unwrap_or(VersionCerfa::NEWEST)
+    }
+
+    /// Returns what the OPCOs recognise the contract by, when all of it is there.
+    pub fn pairing(&self) -> Option<Pairing> {
+        let Cerfa {
+            apprenti,
+            employeur,
+            contrat,
+            ..
+        } = &self.cerfa;
+        Some(Pairing {
+            nom: apprenti.nom.clone()?,
+            prenom: apprenti.prenom.clone()?,
+            date_naissance: apprenti.date_naissance?,
+            siret_employeur: employeur.siret?,
+            date_debut_contrat: contrat.date_debut_contrat?,
+        })
+    }
+}
+
+fn not_utf8(body: &[u8], valid: usize) -> SyntaxError {
+    let before = body.get(..valid).unwrap_or_default();
+    let line = before.split(|byte| *byte == b'\n').count();
+    let column = before
+        .iter()
+        .rev()
+        .take_while(|byte| **byte != b'\n')
+        .count()
+        + 1;
+    SyntaxError {
+        line,
+        column,
+        message: format!(
+            "Le corps n'est pas en UTF-8 (ligne {line}, colonne {column}) : enregistrez-le en UTF-8."
+        ),
+        kind: SyntaxKind::NotUtf8,
+    }
+}
+
+fn syntax(error: &serde_json::Error, stopped: Option<(SyntaxKind, String)>) -> SyntaxError {
+    let (line, column) = (error.line(), error.column());
+    let (kind, what) = match stopped {
+        Some((kind @ SyntaxKind::TooDeep, most)) => (
+            kind,
+            format!("Objets et listes imbriqués sur plus de {most} niveaux"),
+        ),
+        Some((kind @ SyntaxKind::TooManyElements, most)) => {
+            (kind, format!("Plus de {most} valeurs dans le corps"))
+        }
+        Some((kind @ SyntaxKind::DuplicateKey, key)) => (
+            kind,
+            format!("Le champ « {key} » figure deux fois dans le même objet"),
+        ),
+        _ if error.is_eof() => (
+            SyntaxKind::NotJson,
+            "Le corps JSON s'arrête avant la fin".to_owned(),
+        ),
+        _ => (
+            SyntaxKind::NotJson,
+            "Le corps n'est pas un JSON valide".to_owned(),
+        ),
+    };
+    let message =
+        format!("{what} (ligne {line}, colonne {column}) : corrigez le corps et renvoyez-le.");
+    SyntaxError {
+        line,
+        column,
+        message,
+        kind,
+    }
+}

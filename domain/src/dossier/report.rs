@@ -1,0 +1,221 @@
+//! The state of one reading: where it stands, what it found wrong, when it must stop.
+
+use std::fmt::Write as _;
+
+use serde::de;
+
+use super::field::Field;
+use crate::finding::{Effect, Finding, Severity};
+use crate::identifiers::Nir;
+use crate::secret::MASK;
+
+/// How deep objects and lists may be nested, the body itself being the first level.
+pub(crate) const MAX_DEPTH: usize = 32;
+/// How many JSON values a body may hold.
+pub(crate) const MAX_VALUES: usize = 20_000;
+/// How many findings are listed in full.
+pub(crate) const MAX_FINDINGS: usize = 200;
+/// How many characters of an offending value are shown.
+const MAX_SHOWN: usize = 80;
+
+/// The id of what is not of the norm's form.
+pub(crate) const STRUCTURE: &str = "STRUCTURE";
+/// The id of a code outside its enumeration.
+pub(crate) const ENU_001: &str = "ENU-001";
+
+/// Why a body could not be read at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyntaxKind {
+    /// It is not JSON, or holds a number no machine can keep.
+    NotJson,
+    /// Its objects and lists are nested too deep.
+    TooDeep,
+    /// An object has the same name twice.
+    DuplicateKey,
+    /// It holds too many values.
+    TooManyElements,
+    /// Its bytes are not UTF-8.
+    NotUtf8,
+}
+
+/// One step of a JSON Pointer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    /// A member; the names of the norm hold neither `/` nor `~`, so they need no escape.
+    Name(&'static str),
+    /// An element of a list, from 0.
+    Index(usize),
+}
+
+/// What one reading remembers.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    path: Vec<Step>,
+    depth: usize,
+    values: usize,
+    findings: Vec<Finding>,
+    unlisted: bool,
+    stop: Option<(SyntaxKind, String)>,
+}
+
+/// What a finding says, apart from where.
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub(crate) rule: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) message: String,
+    pub(crate) remedy: String,
+    pub(crate) value: Option<String>,
+}
+
+impl Report {
+    pub(crate) fn enter(&mut self, step: Step) {
+        self.path.push(step);
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.path.pop();
+    }
+
+    /// Counts one more value, and refuses the body that holds too many.
+    pub(crate) fn count<E: de::Error>(&mut self) -> Result<(), E> {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(self.stop(SyntaxKind::TooManyElements, MAX_VALUES.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Goes one level down, and refuses the body that goes too deep.
+    pub(crate) fn open<E: de::Error>(&mut self) -> Result<(), E> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(self.stop(SyntaxKind::TooDeep, MAX_DEPTH.to_string()));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// Refuses the body: the reason is kept here, since a serde error can carry a text only.
+    pub(crate) fn stop<E: de::Error>(&mut self, kind: SyntaxKind, detail: String) -> E {
+        self.stop = Some((kind, detail));
+        E::custom("refused")
+    }
+
+    pub(crate) fn duplicate<E: de::Error>(&mut self, key: &str) -> E {
+        self.stop(SyntaxKind::DuplicateKey, cut(key))
+    }
+
+    /// Returns why the reading stopped by our own decision.
+    pub(crate) fn stopped(&mut self) -> Option<(SyntaxKind, String)> {
+        self.stop.take()
+    }
+
+    /// Records a finding at the present place.
+    pub(crate) fn find(&mut self, text: Text) {
+        if self.findings.len() >= MAX_FINDINGS {
+            self.unlisted = true;
+            return;
+        }
+        let pointer = self.pointer();
+        self.findings.push(finding(pointer, text));
+    }
+
+    /// Records what is wrong with a field, unless it is one that we never send.
+    pub(crate) fn blame(
+        &mut self,
+        field: &Field,
+        message: String,
+        remedy: String,
+        value: Option<String>,
+        rule: &'static str,
+    ) {
+        if !field.read_only {
+            self.find(Text {
+                rule,
+                severity: Severity::Bloquant,
+                message,
+                remedy,
+                value,
+            });
+        }
+    }
+
+    /// Records that the value has another JSON type than the norm's.
+    pub(crate) fn mismatch(&mut self, field: &Field, expected: &str, got: &str) {
+        let message = format!("{} : {expected} attendu, {got} reçu.", capital(field.label));
+        let remedy = format!("Envoyez {expected} dans le champ « {} ».", field.wire);
+        self.blame(field, message, remedy, None, STRUCTURE);
+    }
+
+    /// Hands over all findings, with one more when some were left out.
+    pub(crate) fn into_findings(mut self) -> Vec<Finding> {
+        if self.unlisted {
+            let text = Text {
+                rule: STRUCTURE,
+                severity: Severity::Bloquant,
+                message: format!(
+                    "Plus de {MAX_FINDINGS} anomalies : seules les premières sont listées."
+                ),
+                remedy: "Corrigez les anomalies listées, puis renvoyez le contrat.".to_owned(),
+                value: None,
+            };
+            self.findings.push(finding(String::new(), text));
+        }
+        self.findings
+    }
+
+    fn pointer(&self) -> String {
+        let mut pointer = String::with_capacity(48);
+        for step in &self.path {
+            // Writing to a String cannot fail.
+            let _ = match step {
+                Step::Name(name) => write!(pointer, "/{name}"),
+                Step::Index(index) => write!(pointer, "/{index}"),
+            };
+        }
+        pointer
+    }
+}
+
+fn finding(pointer: String, text: Text) -> Finding {
+    let effect = match text.severity {
+        Severity::Bloquant => Effect::Refuse,
+        Severity::Avertissement => Effect::Warn,
+    };
+    Finding {
+        rule: text.rule,
+        severity: text.severity,
+        effect,
+        pointer,
+        message: text.message,
+        remedy: text.remedy,
+        value: text.value,
+    }
+}
+
+/// Returns an offending value as it may be shown: cut, and masked when a social security number
+/// strayed into another field.
+pub(crate) fn shown(text: &str) -> String {
+    let strayed = text.len() == 15 && text.parse::<Nir>().is_ok();
+    if strayed { MASK.to_owned() } else { cut(text) }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Returns a label as the first words of a sentence.
+pub(crate) fn capital(label: &str) -> String {
+    let mut chars = label.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}

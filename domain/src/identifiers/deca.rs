@@ -68,11 +68,7 @@ mod tests {
 
     #[test]
     fn the_sample_numbers_are_valid() {
-        for text in [
-            "093202609010123",
-            "02A202609010124",
-            "971202609NC0124",
-        ] {
+        for text in ["093202609010123", "02A202609010124", "971202609NC0124"] {
             assert_eq!(text.parse::<Deca>().unwrap().as_str(), text, "{text}");
         }
         assert_eq!(

@@ -3,10 +3,15 @@
 //! Text for people is French; machines read `--format json`, the exit code (see `docs/cli.md`) and
 //! the stable word between brackets of an error.
 
-pub(crate) mod config;
+mod client;
+mod config;
 pub(crate) mod failure;
+pub(crate) mod input;
 pub(crate) mod output;
+mod secret_input;
+mod send;
 mod usage;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,6 +63,12 @@ struct Global {
 enum Command {
     #[command(about = "Affiche les réglages : en vigueur, ou par défaut avec leurs commentaires")]
     Config(config::ConfigArgs),
+    #[command(about = "Envoie des contrats à une passerelle, comme un ERP")]
+    Send(send::SendArgs),
+    #[command(
+        about = "Suit des livraisons jusqu'à leur fin, ou jusqu'à ce qu'une personne doive agir"
+    )]
+    Watch(watch::WatchArgs),
 }
 
 /// What a command is given besides its own arguments.
@@ -126,6 +137,8 @@ pub fn main() -> ExitCode {
 fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Config(args) => config::run(context, &args),
+        Command::Send(args) => send::run(context, &args),
+        Command::Watch(args) => watch::run(context, &args),
     }
 }
 

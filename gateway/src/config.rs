@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use domain::Opco;
+use domain::{Opco, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::opening::{Database, MasterKeySource};
@@ -15,6 +15,9 @@ use crate::telemetry;
 
 /// Every setting, its default and its comment: the reference manual.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// The variable that holds an ERP's API key, for the commands that are clients of the API.
+const API_KEY: &str = "CFA_GATEWAY_API_KEY";
 
 /// What the name of an environment variable starts with; sections and keys follow, `__` between.
 const ENV_PREFIX: &str = "CFA_GATEWAY__";
@@ -301,6 +304,15 @@ pub(crate) fn within(key: &str, value: u64, least: u64, most: u64) -> Option<Pro
             format!("{value} est hors des bornes ({least} à {most})"),
         )
     })
+}
+
+/// Returns the API key of the environment. It is no setting of the gateway: only clients use it.
+pub(crate) fn api_key() -> Option<Secret> {
+    std::env::var_os(API_KEY)?
+        .into_string()
+        .ok()
+        .filter(|key| !key.is_empty())
+        .map(Secret::new)
 }
 
 /// Turns `CFA_GATEWAY__SERVER__LISTEN` into `server.listen`.

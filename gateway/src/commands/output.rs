@@ -146,6 +146,11 @@ impl Progress {
         }
     }
 
+    /// Removes the line, so that something lasting can be printed.
+    pub(crate) fn clear(&self) {
+        self.say("");
+    }
+
     /// Replaces the line.
     pub(crate) fn say(&self, text: &str) {
         if self.shown {
@@ -157,7 +162,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.say("");
+        self.clear();
     }
 }
 

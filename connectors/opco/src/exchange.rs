@@ -1,0 +1,199 @@
+//! One exchange with an OPCO: encode, send, decode. No retry, no limit, no audit: those are the
+//! gateway's. The caller measures the time; it never exceeds [`Profile::timeout`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::{Fault, FaultKind, Outcome};
+use reqwest::header::AUTHORIZATION;
+
+use crate::call::{Answer, Identity, Operation, Reply};
+use crate::norm::{decode, encode};
+use crate::profile::{Auth, Profile};
+use crate::token::{Client, Token};
+use crate::transport::{Sending, Transport};
+
+/// Asks one thing of an OPCO and reads its answer. For reads only.
+///
+/// # Errors
+///
+/// The fault the OPCO's answer, or its silence, tells of.
+pub async fn exchange(
+    transport: &Transport,
+    profile: &Profile,
+    identity: &Identity,
+    operation: &Operation,
+) -> Result<Answer, Fault> {
+    if operation.writes() {
+        let why = format!("{operation:?} writes: its outcome has three sides");
+        return Err(Fault::new(FaultKind::Misconfigured, why));
+    }
+    let mut secrets = Secrets::of(identity);
+    match attempt(transport, profile, identity, operation, &mut secrets).await {
+        Attempt::Answered(reply) => decode(profile, operation, &reply, &secrets.texts()),
+        Attempt::NotSent(fault) | Attempt::Lost(fault) => Err(fault),
+    }
+}
+
+/// Hands a payload to an OPCO. For writes only.
+///
+/// [`Outcome::Lost`] says that the OPCO may have it: the connection ended or the time was up after
+/// sending, the answer was 500, 502, 504 or another unexplained 5xx, or a success that cannot be
+/// read. [`Outcome::Failed`] says that it surely does not: nothing was sent, or an explicit answer.
+pub async fn file(
+    transport: &Transport,
+    profile: &Profile,
+    identity: &Identity,
+    operation: &Operation,
+) -> Outcome {
+    if !operation.writes() {
+        let why = format!("{operation:?} writes nothing");
+        return Outcome::Failed(Fault::new(FaultKind::Misconfigured, why));
+    }
+    let mut secrets = Secrets::of(identity);
+    match attempt(transport, profile, identity, operation, &mut secrets).await {
+        Attempt::Answered(reply) => {
+            match decode(profile, operation, &reply, &secrets.texts()) {
+                Ok(Answer::Receipt(receipt)) => Outcome::Taken(receipt),
+                // No write has another answer than a receipt.
+                Ok(_) => Outcome::Lost(Fault::new(FaultKind::Unreadable, "not a receipt")),
+                Err(fault) if may_have_been_taken(reply.status) => Outcome::Lost(fault),
+                Err(fault) => Outcome::Failed(fault),
+            }
+        }
+        Attempt::NotSent(fault) => Outcome::Failed(fault),
+        Attempt::Lost(fault) => Outcome::Lost(fault),
+    }
+}
+
+/// What a status says about a write whose answer holds no receipt.
+fn may_have_been_taken(status: u16) -> bool {
+    match status {
+        // Said before doing: not now, not here, not in this form.
+        501 | 503 | 505 => false,
+        200..=299 | 500..=599 => true,
+        _ => false,
+    }
+}
+
+enum Attempt {
+    Answered(Reply),
+    NotSent(Fault),
+    Lost(Fault),
+}
+
+/// The texts of ours that an answer must not be kept with.
+struct Secrets<'a> {
+    identity: &'a Identity,
+    tokens: Vec<Arc<Token>>,
+}
+
+impl<'a> Secrets<'a> {
+    fn of(identity: &'a Identity) -> Self {
+        Self {
+            identity,
+            tokens: Vec::with_capacity(2),
+        }
+    }
+
+    fn texts(&self) -> Vec<&str> {
+        let software = self.identity.software.as_ref();
+        let own = [
+            Some(self.identity.cfa_key.expose()),
+            software.map(|software| software.client_secret.expose()),
+        ];
+        own.into_iter()
+            .flatten()
+            .chain(self.tokens.iter().map(|token| token.text()))
+            .collect()
+    }
+}
+
+/// Sends the call, once more with a new token if the first is refused.
+async fn attempt(
+    transport: &Transport,
+    profile: &Profile,
+    identity: &Identity,
+    operation: &Operation,
+    secrets: &mut Secrets<'_>,
+) -> Attempt {
+    let started = Instant::now();
+    let left = || profile.timeout().saturating_sub(started.elapsed());
+    let mut refused = None;
+    loop {
+        let sent = once(
+            transport,
+            profile,
+            identity,
+            operation,
+            &left,
+            refused.as_ref(),
+        )
+        .await;
+        let (token, sent) = match sent {
+            Ok(sent) => sent,
+            Err(fault) => return Attempt::NotSent(fault),
+        };
+        secrets.tokens.extend(token.clone());
+        match (sent, token) {
+            // A 401 says that nothing was done, so that even a write may be repeated.
+            (Sending::Answered(answered), Some(token))
+                if answered.reply.status == 401 && refused.is_none() =>
+            {
+                refused = Some(token);
+            }
+            (Sending::Answered(answered), _) => return Attempt::Answered(answered.reply),
+            (Sending::NotSent(fault), _) => return Attempt::NotSent(fault),
+            (Sending::Lost(fault), _) => return Attempt::Lost(fault),
+        }
+    }
+}
+
+async fn once(
+    transport: &Transport,
+    profile: &Profile,
+    identity: &Identity,
+    operation: &Operation,
+    left: &impl Fn() -> Duration,
+    refused: Option<&Arc<Token>>,
+) -> Result<(Option<Arc<Token>>, Sending), Fault> {
+    let mut call = encode(profile, identity, operation)?;
+    let token = match profile.auth {
+        Auth::KeyOnly => None,
+        Auth::ClientCredentials => {
+            let client = client(profile, identity, operation)?;
+            Some(transport.token(&client, refused, left()).await?)
+        }
+    };
+    if let Some(token) = &token {
+        call.headers.insert(AUTHORIZATION, token.header.clone());
+    }
+    Ok((token, transport.send(call, left()).await))
+}
+
+fn client<'a>(
+    profile: &'a Profile,
+    identity: &'a Identity,
+    operation: &Operation,
+) -> Result<Client<'a>, Fault> {
+    let endpoint = profile.endpoint(identity.environment, operation.version())?;
+    let missing = |what: &str| {
+        Fault::new(
+            FaultKind::Misconfigured,
+            format!("{}: no {what}", profile.system()),
+        )
+    };
+    Ok(Client {
+        system: profile.system(),
+        environment: identity.environment,
+        token_url: endpoint
+            .token_url
+            .ok_or_else(|| missing("token endpoint"))?,
+        scope: endpoint.scope,
+        dpop: profile.dpop,
+        software: identity
+            .software
+            .as_ref()
+            .ok_or_else(|| missing("software credential"))?,
+    })
+}

@@ -1,0 +1,12 @@
+//! The norm "API Convergence CFA/OPCO", both ways and without a socket: an operation becomes a
+//! call, a reply becomes an answer or a fault.
+
+mod decode;
+pub(crate) mod edit;
+mod encode;
+pub(crate) mod fault;
+pub(crate) mod lenient;
+pub(crate) mod mask;
+
+pub use decode::decode;
+pub use encode::encode;

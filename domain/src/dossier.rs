@@ -31,10 +31,10 @@ pub use self::employeur::{Employeur, Maitre};
 pub use self::extra::Extra;
 use self::field::Field;
 pub use self::formation::{Formation, LieuFormation, OrganismeFormation};
-use self::report::Report;
 pub use self::report::SyntaxKind;
+use self::report::{Report, STRUCTURE, Step, Text};
 use self::wire::{Read, Shape, Take};
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::identifiers::{Idcc, Naf, Nir};
 use crate::siret::Siret;
 
@@ -103,6 +103,10 @@ impl Dossier {
                 Self::default()
             }
         };
+        if dossier.cerfa.is_empty() && !report.has_findings() {
+            report.enter(Step::Name(BODY.wire));
+            report.find(no_cerfa());
+        }
         Ok(Reading {
             dossier,
             findings: report.into_findings(),
@@ -165,6 +169,37 @@ impl Dossier {
             siret_employeur: employeur.siret?,
             date_debut_contrat: contrat.date_debut_contrat?,
         })
+    }
+}
+
+/// Joins what the rules found to what the reading found.
+///
+/// A field that was given and could not be read is not *missing* as well: whatever the rules say at
+/// the place of a blocking finding of the reading, or below it, is left out.
+pub fn join_findings(of_reading: Vec<Finding>, of_rules: Vec<Finding>) -> Vec<Finding> {
+    let unread = |pointer: &str| {
+        of_reading
+            .iter()
+            .filter(|finding| finding.severity == Severity::Bloquant)
+            .filter_map(|finding| pointer.strip_prefix(finding.pointer.as_str()))
+            .any(|below| below.is_empty() || below.starts_with('/'))
+    };
+    let of_rules: Vec<Finding> = of_rules
+        .into_iter()
+        .filter(|finding| !unread(&finding.pointer))
+        .collect();
+    of_reading.into_iter().chain(of_rules).collect()
+}
+
+fn no_cerfa() -> Text {
+    Text {
+        rule: STRUCTURE,
+        severity: Severity::Bloquant,
+        message: "L'objet « cerfa » est absent ou vide.".to_owned(),
+        remedy: "Placez employeur, apprenti, maitre1, formation, contrat et organismeFormation \
+                 dans un objet « cerfa »."
+            .to_owned(),
+        value: None,
     }
 }
 

@@ -26,11 +26,11 @@ block! {
     /// The apprentice (protocol §6.4).
     Apprenti ("un objet") {
         /// Birth name.
-        pub nom: Option<String> = "nom", "nom de naissance de l'apprenti", max(80);
+        pub nom: Option<String> = "nom", "nom de naissance de l'apprenti";
         /// Name in use.
         pub nom_usage: Option<String> = "nomUsage", "nom d'usage de l'apprenti", max(80);
         /// First given name.
-        pub prenom: Option<String> = "prenom", "prénom de l'apprenti", max(80);
+        pub prenom: Option<String> = "prenom", "prénom de l'apprenti";
         /// Sex.
         pub sexe: Option<Sexe> = "sexe", "sexe de l'apprenti";
         /// Nationality, a code of protocol §6.10.

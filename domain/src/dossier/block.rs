@@ -16,7 +16,7 @@ macro_rules! block {
                     $(, $option:ident ($($argument:expr)?))*;
             )+
         }
-        $(forget $($forgotten:literal),+;)?
+        $(forget $($forgotten:ident = $forgotten_wire:literal),+;)?
         $(settle $settle:path;)?
     ) => {
         $(#[$doc])*
@@ -46,7 +46,7 @@ macro_rules! block {
                 use $crate::dossier::{field::Field, wire};
 
                 #[derive(Default)]
-                struct Seen { $($name: wire::Met,)+ }
+                struct Seen { $($name: wire::Met,)+ $($($forgotten: wire::Met,)+)? }
 
                 let mut block = Self::default();
                 let mut seen = Seen::default();
@@ -59,7 +59,9 @@ macro_rules! block {
                             let place = (&mut block.$name, &mut seen.$name, &mut block.extra);
                             wire::fill(place, &FIELD, &key, &mut map, report)?;
                         })+
-                        $($($forgotten => wire::forget(&mut map, report)?,)+)?
+                        $($($forgotten_wire => {
+                            wire::forget(&mut seen.$forgotten, &key, &mut map, report)?;
+                        })+)?
                         _ => wire::keep_unknown(&mut block.extra, key, &mut map, report)?,
                     }
                 }

@@ -73,7 +73,7 @@ block! {
         pub niveau_diplome_obtenu: Option<i64> =
             "niveauDiplomeObtenu", "niveau de diplôme du maître d'apprentissage", code();
     }
-    forget "nir";
+    forget nir = "nir";
 }
 
 /// Says whether a telephone has the norm's form (ALG-TEL).

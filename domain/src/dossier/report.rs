@@ -151,6 +151,10 @@ impl Report {
         self.blame(field, message, remedy, None, STRUCTURE);
     }
 
+    pub(crate) fn has_findings(&self) -> bool {
+        !self.findings.is_empty()
+    }
+
     /// Hands over all findings, with one more when some were left out.
     pub(crate) fn into_findings(mut self) -> Vec<Finding> {
         if self.unlisted {

@@ -446,9 +446,14 @@ pub(crate) fn keep_unknown<'de, A: MapAccess<'de>>(
 
 /// Reads a field that the norm has withdrawn, and forgets it.
 pub(crate) fn forget<'de, A: MapAccess<'de>>(
+    met: &mut Met,
+    key: &str,
     map: &mut A,
     report: &mut Report,
 ) -> Result<(), A::Error> {
+    if std::mem::replace(&mut met.plain, true) {
+        return Err(report.duplicate(key));
+    }
     map.next_value_seed(Take::<Value>::new(&UNKNOWN, report))
         .map(drop)
 }

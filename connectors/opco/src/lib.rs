@@ -8,6 +8,7 @@ mod call;
 mod capabilities;
 mod dpop;
 mod exchange;
+pub mod lookup;
 mod norm;
 mod profile;
 pub mod reference;

@@ -8,6 +8,8 @@ mod fold;
 
 use jiff::civil::Date;
 
+use crate::dossier::Pairing;
+use crate::identifiers::Nir;
 use crate::opco::words;
 pub use fold::{fold, folded_eq};
 
@@ -33,6 +35,20 @@ pub struct Traits<'a> {
     pub date_debut_contrat: Date,
     /// Social security number of the apprentice, when known; thirteen or fifteen characters.
     pub nir: Option<&'a str>,
+}
+
+impl<'a> Traits<'a> {
+    /// Borrows the traits of a payload; the NIR comes apart, since it may be sealed apart.
+    pub fn new(pairing: &'a Pairing, nir: Option<&'a Nir>) -> Self {
+        Self {
+            nom: &pairing.nom,
+            prenom: &pairing.prenom,
+            date_naissance: pairing.date_naissance,
+            siret_employeur: pairing.siret_employeur.as_str(),
+            date_debut_contrat: pairing.date_debut_contrat,
+            nir: nir.map(Nir::expose),
+        }
+    }
 }
 
 /// How alike two contracts are.

@@ -5,12 +5,23 @@
 //! (routes, keys, mandates, other contracts) have their text here and are raised by whoever knows;
 //! so have those that speak of values which cannot even be read.
 
+mod ages;
+mod codes;
+mod completeness;
+mod dates;
+mod eligibility;
+mod hours;
+mod identity;
 mod outside;
 mod overrides;
+mod pay;
 mod reading;
+mod subject;
 
 use jiff::civil::Date;
 
+use self::subject::{Found, Subject};
+use crate::dossier::{Dossier, Reading};
 use crate::finding::{Effect, Finding, Severity};
 pub use outside::{duplicate, flow_closed, key_expires, opco_differs, probable_duplicate};
 pub use overrides::{Override, OverrideError, Overrides, effective};
@@ -46,17 +57,41 @@ pub struct Rule {
     pub check: Check,
 }
 
+/// A check that the payload alone can pass or fail.
+#[derive(Clone, Copy)]
+pub struct ContractCheck(fn(&Subject<'_>, &mut Found<'_>));
+
 /// Who can check a rule.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
+    /// The payload alone tells.
+    Contract(ContractCheck),
     /// Whoever reads the body: the value is not even a value of its field.
     Reading,
     /// Whoever knows routes, keys, mandates and other contracts.
     Outside,
 }
 
+/// What a check needs besides the payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// The present day, in France.
+    pub today: Date,
+}
+
 /// Every rule of a contract, by subject.
-pub static TABLE: [&[Rule]; 2] = [&outside::RULES, &reading::RULES];
+pub static TABLE: [&[Rule]; 10] = [
+    &outside::RULES,
+    &eligibility::RULES,
+    &completeness::RULES,
+    &reading::RULES,
+    &identity::RULES,
+    &codes::RULES,
+    &dates::RULES,
+    &ages::RULES,
+    &pay::RULES,
+    &hours::RULES,
+];
 
 /// Returns every rule, in the order of the table.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
@@ -66,6 +101,49 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 /// Finds a rule by its id.
 pub fn find(id: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.id == id)
+}
+
+/// Checks a contract against every rule that the payload alone can tell, in the order of the table.
+///
+/// Nothing is allocated unless a rule is broken. Rules that compare values are silent where one is
+/// missing: completeness says that.
+pub fn check(dossier: &Dossier, context: &Context) -> Vec<Finding> {
+    let subject = Subject {
+        dossier,
+        cerfa: &dossier.cerfa,
+        version: dossier.version_cerfa(),
+        today: context.today,
+    };
+    let day = subject.day();
+    let mut findings = Vec::new();
+    for rule in all() {
+        if let Check::Contract(ContractCheck(check)) = rule.check
+            && rule.applies_on(day)
+        {
+            check(
+                &subject,
+                &mut Found {
+                    rule,
+                    findings: &mut findings,
+                },
+            );
+        }
+    }
+    findings
+}
+
+/// Checks what was read from a body: the errors of form, then the rules.
+///
+/// A value that could not be read is empty in the payload; it is not reported as missing as well.
+pub fn examine(reading: &Reading, context: &Context) -> Vec<Finding> {
+    let mut findings = check(&reading.dossier, context);
+    if reading.findings.is_empty() {
+        return findings;
+    }
+    findings.retain(|found| !reading.findings.iter().any(|read| hides(read, found)));
+    let mut all = reading.findings.clone();
+    all.append(&mut findings);
+    all
 }
 
 /// Makes a finding of the rule `id` at `pointer`, the words in braces of its message filled from
@@ -86,7 +164,29 @@ pub fn finding(id: &'static str, pointer: &str, words: &[(&str, &str)]) -> Findi
     }
 }
 
+/// Returns whether an unreadable value explains a finding that calls it, or a part of it, missing.
+fn hides(read: &Finding, found: &Finding) -> bool {
+    let missing =
+        found.rule.starts_with("CPL-") || found.rule == "REM-001" || found.rule == "REM-002";
+    let below = found.pointer.strip_prefix(&read.pointer);
+    missing
+        && read.severity == Severity::Bloquant
+        && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 impl Rule {
+    /// Returns whether the rule is in force for a contract concluded that day. Without a day, only
+    /// rules that have always been in force are.
+    fn applies_on(&self, day: Option<Date>) -> bool {
+        match (self.from, self.until, day) {
+            (None, None, _) => true,
+            (_, _, None) => false,
+            (from, until, Some(day)) => {
+                from.is_none_or(|from| from <= day) && until.is_none_or(|until| day <= until)
+            }
+        }
+    }
+
     /// Makes a finding at `pointer`; `value` must already be masked when it is personal.
     pub fn finding(&self, pointer: &str, words: &[(&str, &str)], value: Option<String>) -> Finding {
         let mut message = self.message.to_owned();
@@ -102,5 +202,11 @@ impl Rule {
             remedy: self.remedy.to_owned(),
             value,
         }
+    }
+}
+
+impl std::fmt::Debug for ContractCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ContractCheck")
     }
 }

@@ -244,7 +244,7 @@ fn what_is_no_duplicate_is_not_held() {
     assert_eq!(
         likeness,
         Likeness {
-            score: 40,
+            score: 35,
             reason: Reason::OtherContract
         }
     );
@@ -267,6 +267,21 @@ fn what_is_no_duplicate_is_not_held() {
         ..alice()
     };
     assert!(score(&one, &twin).score <= 40, "twins are two persons");
+}
+
+#[test]
+fn a_payload_gives_its_traits() {
+    let pairing = Pairing {
+        nom: "MARTIN".into(),
+        prenom: "Alice".into(),
+        date_naissance: day("2005-04-07"),
+        siret_employeur: "12345678200010".parse().unwrap(),
+        date_debut_contrat: day("2026-09-01"),
+    };
+    let nir: Nir = "205049399999992".parse().unwrap();
+    let traits = Traits::new(&pairing, Some(&nir));
+    assert_eq!(pairing_text(&traits), pairing_text(&alice()));
+    assert_eq!(near_texts(&traits)[0].as_deref(), Some("nir|2050493999999"));
 }
 
 proptest! {

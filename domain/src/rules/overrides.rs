@@ -83,6 +83,8 @@ fn checked(row: &Override) -> Result<&'static Rule, OverrideError> {
 /// says; an exact double stays a conflict; and only rules a person can settle may hold.
 pub(super) fn allowed(rule: &Rule) -> &'static [Effect] {
     match (rule.check, rule.id) {
+        // A code outside its list may be one that the form has just gained.
+        (Check::Contract(_), _) => &[Effect::Warn, Effect::Refuse],
         (Check::Outside, "ELI-002" | "DUP-002") => &[Effect::Warn, Effect::Hold, Effect::Refuse],
         (Check::Outside, "ROU-003" | "ROU-004" | "KEY-002" | "KEY-003") => {
             &[Effect::Warn, Effect::Refuse]

@@ -3,7 +3,7 @@
 use super::{Check, Rule};
 use crate::finding::{Effect, Severity};
 
-pub(super) static RULES: [Rule; 6] = [
+pub(super) static RULES: [Rule; 5] = [
     Rule {
         id: "IDT-001",
         severity: Severity::Bloquant,
@@ -64,19 +64,6 @@ pub(super) static RULES: [Rule; 6] = [
         pointer: "/cerfa",
         message: "Format invalide : {champ}.",
         remedy: "Le CFA corrige ce champ dans son ERP et renvoie le contrat.",
-        check: Check::Reading,
-    },
-    Rule {
-        id: "ENU-001",
-        severity: Severity::Bloquant,
-        effect: Effect::Refuse,
-        source: "public:MA, public:IA",
-        from: None,
-        until: None,
-        pointer: "/cerfa",
-        message: "Code inconnu pour {champ} : {valeur}.",
-        remedy: "Le CFA choisit un code de la liste de ce champ pour la version de CERFA envoyée ; \
-                 si l'ERP ne le propose pas, son éditeur met la liste à jour.",
         check: Check::Reading,
     },
 ];

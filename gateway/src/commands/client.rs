@@ -169,8 +169,78 @@ pub(crate) fn detail(status: StatusCode, body: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use wiremock::matchers::{body_json, header, header_exists, method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
+
+    fn api(server: &MockServer) -> Api {
+        let (client, key) = (
+            reqwest::Client::builder().build().unwrap(),
+            Secret::new("clef"),
+        );
+        Api {
+            client,
+            base: server.uri(),
+            key,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_payload_is_posted_with_the_credential_and_an_idempotency_key() {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .and(path("/api/v1/dossiers"))
+            .and(header("Authorization", "Bearer clef"))
+            .and(header("Idempotency-Key", "\"k-1\""))
+            .and(header_exists("Accept"))
+            .and(body_json(json!({"cerfa": {}})))
+            .respond_with(ResponseTemplate::new(202).set_body_json(json!({"id": "x"})))
+            .mount(&server)
+            .await;
+        let answer = api(&server)
+            .post("/api/v1/dossiers", "k-1", b"{\"cerfa\":{}}".to_vec())
+            .await
+            .unwrap();
+        assert_eq!(
+            (answer.status.as_u16(), answer.body),
+            (202, json!({"id": "x"}))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_refused_credential_and_an_ailing_gateway_are_told_apart() {
+        for (status, code) in [
+            (401, Code::ApiDenied),
+            (403, Code::ApiDenied),
+            (503, Code::ApiUnreachable),
+        ] {
+            let server = MockServer::start().await;
+            Mock::given(method("GET"))
+                .respond_with(ResponseTemplate::new(status).set_body_json(json!({"detail": "non"})))
+                .mount(&server)
+                .await;
+            let failure = api(&server).get("/api/v1/deliveries/x").await.unwrap_err();
+            assert_eq!(failure.code(), code);
+            assert!(failure.to_string().contains("non"), "{failure}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_is_not_there_is_told_with_its_address() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let client = reqwest::Client::builder().build().unwrap();
+        let gone = Api {
+            client,
+            base: base.clone(),
+            key: Secret::new("clef"),
+        };
+        let failure = gone.get("/api/v1/opcos").await.unwrap_err();
+        assert_eq!(failure.code(), Code::ApiUnreachable);
+        assert!(failure.to_string().contains(&base), "{failure}");
+    }
 
     #[test]
     fn a_refusal_is_told_with_every_finding() {

@@ -1,0 +1,82 @@
+//! Arguments with a meaning: closed lists, numbers with a check digit, days. What is wrong is said in French.
+
+use domain::{Siren, Siret, Timestamp};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// Days given on the command line are days in France.
+const ZONE: &str = "Europe/Paris";
+
+/// Reads one word of a closed list of the domain; a refusal shows the list.
+macro_rules! one_of {
+    ($words:ty) => {{
+        use clap::builder::TypedValueParser as _;
+        clap::builder::PossibleValuesParser::new(
+            <$words>::ALL.iter().map(|word| word.to_string()),
+        )
+        .try_map(|text| text.parse::<$words>())
+    }};
+}
+pub(crate) use one_of;
+
+/// Reads a SIRET.
+pub(crate) fn siret(text: &str) -> Result<Siret, String> {
+    compact(text).parse().map_err(|error| match error {
+        domain::siret::SiretError::Form { .. } => "il faut 14 chiffres".to_owned(),
+        domain::siret::SiretError::CheckDigit => "la clé de contrôle est fausse".to_owned(),
+    })
+}
+
+/// Reads a SIREN.
+pub(crate) fn siren(text: &str) -> Result<Siren, String> {
+    compact(text).parse().map_err(|error| match error {
+        domain::siret::SiretError::Form { .. } => "il faut 9 chiffres".to_owned(),
+        domain::siret::SiretError::CheckDigit => "la clé de contrôle est fausse".to_owned(),
+    })
+}
+
+/// Reads a day.
+pub(crate) fn day(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "il faut une date AAAA-MM-JJ".to_owned())
+}
+
+/// Returns the first instant of a day in France.
+pub(crate) fn begins(day: Date) -> Result<Timestamp, jiff::Error> {
+    Ok(day.to_zoned(TimeZone::get(ZONE)?)?.timestamp())
+}
+
+/// Returns the first instant after a day in France.
+pub(crate) fn ends(day: Date) -> Result<Timestamp, jiff::Error> {
+    begins(day.tomorrow()?)
+}
+
+/// Returns the day in France at an instant.
+pub(crate) fn today(now: Timestamp) -> Result<Date, jiff::Error> {
+    Ok(now.to_zoned(TimeZone::get(ZONE)?).date())
+}
+
+/// People write numbers in groups.
+fn compact(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_day_in_france() {
+        let summer = day("2026-07-14").unwrap();
+        assert_eq!(begins(summer).unwrap().to_string(), "2026-07-13T22:00:00Z");
+        assert_eq!(ends(summer).unwrap().to_string(), "2026-07-14T22:00:00Z");
+        assert_eq!(today("2026-12-31T23:30:00Z".parse().unwrap()).unwrap().to_string(), "2027-01-01");
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_write_them_and_refused_in_french() {
+        assert_eq!(siret("123 456 782 00010").unwrap().as_str(), "12345678200010");
+        assert_eq!(siret("12345678200011").unwrap_err(), "la clé de contrôle est fausse");
+        assert_eq!(siren("12").unwrap_err(), "il faut 9 chiffres");
+        assert_eq!(day("14/07/2026").unwrap_err(), "il faut une date AAAA-MM-JJ");
+    }
+}

@@ -12,6 +12,7 @@ mod secret_input;
 mod send;
 mod usage;
 mod watch;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use domain::{Opco, Secret};
+use domain::Secret;
+use opco::{ProfileError, Profiles};
 use serde::{Deserialize, Serialize};
 
 use crate::opening::{Database, MasterKeySource};
@@ -40,7 +41,9 @@ pub struct Config {
     pub editor: Editor,
     /// Logs and traces.
     pub telemetry: telemetry::Settings,
-    /// What departs from the shipped profile, by OPCO slug.
+    /// The wire to the OPCOs.
+    pub transport: Transport,
+    /// What departs from the shipped profile, by OPCO slug (`akto`) or system (`akto/2`).
     pub opco: BTreeMap<String, toml::Table>,
 }
 
@@ -80,6 +83,18 @@ pub struct Redis {
 pub struct Routing {
     /// The mapped SIRET index; absent, the small extract in the binary answers.
     pub index: Option<PathBuf>,
+}
+
+/// The wire to the OPCOs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transport {
+    /// The time to open a connection, TLS included, in milliseconds.
+    pub connect_timeout_ms: u64,
+    /// The time for a token endpoint to answer, in milliseconds.
+    pub token_timeout_ms: u64,
+    /// An HTTP proxy to go through.
+    pub proxy: Option<MaskedUrl>,
 }
 
 /// Who we say we are to the OPCOs (norm §3.1: `EDITEUR`, `LOGICIEL`, `VERSION`).
@@ -155,9 +170,9 @@ impl Config {
         }
     }
 
-    /// Returns what departs from the shipped profile of an OPCO.
-    pub fn opco_overrides(&self, opco: Opco) -> toml::Table {
-        self.opco.get(opco.slug()).cloned().unwrap_or_default()
+    /// Returns the facts of each OPCO: what ships, and what this deployment lays over it.
+    pub fn profiles(&self) -> Result<Profiles, ProfileError> {
+        Profiles::assemble(&self.opco)
     }
 
     fn problems(&self) -> Vec<Problem> {
@@ -166,12 +181,10 @@ impl Config {
         problems.extend(self.master_key.problems());
         problems.extend(self.telemetry.problems());
         problems.extend(self.editor.problems());
-        problems.extend(
-            self.opco
-                .keys()
-                .filter(|slug| slug.parse::<Opco>().is_err())
-                .map(|slug| Problem::new(format!("opco.{slug}"), "OPCO inconnu".to_owned())),
-        );
+        problems.extend(self.transport.problems());
+        if let Err(error) = self.profiles() {
+            problems.push(Problem::new("opco", chain(&error)));
+        }
         problems
     }
 }
@@ -212,9 +225,46 @@ impl Server {
     }
 }
 
+impl Transport {
+    /// Returns the settings as the connector takes them.
+    pub fn settings(&self) -> opco::Settings {
+        opco::Settings {
+            connect_timeout_ms: self.connect_timeout_ms,
+            token_timeout_ms: self.token_timeout_ms,
+            proxy: self.proxy.as_ref().map(|url| url.expose().to_owned()),
+        }
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let bound = opco::TIMEOUT_MS_MAX;
+        let connect = within(
+            "transport.connect_timeout_ms",
+            self.connect_timeout_ms,
+            1,
+            bound,
+        );
+        let token = within(
+            "transport.token_timeout_ms",
+            self.token_timeout_ms,
+            1,
+            bound,
+        );
+        connect.into_iter().chain(token).collect()
+    }
+}
+
 impl Editor {
+    /// Returns the three headers.
+    pub fn headers(&self) -> opco::Editor {
+        opco::Editor {
+            editeur: self.name.clone(),
+            logiciel: self.software.clone(),
+            version: self.version().to_owned(),
+        }
+    }
+
     /// Returns the version to announce.
-    pub fn version(&self) -> &str {
+    fn version(&self) -> &str {
         self.version.as_deref().unwrap_or(env!("CARGO_PKG_VERSION"))
     }
 
@@ -306,6 +356,21 @@ pub(crate) fn within(key: &str, value: u64, least: u64, most: u64) -> Option<Pro
     })
 }
 
+/// Writes an error and its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        // Some errors repeat their cause.
+        if !text.contains(&said) {
+            text = format!("{text} : {said}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Returns the API key of the environment. It is no setting of the gateway: only clients use it.
 pub(crate) fn api_key() -> Option<Secret> {
     std::env::var_os(API_KEY)?
@@ -349,6 +414,8 @@ fn typed(defaults: &config::Config, key: &str, text: String) -> config::Value {
 
 #[cfg(test)]
 mod tests {
+    use domain::{Instance, Opco};
+
     use super::*;
 
     fn with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -403,14 +470,15 @@ mod tests {
         let file = dir.join("gateway.toml");
         std::fs::write(
             &file,
-            "[server]\ndrain_seconds = 3\n[opco.atlas]\nbase_url = 'x'\n",
+            "[server]\ndrain_seconds = 3\n[opco.atlas]\nburst = 9\n",
         )
         .unwrap();
         let config = Config::from_layers(Some(&file), []).unwrap();
         std::fs::remove_dir_all(&dir).unwrap();
         assert_eq!(config.server.drain_seconds, 3);
         assert_eq!(config.server.listen.port(), 8080);
-        assert_eq!(config.opco_overrides(Opco::Atlas).len(), 1);
+        let profiles = config.profiles().unwrap();
+        assert_eq!(profiles.get(Instance::first(Opco::Atlas)).unwrap().burst, 9);
     }
 
     #[test]
@@ -422,8 +490,13 @@ mod tests {
             let error = with(&[(name, "127.0.0.1:1")]).unwrap_err().to_string();
             assert!(error.contains("unknown field"), "{error}");
         }
-        let error = with(&[("CFA_GATEWAY__OPCO__AFDASS__BASE_URL", "x")]).unwrap_err();
-        assert_eq!(error.to_string(), "opco.afdass : OPCO inconnu");
+        for name in [
+            "CFA_GATEWAY__OPCO__AFDASS__BURST",
+            "CFA_GATEWAY__OPCO__AFDAS__BURRST",
+        ] {
+            let error = with(&[(name, "3")]).unwrap_err().to_string();
+            assert!(error.starts_with("opco : "), "{error}");
+        }
     }
 
     #[test]

@@ -11,10 +11,8 @@ const ZONE: &str = "Europe/Paris";
 macro_rules! one_of {
     ($words:ty) => {{
         use clap::builder::TypedValueParser as _;
-        clap::builder::PossibleValuesParser::new(
-            <$words>::ALL.iter().map(|word| word.to_string()),
-        )
-        .try_map(|text| text.parse::<$words>())
+        clap::builder::PossibleValuesParser::new(<$words>::ALL.iter().map(|word| word.to_string()))
+            .try_map(|text| text.parse::<$words>())
     }};
 }
 pub(crate) use one_of;
@@ -37,7 +35,8 @@ pub(crate) fn siren(text: &str) -> Result<Siren, String> {
 
 /// Reads a day.
 pub(crate) fn day(text: &str) -> Result<Date, String> {
-    text.parse().map_err(|_| "il faut une date AAAA-MM-JJ".to_owned())
+    text.parse()
+        .map_err(|_| "il faut une date AAAA-MM-JJ".to_owned())
 }
 
 /// Returns the first instant of a day in France.
@@ -69,14 +68,28 @@ mod tests {
         let summer = day("2026-07-14").unwrap();
         assert_eq!(begins(summer).unwrap().to_string(), "2026-07-13T22:00:00Z");
         assert_eq!(ends(summer).unwrap().to_string(), "2026-07-14T22:00:00Z");
-        assert_eq!(today("2026-12-31T23:30:00Z".parse().unwrap()).unwrap().to_string(), "2027-01-01");
+        assert_eq!(
+            today("2026-12-31T23:30:00Z".parse().unwrap())
+                .unwrap()
+                .to_string(),
+            "2027-01-01"
+        );
     }
 
     #[test]
     fn numbers_are_read_as_people_write_them_and_refused_in_french() {
-        assert_eq!(siret("123 456 782 00010").unwrap().as_str(), "12345678200010");
-        assert_eq!(siret("12345678200011").unwrap_err(), "la clé de contrôle est fausse");
+        assert_eq!(
+            siret("123 456 782 00010").unwrap().as_str(),
+            "12345678200010"
+        );
+        assert_eq!(
+            siret("12345678200011").unwrap_err(),
+            "la clé de contrôle est fausse"
+        );
         assert_eq!(siren("12").unwrap_err(), "il faut 9 chiffres");
-        assert_eq!(day("14/07/2026").unwrap_err(), "il faut une date AAAA-MM-JJ");
+        assert_eq!(
+            day("14/07/2026").unwrap_err(),
+            "il faut une date AAAA-MM-JJ"
+        );
     }
 }

@@ -24,7 +24,7 @@ enum What {
     Default,
     #[command(about = "Affiche le profil d'un OPCO tel qu'il sert : adresses, limites, écarts")]
     Profile {
-        #[arg(value_name = "OPCO", value_parser = one_of!(Opco), help = "L'OPCO (akto, atlas…)")]
+        #[arg(value_name = "OPCO", value_parser = one_of!(Opco, slug), help = "L'OPCO (akto, atlas…)")]
         opco: Opco,
     },
 }

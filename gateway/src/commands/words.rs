@@ -9,9 +9,12 @@ const ZONE: &str = "Europe/Paris";
 
 /// Reads one word of a closed list of the domain; a refusal shows the list.
 macro_rules! one_of {
-    ($words:ty) => {{
+    ($words:ty) => {
+        $crate::commands::words::one_of!($words, as_str)
+    };
+    ($words:ty, $name:ident) => {{
         use clap::builder::TypedValueParser as _;
-        clap::builder::PossibleValuesParser::new(<$words>::ALL.iter().map(|word| word.to_string()))
+        clap::builder::PossibleValuesParser::new(<$words>::ALL.iter().map(|word| word.$name()))
             .try_map(|text| text.parse::<$words>())
     }};
 }

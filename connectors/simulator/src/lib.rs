@@ -1,1 +1,46 @@
-//! placeholder
+//! The other side of the norm: eleven OPCOs on one port, with faults on demand and a clock one can
+//! move. Written from the protocol notes alone (their sections are cited as §n), with its own types,
+//! so that a misreading of the connector shows. `docs/simulator.md` says how to use it.
+
+mod answer;
+mod book;
+mod clock;
+mod control;
+mod detail;
+mod digits;
+mod dossiers;
+mod dpop;
+mod etat;
+mod fault;
+mod handle;
+mod identity;
+mod opcos;
+mod page;
+mod record;
+mod refusal;
+mod schedule;
+mod schema;
+mod server;
+mod settings;
+mod sim;
+mod spoil;
+mod target;
+mod token;
+mod wire;
+mod writer;
+
+pub use book::DossierView;
+pub use etat::{Etat, Version};
+pub use fault::Scope;
+pub use fault::{ActiveFault, Fault, FaultError, FaultKind, LARGEST_BODY, MOST_FAULTS, SLOWEST_MS};
+pub use handle::{ControlError, Handle, LedgerPage, OpcoSummary, StateOrder, Summary};
+pub use identity::{CfaKey, Client};
+pub use opcos::SLUGS;
+pub use record::{LedgerEntry, Pairing, RequestEntry};
+pub use schedule::Terms;
+pub use server::{Running, StartError, start};
+pub use settings::{
+    Auth, Capability, Dpop, Duplicates, LedgerSync, Now, OpcoSettings, Openness, Overrides,
+    Progress, RateLimit, Settings,
+};
+pub use sim::Refused;

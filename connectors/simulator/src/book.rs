@@ -1,0 +1,464 @@
+//! The dossiers of one OPCO, in memory, and how they move with the virtual clock.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::etat::{Etat, Version};
+use crate::record::Pairing;
+use crate::schedule::Terms;
+use crate::settings::Progress;
+
+/// The first number each OPCO gives: the same for all, as numbers of two OPCOs may be equal.
+const FIRST_NUMERO: u64 = 1_000_001;
+/// Between the parts of a pairing key; in no name.
+const SEPARATOR: char = '\u{1f}';
+
+/// The five pairing fields as one text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PairingKey(Arc<str>);
+
+impl From<&Pairing> for PairingKey {
+    fn from(pairing: &Pairing) -> Self {
+        let Pairing {
+            nom,
+            prenom,
+            date_naissance,
+            siret,
+            date_debut_contrat,
+        } = pairing;
+        let parts = [nom, prenom, date_naissance, siret, date_debut_contrat];
+        Self(
+            parts
+                .map(|part| part.trim())
+                .join(&SEPARATOR.to_string())
+                .into(),
+        )
+    }
+}
+
+impl PairingKey {
+    pub(crate) fn pairing(&self) -> Pairing {
+        let mut parts = self.0.split(SEPARATOR).map(str::to_owned);
+        let mut next = || parts.next().unwrap_or_default();
+        Pairing {
+            nom: next(),
+            prenom: next(),
+            date_naissance: next(),
+            siret: next(),
+            date_debut_contrat: next(),
+        }
+    }
+}
+
+/// A contract about to be filed.
+pub(crate) struct Filing {
+    pub(crate) version: Version,
+    pub(crate) key: Arc<str>,
+    pub(crate) pairing: PairingKey,
+    pub(crate) terms: Terms,
+    pub(crate) body: Option<Box<[u8]>>,
+    pub(crate) headers: Option<BTreeMap<String, String>>,
+    /// The deposit number of the contract this one amends.
+    pub(crate) amends: Option<String>,
+    pub(crate) arrival_ms: i64,
+    pub(crate) virtual_ms: i64,
+}
+
+/// Why a contract was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotFiled {
+    Double { numero: String },
+    NoInitial,
+}
+
+/// A dossier.
+#[derive(Clone)]
+pub(crate) struct Dossier {
+    pub(crate) numero: u64,
+    pub(crate) filing: Arc<Filing>,
+    pub(crate) etat: Etat,
+    pub(crate) commentaire: String,
+    pub(crate) history: Vec<(Etat, i64)>,
+    pub(crate) rupture: Option<Date>,
+    pub(crate) initial: Option<u64>,
+    instruction_at: Option<i64>,
+    decision_at: Option<i64>,
+    deca_at: Option<i64>,
+    /// Whether the ledger holds it: until then nobody sees it.
+    durable: bool,
+    /// The dossier filed before it with the same pairing key.
+    previous: Option<usize>,
+}
+
+/// Never its body, which holds a NIR.
+impl fmt::Debug for Dossier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Dossier {} {:?}", self.numero, self.etat)
+    }
+}
+
+impl Dossier {
+    pub(crate) fn numero_interne(&self) -> String {
+        self.numero.to_string()
+    }
+
+    pub(crate) fn numero_externe(&self) -> String {
+        let year = day_of(self.filing.virtual_ms).year().rem_euclid(100);
+        format!("APP-{year:02}-{:07}", self.numero % 10_000_000)
+    }
+
+    /// Returns the deposit number once it shows.
+    pub(crate) fn deca(&self, now_ms: i64) -> Option<String> {
+        let shown = self.deca_at.is_some_and(|at| at <= now_ms);
+        shown.then(|| {
+            format!(
+                "{}{:06}",
+                self.filing.terms.deca_stem,
+                self.numero % 1_000_000
+            )
+        })
+    }
+
+    /// Lets the dossier make the steps whose time has come.
+    fn advance(&mut self, deca_ms: u32, now_ms: i64) {
+        if self.etat == Etat::Transmis
+            && let Some(at) = self.instruction_at.filter(|at| *at <= now_ms)
+        {
+            self.enter(Etat::EnCoursInstruction, at, deca_ms);
+        }
+        if self.etat == Etat::EnCoursInstruction
+            && let Some(at) = self.decision_at.filter(|at| *at <= now_ms)
+        {
+            self.enter(Etat::Engage, at, deca_ms);
+        }
+    }
+
+    fn enter(&mut self, etat: Etat, at: i64, deca_ms: u32) {
+        self.etat = etat;
+        self.history.push((etat, at));
+        if etat.has_schedule() && self.deca_at.is_none() {
+            self.deca_at = Some(at.saturating_add(i64::from(deca_ms)));
+        }
+    }
+}
+
+/// Returns the day of an instant, in UTC.
+pub(crate) fn day_of(ms: i64) -> Date {
+    Timestamp::from_millisecond(ms)
+        .unwrap_or_default()
+        .to_zoned(TimeZone::UTC)
+        .date()
+}
+
+/// What someone orders a dossier to become.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) etat: Etat,
+    pub(crate) commentaire: Option<String>,
+    pub(crate) force: bool,
+}
+
+/// Why an order was not obeyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Disobeyed {
+    NoSuchDossier,
+    NoWay(Etat),
+}
+
+/// A line of the control API's list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DossierView {
+    /// The OPCO's technical number.
+    pub numero_interne: String,
+    /// The OPCO's business number.
+    pub numero_externe: String,
+    /// The deposit number, once it shows.
+    pub numero_deca: Option<String>,
+    /// The number of the contract it amends, if it does.
+    pub initial: Option<String>,
+    /// The state now.
+    pub etat: Etat,
+    /// Every state and when it came, in virtual milliseconds.
+    pub history: Vec<(Etat, i64)>,
+    /// What pairs it.
+    pub pairing: Pairing,
+}
+
+/// All dossiers of one OPCO.
+pub(crate) struct Book {
+    /// The number the next dossier gets.
+    next: u64,
+    /// In the order of their numbers.
+    dossiers: Vec<Dossier>,
+    by_pairing: HashMap<PairingKey, usize>,
+    by_owner: HashMap<Arc<str>, Vec<usize>>,
+    /// Keys whose dossiers belong to a SIREN.
+    owners: HashMap<Arc<str>, Arc<str>>,
+}
+
+impl Book {
+    pub(crate) fn new() -> Self {
+        Self {
+            next: FIRST_NUMERO,
+            dossiers: Vec::new(),
+            by_pairing: HashMap::new(),
+            by_owner: HashMap::new(),
+            owners: HashMap::new(),
+        }
+    }
+
+    /// Forgets the dossiers; numbers go on, so that the ledger never holds one twice.
+    pub(crate) fn clear(&mut self) {
+        self.dossiers.clear();
+        self.by_pairing.clear();
+        self.by_owner.clear();
+    }
+
+    fn owner(&self, key: &Arc<str>) -> Arc<str> {
+        self.owners.get(key).unwrap_or(key).clone()
+    }
+
+    /// Lets the dossiers of a key belong to a SIREN, with those of its other keys.
+    pub(crate) fn assign(&mut self, key: &Arc<str>, siren: &str) {
+        let siren: Arc<str> = siren.into();
+        let before = self.owners.insert(Arc::clone(key), Arc::clone(&siren));
+        if before.is_none()
+            && let Some(moved) = self.by_owner.remove(key)
+        {
+            let list = self.by_owner.entry(siren).or_default();
+            list.extend(moved);
+            list.sort_unstable();
+        }
+    }
+
+    /// Takes a contract; it shows once [`Book::confirm`] is called.
+    pub(crate) fn file(
+        &mut self,
+        filing: Filing,
+        progress: Progress,
+        refuse_doubles: bool,
+    ) -> Result<Dossier, NotFiled> {
+        let now_ms = filing.virtual_ms;
+        let initial = match &filing.amends {
+            Some(deca) => {
+                let found = self.find_deca(deca, progress.deca_ms, now_ms);
+                Some(found.ok_or(NotFiled::NoInitial)?)
+            }
+            None => None,
+        };
+        let previous = self.by_pairing.get(&filing.pairing).copied();
+        if refuse_doubles && initial.is_none() {
+            let alive = self.alive(previous, progress.deca_ms, now_ms);
+            if let Some(numero) = alive {
+                return Err(NotFiled::Double { numero });
+            }
+        }
+        let rank = self.dossiers.len();
+        // At least 1 ms each, so that two states are never one instant.
+        let step =
+            |from: Option<i64>, ms: Option<u32>| Some(from?.saturating_add(i64::from(ms?.max(1))));
+        let instruction_at = step(Some(now_ms), progress.instruction_ms);
+        let owner = self.owner(&filing.key);
+        self.by_pairing.insert(filing.pairing.clone(), rank);
+        self.by_owner.entry(owner).or_default().push(rank);
+        let dossier = Dossier {
+            numero: self.next,
+            filing: Arc::new(filing),
+            etat: Etat::Transmis,
+            commentaire: String::new(),
+            history: vec![(Etat::Transmis, now_ms)],
+            rupture: None,
+            initial,
+            instruction_at,
+            decision_at: step(instruction_at, progress.decision_ms),
+            deca_at: None,
+            durable: false,
+            previous,
+        };
+        self.next += 1;
+        self.dossiers.push(dossier.clone());
+        Ok(dossier)
+    }
+
+    /// Returns the number of a dossier of this pairing chain that a new one would double.
+    fn alive(&mut self, mut rank: Option<usize>, deca_ms: u32, now_ms: i64) -> Option<String> {
+        while let Some(dossier) = rank.and_then(|rank| self.dossiers.get_mut(rank)) {
+            dossier.advance(deca_ms, now_ms);
+            if !dossier.etat.leaves_room() {
+                return Some(dossier.numero_interne());
+            }
+            rank = dossier.previous;
+        }
+        None
+    }
+
+    fn find_deca(&mut self, deca: &str, deca_ms: u32, now_ms: i64) -> Option<u64> {
+        // The number ends the deposit number, so most dossiers are passed over at once.
+        let order: u64 = deca.get(deca.len().checked_sub(6)?..)?.parse().ok()?;
+        let candidates = self
+            .dossiers
+            .iter_mut()
+            .filter(|dossier| dossier.numero % 1_000_000 == order);
+        for dossier in candidates {
+            dossier.advance(deca_ms, now_ms);
+            if dossier.deca(now_ms).is_some_and(|own| own == deca) {
+                return Some(dossier.numero);
+            }
+        }
+        None
+    }
+
+    /// Shows a dossier that is in the ledger.
+    pub(crate) fn confirm(&mut self, numero: u64) {
+        if let Some(dossier) = self
+            .rank(numero)
+            .and_then(|rank| self.dossiers.get_mut(rank))
+        {
+            dossier.durable = true;
+        }
+    }
+
+    /// Takes back a dossier that could not be written down.
+    pub(crate) fn withdraw(&mut self, numero: u64) {
+        let Some(dossier) = self
+            .rank(numero)
+            .and_then(|rank| self.dossiers.get_mut(rank))
+        else {
+            return;
+        };
+        dossier.etat = Etat::Annule;
+    }
+
+    fn rank(&self, numero: u64) -> Option<usize> {
+        self.dossiers
+            .binary_search_by_key(&numero, |dossier| dossier.numero)
+            .ok()
+    }
+
+    /// Returns a dossier this key may see.
+    pub(crate) fn read(&mut self, key: &Arc<str>, numero: &str, at: Reading) -> Option<Dossier> {
+        let rank = self.rank(numero.parse().ok()?)?;
+        self.visible(key, rank, at)
+    }
+
+    /// Returns the last dossier with this pairing key, if this key may see it.
+    pub(crate) fn paired(
+        &mut self,
+        key: &Arc<str>,
+        pairing: &PairingKey,
+        at: Reading,
+    ) -> Option<Dossier> {
+        let mut rank = self.by_pairing.get(pairing).copied();
+        while let Some(one) = rank {
+            if let Some(dossier) = self.visible(key, one, at) {
+                return Some(dossier);
+            }
+            rank = self.dossiers.get(one)?.previous;
+        }
+        None
+    }
+
+    fn visible(&mut self, key: &Arc<str>, rank: usize, at: Reading) -> Option<Dossier> {
+        let owner = self.owner(key);
+        let theirs = self.owner(&self.dossiers.get(rank)?.filing.key);
+        let dossier = self.dossiers.get_mut(rank)?;
+        if !dossier.durable || theirs != owner {
+            return None;
+        }
+        dossier.advance(at.deca_ms, at.now_ms);
+        Some(dossier.clone())
+    }
+
+    /// Shows every dossier of a key in turn, from the `skip`th, and returns how many there are.
+    pub(crate) fn list(
+        &mut self,
+        key: &Arc<str>,
+        at: Reading,
+        (skip, take): (usize, usize),
+        mut show: impl FnMut(&Dossier),
+    ) -> usize {
+        let owner = self.owner(key);
+        let mut total = 0_usize;
+        for rank in self.by_owner.get(&owner).into_iter().flatten() {
+            let Some(dossier) = self
+                .dossiers
+                .get_mut(*rank)
+                .filter(|dossier| dossier.durable)
+            else {
+                continue;
+            };
+            if total >= skip && total - skip < take {
+                dossier.advance(at.deca_ms, at.now_ms);
+                show(dossier);
+            }
+            total += 1;
+        }
+        total
+    }
+
+    /// Shows every dossier, whoever filed it.
+    pub(crate) fn every(&mut self, at: Reading, mut show: impl FnMut(&Dossier)) {
+        for dossier in self.dossiers.iter_mut().filter(|dossier| dossier.durable) {
+            dossier.advance(at.deca_ms, at.now_ms);
+            show(dossier);
+        }
+    }
+
+    /// Puts a dossier in another state.
+    pub(crate) fn order(
+        &mut self,
+        numero: &str,
+        order: Order,
+        progress: Progress,
+        now_ms: i64,
+    ) -> Result<(), Disobeyed> {
+        let rank = numero.parse().ok().and_then(|numero| self.rank(numero));
+        let dossier = rank
+            .and_then(|rank| self.dossiers.get_mut(rank))
+            .filter(|dossier| dossier.durable)
+            .ok_or(Disobeyed::NoSuchDossier)?;
+        dossier.advance(progress.deca_ms, now_ms);
+        if !order.force && !dossier.etat.leads_to(order.etat) {
+            return Err(Disobeyed::NoWay(dossier.etat));
+        }
+        // Never in the same instant as the state before.
+        let last = dossier.history.last().map_or(i64::MIN, |(_, at)| *at);
+        let at = now_ms.max(last.saturating_add(1));
+        dossier.instruction_at = None;
+        dossier.decision_at = (order.etat == Etat::EnCoursInstruction)
+            .then(|| Some(at.saturating_add(i64::from(progress.decision_ms?.max(1)))))
+            .flatten();
+        if order.etat == Etat::Rupture {
+            dossier.rupture = Some(day_of(at));
+        }
+        if let Some(commentaire) = order.commentaire {
+            dossier.commentaire = commentaire;
+        }
+        dossier.enter(order.etat, at, progress.deca_ms);
+        Ok(())
+    }
+
+    /// Takes back a contract of an earlier run; to be called in the order of the numbers.
+    pub(crate) fn restore(&mut self, numero: u64, filing: Filing, progress: Progress) {
+        self.next = self.next.max(numero);
+        if let Ok(dossier) = self.file(filing, progress, false) {
+            self.confirm(dossier.numero);
+        }
+    }
+}
+
+/// When a dossier is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) now_ms: i64,
+    pub(crate) deca_ms: u32,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,477 @@
+//! Fault switches: what an OPCO can be told to do wrong, where, how often.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// The longest a slow answer may take, in milliseconds.
+pub const SLOWEST_MS: u64 = 600_000;
+/// The largest body [`FaultKind::HugeJson`] may send, in bytes.
+pub const LARGEST_BODY: usize = 256 * 1024 * 1024;
+/// The most switches one OPCO may have on.
+pub const MOST_FAULTS: usize = 1_000;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// 429, with `Retry-After` when `retry_after` is given.
+    TooManyRequests,
+    /// 503, with `Retry-After` when `retry_after` is given.
+    Unavailable,
+    /// 500, or the 5xx or 408 given as `status`.
+    ServerError,
+    /// The right answer, `ms` late.
+    Slow,
+    /// No answer: the connection stays open.
+    Hang,
+    /// The work is done (a contract is in the ledger) and the connection closes without an answer.
+    LostAnswer,
+    /// The connection closes once the call is read; nothing is done.
+    DropBeforeCommit,
+    /// Every page of `etats` (version 2) shows the items of page 1.
+    RepeatedPage,
+    /// The page object of `etats` (version 2) comes inside a one-element array.
+    WrappedPage,
+    /// `etats` shows nothing.
+    EmptyList,
+    /// The keys of error bodies begin with a capital.
+    PascalCaseErrors,
+    /// An HTML page instead of JSON, with `status` (502 by default, 200 allowed).
+    Html,
+    /// No body, with `status` (200 by default).
+    EmptyBody,
+    /// The body stops halfway.
+    HalfWritten,
+    /// A redirect (`status`, 302 by default) to `text`, by default elsewhere on this server.
+    Redirect,
+    /// 200 with arrays `size` deep (100,000 by default).
+    DeepJson,
+    /// 200 with `size` bytes of JSON (32 MiB by default).
+    HugeJson,
+    /// The token presented is forgotten: 401.
+    ExpiredToken,
+    /// The key presented counts as expired: 403.
+    ExpiredKey,
+    /// States read as `text` (`EN_ATTENTE_PIECES` by default), which is in no list.
+    UnknownState,
+    /// Nothing works, token endpoint included: 503, or closed connections when `close` is set.
+    Down,
+}
+
+/// Which calls a fault touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Every call but those for a token ([`FaultKind::Down`] touches these too).
+    #[default]
+    #[serde(rename = "*")]
+    All,
+    /// Filing a contract.
+    Dossiers,
+    /// The lists of states.
+    Etats,
+    /// One full dossier, by number or by pairing key.
+    Detail,
+    /// Several full dossiers.
+    Liste,
+    /// Health.
+    Status,
+    /// Validity of a key.
+    Cfakeyinfo,
+    /// Asking for a token.
+    Token,
+}
+
+/// A fault switch. `retry_after`, `ms`, `status`, `size`, `text` and `close` mean what the kind says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// Which calls; filing only for [`FaultKind::LostAnswer`] and [`FaultKind::DropBeforeCommit`]
+    /// unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Scope>,
+    /// Whether the work is done first, and only its answer is spoilt.
+    #[serde(default)]
+    pub after_commit: bool,
+    /// How many calls are touched before the switch turns itself off; without limit when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// The chance of each call, from 0 to 1.
+    #[serde(default = "always")]
+    pub probability: f64,
+    /// Where the sequence of chances starts.
+    #[serde(default)]
+    pub seed: u64,
+    /// Seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
+    /// Milliseconds of real time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+    /// An HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Bytes or levels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
+    /// An address or a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Closed connections instead of 503.
+    #[serde(default)]
+    pub close: bool,
+}
+
+fn always() -> f64 {
+    1.0
+}
+
+/// A fault whose parameters cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FaultError(pub(crate) &'static str);
+
+impl Fault {
+    /// Returns a switch that is on until it is cleared.
+    pub fn new(kind: FaultKind) -> Self {
+        Self {
+            kind,
+            route: None,
+            after_commit: false,
+            times: None,
+            probability: always(),
+            seed: 0,
+            retry_after: None,
+            ms: None,
+            status: None,
+            size: None,
+            text: None,
+            close: false,
+        }
+    }
+
+    /// Returns a late answer.
+    pub fn slow(ms: u64) -> Self {
+        Self {
+            ms: Some(ms),
+            ..Self::new(FaultKind::Slow)
+        }
+    }
+
+    /// Returns a 429, with the seconds of its `Retry-After`.
+    pub fn too_many_requests(retry_after: Option<u32>) -> Self {
+        Self {
+            retry_after,
+            ..Self::new(FaultKind::TooManyRequests)
+        }
+    }
+
+    /// Limits the fault to one route.
+    #[must_use]
+    pub fn on(mut self, route: Scope) -> Self {
+        self.route = Some(route);
+        self
+    }
+
+    /// Limits the fault to so many calls.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// Makes the fault a matter of chance, the same for the same seed.
+    #[must_use]
+    pub fn with_probability(mut self, probability: f64, seed: u64) -> Self {
+        self.probability = probability;
+        self.seed = seed;
+        self
+    }
+
+    /// Lets the work be done first.
+    #[must_use]
+    pub fn after_commit(mut self) -> Self {
+        self.after_commit = true;
+        self
+    }
+
+    /// Chooses the HTTP status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    fn checked(self) -> Result<Self, FaultError> {
+        if !(0.0..=1.0).contains(&self.probability) {
+            return Err(FaultError("`probability` is between 0 and 1"));
+        }
+        if self.ms.unwrap_or(0) > SLOWEST_MS {
+            return Err(FaultError("`ms` is at most 600000"));
+        }
+        if self.size.unwrap_or(0) > LARGEST_BODY {
+            return Err(FaultError("`size` is at most 268435456"));
+        }
+        let status_fits = match (self.kind, self.status) {
+            (_, None) | (FaultKind::ServerError, Some(408 | 500..=599)) => true,
+            (FaultKind::Html | FaultKind::EmptyBody, Some(status)) => (200..=599).contains(&status),
+            (FaultKind::Redirect, Some(status)) => matches!(status, 301 | 302 | 303 | 307 | 308),
+            _ => false,
+        };
+        if !status_fits {
+            return Err(FaultError("`status` does not go with this kind of fault"));
+        }
+        Ok(self)
+    }
+
+    fn touches(&self, route: Scope) -> bool {
+        let scope = self.route.unwrap_or(match self.kind {
+            FaultKind::LostAnswer | FaultKind::DropBeforeCommit => Scope::Dossiers,
+            _ => Scope::All,
+        });
+        match scope {
+            Scope::All => route != Scope::Token || self.kind == FaultKind::Down,
+            one => one == route,
+        }
+    }
+}
+
+impl FaultKind {
+    /// Returns the word of the control API.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::TooManyRequests => "too_many_requests",
+            Self::Unavailable => "unavailable",
+            Self::ServerError => "server_error",
+            Self::Slow => "slow",
+            Self::Hang => "hang",
+            Self::LostAnswer => "lost_answer",
+            Self::DropBeforeCommit => "drop_before_commit",
+            Self::RepeatedPage => "repeated_page",
+            Self::WrappedPage => "wrapped_page",
+            Self::EmptyList => "empty_list",
+            Self::PascalCaseErrors => "pascal_case_errors",
+            Self::Html => "html",
+            Self::EmptyBody => "empty_body",
+            Self::HalfWritten => "half_written",
+            Self::Redirect => "redirect",
+            Self::DeepJson => "deep_json",
+            Self::HugeJson => "huge_json",
+            Self::ExpiredToken => "expired_token",
+            Self::ExpiredKey => "expired_key",
+            Self::UnknownState => "unknown_state",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// When, in the life of a call, a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Before anything is looked at.
+    Arrival,
+    /// Once the work is done.
+    Answer,
+    /// Where this very kind belongs: the token check, the list of states, an error body.
+    Within(FaultKind),
+}
+
+impl Stage {
+    fn of(fault: &Fault) -> Self {
+        match fault.kind {
+            FaultKind::RepeatedPage
+            | FaultKind::WrappedPage
+            | FaultKind::EmptyList
+            | FaultKind::PascalCaseErrors
+            | FaultKind::ExpiredToken
+            | FaultKind::ExpiredKey
+            | FaultKind::UnknownState => Self::Within(fault.kind),
+            FaultKind::LostAnswer => Self::Answer,
+            FaultKind::Down | FaultKind::DropBeforeCommit => Self::Arrival,
+            _ if fault.after_commit => Self::Answer,
+            _ => Self::Arrival,
+        }
+    }
+}
+
+/// A switch that is on, and how often it struck.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActiveFault {
+    /// The switch as it was set; `times` is what is left.
+    pub fault: Fault,
+    /// How many calls it touched.
+    pub struck: u32,
+    #[serde(skip)]
+    chance: u64,
+}
+
+impl ActiveFault {
+    fn strikes(&mut self) -> bool {
+        if self.fault.times == Some(0) {
+            return false;
+        }
+        if self.fault.probability < 1.0 && next_chance(&mut self.chance) >= self.fault.probability {
+            return false;
+        }
+        self.struck = self.struck.saturating_add(1);
+        self.fault.times = self.fault.times.map(|left| left.saturating_sub(1));
+        true
+    }
+}
+
+/// Steps a splitmix64 sequence and returns a number from 0 to below 1.
+fn next_chance(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let top = u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or(0);
+    f64::from(top) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// The switches of one OPCO.
+#[derive(Default)]
+pub(crate) struct Faults {
+    any: AtomicBool,
+    active: Mutex<Vec<ActiveFault>>,
+}
+
+impl Faults {
+    pub(crate) fn add(&self, fault: Fault) -> Result<(), FaultError> {
+        let fault = fault.checked()?;
+        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        active.retain(|one| one.fault.times != Some(0));
+        if active.len() >= MOST_FAULTS {
+            return Err(FaultError("too many faults are on; clear them first"));
+        }
+        let chance = fault.seed;
+        active.push(ActiveFault {
+            fault,
+            struck: 0,
+            chance,
+        });
+        self.any.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    pub(crate) fn clear(&self) {
+        self.active
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        self.any.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn list(&self) -> Vec<ActiveFault> {
+        self.active
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Returns the first switch that strikes here, and counts it.
+    pub(crate) fn claim(&self, route: Scope, stage: Stage) -> Option<Fault> {
+        self.claim_if(route, stage, |fault| fault.kind != FaultKind::Slow)
+    }
+
+    /// Returns how late to be here; a delay adds to any other fault.
+    pub(crate) fn claim_delay(&self, route: Scope, stage: Stage) -> Option<u64> {
+        self.claim_if(route, stage, |fault| fault.kind == FaultKind::Slow)
+            .map(|fault| fault.ms.unwrap_or(1_000))
+    }
+
+    /// Returns the parameters of a fault that belongs inside the work.
+    pub(crate) fn within(&self, route: Scope, kind: FaultKind) -> Option<Fault> {
+        self.claim_if(route, Stage::Within(kind), |_| true)
+    }
+
+    fn claim_if(
+        &self,
+        route: Scope,
+        stage: Stage,
+        wanted: impl Fn(&Fault) -> bool,
+    ) -> Option<Fault> {
+        // The usual case costs one load, no lock.
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        active
+            .iter_mut()
+            .filter(|one| {
+                Stage::of(&one.fault) == stage && one.fault.touches(route) && wanted(&one.fault)
+            })
+            .find_map(|one| one.strikes().then(|| one.fault.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counted_fault_turns_itself_off() {
+        let faults = Faults::default();
+        faults
+            .add(Fault::new(FaultKind::Unavailable).times(2))
+            .unwrap();
+        let strikes: Vec<bool> = (0..4)
+            .map(|_| faults.claim(Scope::Etats, Stage::Arrival).is_some())
+            .collect();
+        assert_eq!(strikes, [true, true, false, false]);
+    }
+
+    #[test]
+    fn chance_is_the_same_for_the_same_seed_and_close_to_what_was_asked() {
+        let run = |seed| {
+            let faults = Faults::default();
+            let fault = Fault::new(FaultKind::ServerError).with_probability(0.25, seed);
+            faults.add(fault).unwrap();
+            (0..4_000)
+                .map(|_| faults.claim(Scope::Dossiers, Stage::Arrival).is_some())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(run(7), run(7));
+        assert_ne!(run(7), run(8));
+        let struck = run(7).into_iter().filter(|strikes| *strikes).count();
+        assert!((900..1_100).contains(&struck), "{struck}");
+    }
+
+    #[test]
+    fn a_fault_stays_on_its_route_and_only_down_reaches_the_token_endpoint_unasked() {
+        assert!(!Fault::new(FaultKind::LostAnswer).touches(Scope::Etats));
+        assert!(
+            Fault::new(FaultKind::LostAnswer)
+                .on(Scope::Etats)
+                .touches(Scope::Etats)
+        );
+        assert!(!Fault::new(FaultKind::Unavailable).touches(Scope::Token));
+        assert!(Fault::new(FaultKind::Down).touches(Scope::Token));
+    }
+
+    #[test]
+    fn impossible_parameters_and_misspelt_names_are_refused() {
+        let faults = Faults::default();
+        let unlikely = Fault::new(FaultKind::Hang).with_probability(1.5, 0);
+        assert!(faults.add(unlikely).is_err());
+        assert!(
+            faults
+                .add(Fault::new(FaultKind::ServerError).with_status(200))
+                .is_err()
+        );
+        let misspelt = r#"{"kind": "slow", "millis": 3}"#;
+        assert!(serde_json::from_str::<Fault>(misspelt).is_err());
+        for kind in [
+            FaultKind::TooManyRequests,
+            FaultKind::HalfWritten,
+            FaultKind::Down,
+        ] {
+            let word = serde_json::to_value(kind).unwrap();
+            assert_eq!(word, kind.word());
+        }
+    }
+}

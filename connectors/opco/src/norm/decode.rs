@@ -119,7 +119,8 @@ fn page(profile: &Profile, body: Value) -> Option<Page> {
             None => page.skipped = page.skipped.saturating_add(1),
         }
     }
-    Some(page)
+    // Lines of which none can be used are not a list of dossiers.
+    (page.skipped == 0 || !page.items.is_empty()).then_some(page)
 }
 
 type Lines = (Vec<Value>, Option<u64>, Option<u64>);

@@ -1,0 +1,14 @@
+//! What holds for every OPCO, and what each departs in: encoded calls, answers, refusals, sockets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up should say so and stop"
+)]
+
+mod answers;
+mod bench;
+mod encoded;
+mod refusals;
+mod secrets;
+mod socket;
+mod tokens;

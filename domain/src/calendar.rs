@@ -1,6 +1,11 @@
-//! The French calendar: public holidays and working days (jours ouvrables).
+//! The French calendar: which day it is there, public holidays, working days (jours ouvrables).
+
+use std::sync::LazyLock;
 
 use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+
+use crate::clock::Timestamp;
 
 /// Public holidays with a fixed place in the year, as (month, day) (code du travail L3133-1).
 const FIXED: [(i8, i8); 8] = [
@@ -19,6 +24,15 @@ const MOVING: [i32; 3] = [1, 39, 50];
 
 /// The most days walked to reach a working day: a bound, not a rule.
 const MAX_WALK: u32 = 400;
+
+/// The zone database is compiled in, so the fallback is never met.
+static PARIS: LazyLock<TimeZone> =
+    LazyLock::new(|| TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC));
+
+/// Returns the day it is in metropolitan France at an instant.
+pub fn day_in_france(now: Timestamp) -> Date {
+    PARIS.to_datetime(now).date()
+}
 
 /// Returns whether the day is one of the eleven public holidays of the whole country.
 ///
@@ -78,6 +92,14 @@ mod tests {
 
     fn day(text: &str) -> Date {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_day_is_the_one_of_paris() {
+        let summer: Timestamp = "2026-08-31T22:30:00Z".parse().unwrap();
+        assert_eq!(day_in_france(summer), day("2026-09-01"));
+        let winter: Timestamp = "2026-11-21T22:30:00Z".parse().unwrap();
+        assert_eq!(day_in_france(winter), day("2026-11-21"));
     }
 
     #[test]

@@ -21,7 +21,9 @@ mod subject;
 use jiff::civil::Date;
 
 use self::subject::{Found, Subject};
-use crate::dossier::{Dossier, Reading};
+use crate::calendar;
+use crate::clock::Timestamp;
+use crate::dossier::{Dossier, Reading, join_findings};
 use crate::finding::{Effect, Finding, Severity};
 pub use outside::{duplicate, flow_closed, key_expires, opco_differs, probable_duplicate};
 pub use overrides::{Override, OverrideError, Overrides, effective};
@@ -77,6 +79,15 @@ pub enum Check {
 pub struct Context {
     /// The present day, in France.
     pub today: Date,
+}
+
+impl Context {
+    /// Takes the day it is in France at `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self {
+            today: calendar::day_in_france(now),
+        }
+    }
 }
 
 /// Every rule of a contract, by subject.
@@ -136,14 +147,7 @@ pub fn check(dossier: &Dossier, context: &Context) -> Vec<Finding> {
 ///
 /// A value that could not be read is empty in the payload; it is not reported as missing as well.
 pub fn examine(reading: &Reading, context: &Context) -> Vec<Finding> {
-    let mut findings = check(&reading.dossier, context);
-    if reading.findings.is_empty() {
-        return findings;
-    }
-    findings.retain(|found| !reading.findings.iter().any(|read| hides(read, found)));
-    let mut all = reading.findings.clone();
-    all.append(&mut findings);
-    all
+    join_findings(reading.findings.clone(), check(&reading.dossier, context))
 }
 
 /// Makes a finding of the rule `id` at `pointer`, the words in braces of its message filled from
@@ -162,16 +166,6 @@ pub fn finding(id: &'static str, pointer: &str, words: &[(&str, &str)]) -> Findi
             value: None,
         },
     }
-}
-
-/// Returns whether an unreadable value explains a finding that calls it, or a part of it, missing.
-fn hides(read: &Finding, found: &Finding) -> bool {
-    let missing =
-        found.rule.starts_with("CPL-") || found.rule == "REM-001" || found.rule == "REM-002";
-    let below = found.pointer.strip_prefix(&read.pointer);
-    missing
-        && read.severity == Severity::Bloquant
-        && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Rule {

@@ -12,6 +12,7 @@ use domain::dossier::Dossier;
 use domain::finding::{Effect, Finding};
 use domain::rules::{self, Check, Context, Override, Overrides, Rule};
 use jiff::civil::Date;
+use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -252,7 +253,7 @@ fn the_samples_are_never_blocked() {
 
 #[test]
 fn an_empty_contract_reports_every_missing_field_at_once_and_none_twice() {
-    let found = examine(r#"{"cerfa": {}}"#, TODAY);
+    let found = examine(r#"{"cerfa": {"versionCERFA": "10103*14"}}"#, TODAY);
     assert!(found.len() > 60, "{}", found.len());
     assert!(
         found.iter().all(|finding| finding.rule.starts_with("CPL-")),
@@ -288,4 +289,52 @@ fn a_network_may_let_an_emancipated_minor_pass() {
     let overrides = Overrides::new(&[row]).unwrap();
     let found = rules::effective(findings_of(&minor), &overrides);
     assert!(!found.is_empty() && found.iter().all(|finding| finding.effect == Effect::Warn));
+}
+
+/// The places of a contract that hold a date, below `cerfa`.
+const DATES: [&str; 11] = [
+    "/apprenti/dateNaissance",
+    "/maitre1/dateNaissance",
+    "/formation/dateDebutFormation",
+    "/formation/dateFinFormation",
+    "/contrat/dateConclusion",
+    "/contrat/dateDebutContrat",
+    "/contrat/dateFinContrat",
+    "/contrat/dateFormationPratiqueEmployeur",
+    "/contrat/remunerationsAnnuelles/0/dateDebut",
+    "/contrat/remunerationsAnnuelles/0/dateFin",
+    "/contrat/remunerationsAnnuelles/1/dateFin",
+];
+
+/// The places of a contract that hold a number.
+const NUMBERS: [&str; 6] = [
+    "/contrat/typeContratApp",
+    "/contrat/dureeTravailHebdoHeures",
+    "/contrat/dureeTravailHebdoMinutes",
+    "/contrat/remunerationsAnnuelles/0/taux",
+    "/formation/dureeFormation",
+    "/formation/nombreHeuresEnDistanciel",
+];
+
+proptest! {
+    #[test]
+    fn no_dates_and_no_numbers_make_a_rule_panic(
+        dates in prop::array::uniform11((0..=9999_u16, 1..=12_u8, 1..=28_u8)),
+        numbers in prop::array::uniform6(any::<i64>()),
+        today in (1..=9999_i16, 1..=12_i8, 1..=28_i8),
+    ) {
+        let mut body: Value = serde_json::from_str(BASE).unwrap();
+        for (place, (year, month, day)) in DATES.iter().zip(dates) {
+            let text = format!("{year:04}-{month:02}-{day:02}");
+            *body["cerfa"].pointer_mut(place).unwrap() = Value::from(text);
+        }
+        for (place, number) in NUMBERS.iter().zip(numbers) {
+            *body["cerfa"].pointer_mut(place).unwrap() = Value::from(number);
+        }
+        let reading = Dossier::read(body.to_string().as_bytes()).unwrap();
+        let context = Context { today: Date::new(today.0, today.1, today.2).unwrap() };
+        for finding in rules::examine(&reading, &context) {
+            prop_assert!(finding.pointer.is_empty() || finding.pointer.starts_with('/'));
+        }
+    }
 }

@@ -46,7 +46,7 @@ pub(super) static RULES: [Rule; 3] = [
         source: "seed:002",
         from: None,
         until: None,
-        pointer: "/cerfa/versionCERFA",
+        pointer: "/cerfa",
         message: "Seul le contrat d'apprentissage relève de cette norme.",
         remedy: "Le CFA retire ce contrat de l'envoi : seul le CERFA 10103 (contrat d'apprentissage) \
                  passe par l'API.",

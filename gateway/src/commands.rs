@@ -10,6 +10,8 @@ pub(crate) mod input;
 pub(crate) mod output;
 mod secret_input;
 mod send;
+mod simulator;
+mod stop;
 mod usage;
 mod watch;
 mod words;
@@ -66,6 +68,8 @@ enum Command {
     Config(config::ConfigArgs),
     #[command(about = "Envoie des contrats à une passerelle, comme un ERP")]
     Send(send::SendArgs),
+    #[command(about = "Fait tourner le simulateur des onze OPCO")]
+    Simulator(simulator::SimulatorArgs),
     #[command(
         about = "Suit des livraisons jusqu'à leur fin, ou jusqu'à ce qu'une personne doive agir"
     )]
@@ -139,6 +143,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Config(args) => config::run(context, &args),
         Command::Send(args) => send::run(context, &args),
+        Command::Simulator(args) => simulator::run(context, &args),
         Command::Watch(args) => watch::run(context, &args),
     }
 }

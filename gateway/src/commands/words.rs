@@ -52,11 +52,6 @@ pub(crate) fn ends(day: Date) -> Result<Timestamp, jiff::Error> {
     begins(day.tomorrow()?)
 }
 
-/// Returns the day in France at an instant.
-pub(crate) fn today(now: Timestamp) -> Result<Date, jiff::Error> {
-    Ok(now.to_zoned(TimeZone::get(ZONE)?).date())
-}
-
 /// People write numbers in groups.
 fn compact(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
@@ -71,12 +66,6 @@ mod tests {
         let summer = day("2026-07-14").unwrap();
         assert_eq!(begins(summer).unwrap().to_string(), "2026-07-13T22:00:00Z");
         assert_eq!(ends(summer).unwrap().to_string(), "2026-07-14T22:00:00Z");
-        assert_eq!(
-            today("2026-12-31T23:30:00Z".parse().unwrap())
-                .unwrap()
-                .to_string(),
-            "2027-01-01"
-        );
     }
 
     #[test]

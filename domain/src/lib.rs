@@ -26,6 +26,7 @@ pub use crate::delivery::{Environment, HoldReason, Kind, Status, WaitReason};
 pub use crate::dossier::Dossier;
 pub use crate::etat::Etat;
 pub use crate::finding::{Effect, Finding, Severity};
+pub use crate::id::{CredentialId, DeliveryId, DossierId, EventId, KeyId, SiteId, TenantId};
 pub use crate::opco::{Capability, Instance, NormVersion, Opco, Openness};
 pub use crate::outcome::{Fault, FaultKind, Outcome, Receipt};
 pub use crate::route::{Confidence, Route, RouteOutcome};

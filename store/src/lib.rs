@@ -1,1 +1,38 @@
-//! placeholder
+//! Everything CFA Gateway remembers, on SQLite or PostgreSQL: the same functions, the same
+//! promises, one suite of tests for both.
+//!
+//! [`Tx`] is the only door to the rows. Three paths where every round trip counts have a door of
+//! their own on [`Store`]: taking payloads into custody ([`Store::accept`]), handing them to
+//! deliverers ([`Store::claim`]) and writing what came of it ([`Store::settle`]).
+//!
+//! Modules in reading order.
+
+mod column;
+mod error;
+mod open;
+mod pool;
+mod sealing;
+
+pub mod accept;
+pub mod claim;
+pub mod credentials;
+pub mod deliveries;
+pub mod events;
+pub mod keys;
+mod lanes;
+mod pairs;
+pub mod settle;
+pub mod software;
+pub mod tenants;
+
+pub use crate::accept::{Accepted, GivenMandate, Idempotency, NewDelivery};
+pub use crate::claim::{Claimed, Want, Was};
+pub use crate::deliveries::{Delivery, NewEvent, Standing, Submission};
+pub use crate::error::StoreError;
+pub use crate::pairs::ActivePair;
+pub use crate::pool::{EngineKind, Store, StoreConfig, Tx};
+pub use crate::sealing::{
+    Fingerprint, MasterKey, NirPart, OpenPayload, SealError, SealedPayload, SealedSecret, Sealer,
+    TenantKey,
+};
+pub use crate::settle::{AttemptEnd, NewDossier, ReadPlan, Settled, Settlement};

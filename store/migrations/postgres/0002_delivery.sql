@@ -1,0 +1,131 @@
+-- One accepted payload on its way. The tables a payload passes through carry no foreign keys:
+-- one statement writes all their rows, and a key check per row would lock the network's row
+-- under every accept.
+
+-- What was accepted: written once, and where doubles are refused.
+create table submission (
+    tenant_id text not null,
+    delivery_id text not null,
+    environment text not null,
+    kind text not null,
+    credential_id text,
+    route text not null,
+    warnings text not null,
+    rule_set text not null,
+    traceparent text,
+    active bigint not null,
+    pairing bytea,
+    match_1 bytea,
+    match_2 bytea,
+    match_3 bytea,
+    idempotency_route text,
+    idempotency_key bytea,
+    idempotency_content bytea,
+    idempotency_expires_at bigint,
+    primary key (tenant_id, delivery_id)
+);
+create unique index submission_pairing
+    on submission (tenant_id, environment, kind, pairing)
+    where active = 1 and pairing is not null;
+create unique index submission_idempotency
+    on submission (tenant_id, idempotency_route, idempotency_key)
+    where idempotency_key is not null;
+create index submission_match_1 on submission (tenant_id, match_1) where match_1 is not null;
+create index submission_match_2 on submission (tenant_id, match_2) where match_2 is not null;
+create index submission_match_3 on submission (tenant_id, match_3) where match_3 is not null;
+
+-- Where it stands: small, because every step rewrites it.
+-- due_at is the next instant at which the gateway acts by itself (the lease's end while sending).
+create table delivery (
+    tenant_id text not null,
+    delivery_id text not null,
+    environment text not null,
+    kind text not null,
+    status text not null,
+    wait_reason text,
+    hold_reason text,
+    due_at bigint,
+    lane bytea not null,
+    opco text,
+    instance bigint not null,
+    siret_cfa text not null,
+    siret_employeur text,
+    version text,
+    attempts bigint not null,
+    looks bigint not null,
+    claims bigint not null,
+    first_lost_at bigint,
+    lease_owner text,
+    numero_interne text,
+    numero_externe text,
+    numero_deca text,
+    fault text,
+    created_at bigint not null,
+    updated_at bigint not null,
+    finished_at bigint,
+    primary key (tenant_id, delivery_id)
+);
+-- The claim query reads this in order and stops when it has enough.
+create index delivery_due
+    on delivery (opco, instance, environment, tenant_id, due_at, delivery_id)
+    where due_at is not null;
+create index delivery_lane on delivery (tenant_id, lane, delivery_id)
+    where status in ('queued', 'sending', 'waiting', 'held', 'unknown');
+-- The database itself refuses two in flight for one dossier.
+create unique index delivery_in_flight on delivery (tenant_id, lane) where status = 'sending';
+create index delivery_attention on delivery (tenant_id, status, delivery_id)
+    where status in ('held', 'dead', 'rejected');
+create index delivery_predecessor on delivery (tenant_id, delivery_id)
+    where wait_reason = 'predecessor';
+alter table delivery set (
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000
+);
+
+-- The sealed payload, apart so that retention deletes it by range.
+-- It is ciphertext: trying to compress it, or cutting it into chunks, is work for nothing.
+create table payload (
+    tenant_id text not null,
+    delivery_id text not null,
+    body bytea not null,
+    nir bytea,
+    primary key (tenant_id, delivery_id)
+);
+alter table payload alter column body set storage external;
+alter table payload set (toast_tuple_target = 8160);
+
+-- The keys that open it. Losing nir_key shreds the NIR alone.
+create table object_key (
+    tenant_id text not null,
+    object_id text not null,
+    body_key bytea not null,
+    nir_key bytea,
+    person bytea not null,
+    primary key (tenant_id, object_id)
+);
+create index object_key_person on object_key (tenant_id, person);
+
+create table attempt (
+    tenant_id text not null,
+    delivery_id text not null,
+    number bigint not null,
+    purpose text not null,
+    opened_at bigint not null,
+    closed_at bigint,
+    outcome text,
+    http_status bigint,
+    duration_ms bigint,
+    fault text,
+    version text,
+    trace_id text,
+    primary key (tenant_id, delivery_id, number)
+);
+alter table attempt set (fillfactor = 85);
+
+create table active_pair (
+    tenant_id text not null,
+    opco text not null,
+    instance bigint not null,
+    environment text not null,
+    touched_at bigint not null,
+    primary key (tenant_id, opco, instance, environment)
+);

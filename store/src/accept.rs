@@ -1,0 +1,173 @@
+//! Taking payloads into custody: one transaction for a whole group, doubles refused by the
+//! database itself.
+
+mod postgres;
+mod refused;
+mod sqlite;
+
+use domain::id::{CredentialId, DeliveryId, MandateId, TenantId};
+use domain::{Environment, Kind, NormVersion, Opco, Siret, Timestamp};
+use jiff::civil::Date;
+
+use crate::deliveries::{NewEvent, Standing};
+use crate::error::StoreError;
+use crate::pool::{Pools, Store};
+use crate::sealing::{Fingerprint, SealedPayload};
+
+/// The most payloads of one group.
+pub const MAX_GROUP: usize = 1_024;
+/// How often a group is tried again after it lost a race (a deadlock, or a double that vanished).
+const MAX_TRIES: u32 = 5;
+
+/// A payload to be taken, already judged, routed and sealed.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its name.
+    pub id: DeliveryId,
+    /// Which world it belongs to.
+    pub environment: Environment,
+    /// What it carries.
+    pub kind: Kind,
+    /// Where it stands. A queued one whose lane is busy is stored as waiting for its predecessor.
+    pub standing: Standing,
+    /// The dossier it belongs to.
+    pub lane: Fingerprint,
+    /// The operator, when known.
+    pub opco: Option<Opco>,
+    /// Which of the operator's systems.
+    pub instance: u16,
+    /// The credential it came with.
+    pub credential: Option<CredentialId>,
+    /// The site that sends.
+    pub siret_cfa: Siret,
+    /// The employer's establishment.
+    pub siret_employeur: Option<Siret>,
+    /// The routing answer with its trail, as JSON.
+    pub route_json: String,
+    /// The findings that did not stop it, as a JSON array.
+    pub warnings_json: String,
+    /// The caller's key for this call.
+    pub idempotency: Option<Idempotency>,
+    /// The exact pairing key; absent when doubles of this kind are not refused.
+    pub pairing: Option<Fingerprint>,
+    /// Looser keys under which a near double would be found.
+    pub match_keys: [Option<Fingerprint>; 3],
+    /// The payload.
+    pub sealed: SealedPayload,
+    /// The person it concerns.
+    pub person: Fingerprint,
+    /// The version of the rules that judged it.
+    pub rule_set: String,
+    /// The caller's trace.
+    pub traceparent: Option<String>,
+    /// The version of the norm it will be sent in, when chosen.
+    pub version: Option<NormVersion>,
+    /// A mandate given with the payload.
+    pub mandate: Option<GivenMandate>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// What the log says of it.
+    pub event: NewEvent,
+}
+
+/// A caller's idempotency key, as fingerprints: what callers put in it is theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The stable word of the route.
+    pub route: &'static str,
+    /// The key.
+    pub key: Fingerprint,
+    /// The parsed content.
+    pub content: Fingerprint,
+    /// When the key is forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// A management mandate given with one payload (rule ELI-002).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenMandate {
+    /// Its name.
+    pub id: MandateId,
+    /// The sender's reference.
+    pub reference: String,
+    /// The day it was signed.
+    pub signed_on: Date,
+    /// The SHA-256 of the document.
+    pub document_hash: Option<[u8; 32]>,
+    /// Who recorded it.
+    pub author: String,
+}
+
+/// What became of one member of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// In custody, durably.
+    Stored,
+    /// The idempotency key was used before.
+    Replayed {
+        /// What it was used for.
+        existing: DeliveryId,
+        /// Whether the content is the same.
+        same_content: bool,
+    },
+    /// An active delivery has the same pairing key (rule DUP-001).
+    DuplicateDossier {
+        /// That delivery.
+        existing: DeliveryId,
+    },
+}
+
+impl Store {
+    /// Takes a group of payloads in one transaction; the answers are in the order of the group.
+    ///
+    /// A payload whose identifier is already stored answers `Stored`: a group whose commit was
+    /// cut off may be handed in again.
+    ///
+    /// # Errors
+    /// Any error leaves nothing of the group, unless the connection was lost during the commit.
+    pub async fn accept(&self, batch: &[NewDelivery]) -> Result<Vec<Accepted>, StoreError> {
+        if batch.len() > MAX_GROUP {
+            return Err(StoreError::Configuration(format!(
+                "more than {MAX_GROUP} in one group"
+            )));
+        }
+        let mut answers: Vec<Option<Accepted>> = vec![None; batch.len()];
+        let mut tries = 0;
+        loop {
+            let open: Vec<(usize, &NewDelivery)> = batch
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| answers.get(*at).is_some_and(Option::is_none))
+                .collect();
+            if open.is_empty() {
+                break;
+            }
+            let members: Vec<&NewDelivery> = open.iter().map(|(_, new)| *new).collect();
+            let tried = match &self.pools {
+                Pools::Sqlite { .. } => sqlite::accept(self, &members).await,
+                Pools::Postgres(pool) => postgres::accept(self, pool, &members).await,
+            };
+            tries += 1;
+            match tried {
+                Ok(found) => {
+                    for ((at, _), answer) in open.iter().zip(found) {
+                        if let Some(slot) = answers.get_mut(*at) {
+                            *slot = answer;
+                        }
+                    }
+                }
+                Err(error) if error.is_lost_race() && tries < MAX_TRIES => {}
+                Err(error) => return Err(error),
+            }
+            if tries >= MAX_TRIES {
+                break;
+            }
+        }
+        answers
+            .into_iter()
+            .map(|answer| answer.ok_or(StoreError::Conflict("doubles keep coming and going")))
+            .collect()
+    }
+}

@@ -1,0 +1,260 @@
+//! Accepting on PostgreSQL: one statement for the whole group, columns as arrays.
+
+use std::collections::HashSet;
+
+use domain::Status;
+use domain::id::DeliveryId;
+use sqlx::postgres::PgArguments;
+use sqlx::{PgPool, Postgres};
+
+use crate::accept::{Accepted, NewDelivery, refused};
+use crate::column::{At, json_text, ms};
+use crate::error::StoreError;
+use crate::pool::Store;
+
+type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+/// `submission` decides by its unique keys; every other row is written for those it took.
+const INSERT: &str = "
+    with batch as (
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
+            $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[], $11::bytea[],
+            $12::bytea[], $13::bytea[], $14::text[], $15::bytea[], $16::bytea[], $17::bigint[],
+            $18::text[], $19::text[], $20::text[], $21::bigint[], $22::bytea[], $23::text[],
+            $24::bigint[], $25::text[], $26::text[], $27::text[], $28::bigint[], $29::bytea[],
+            $30::bytea[], $31::bytea[], $32::bytea[], $33::bytea[], $34::text[], $35::bigint[],
+            $36::text[], $37::text[], $38::text[], $39::bytea[], $40::text[], $41::text[],
+            $42::text[], $43::bytea[], $44::text[], $45::bool[])
+        as b (tenant_id, delivery_id, environment, kind, credential_id, route, warnings, rule_set,
+            traceparent, pairing, match_1, match_2, match_3, idempotency_route, idempotency_key,
+            idempotency_content, idempotency_expires_at, status, wait_reason, hold_reason, due_at,
+            lane, opco, instance, siret_cfa, siret_employeur, version, created_at, body, nir,
+            body_key, nir_key, person, event_id, event_at, event_kind, actor, data, content_hash,
+            mandate_id, mandate_reference, mandate_signed_on, mandate_hash, mandate_author, behind)
+    ), taken as (
+        insert into submission (tenant_id, delivery_id, environment, kind, credential_id, route,
+            warnings, rule_set, traceparent, active, pairing, match_1, match_2, match_3,
+            idempotency_route, idempotency_key, idempotency_content, idempotency_expires_at)
+        select tenant_id, delivery_id, environment, kind, credential_id, route,
+            warnings, rule_set, traceparent, 1, pairing, match_1, match_2, match_3,
+            idempotency_route, idempotency_key, idempotency_content, idempotency_expires_at
+        from batch
+        on conflict do nothing
+        returning tenant_id, delivery_id
+    ), mine as materialized (
+        select b.*, b.status = 'queued' and (b.behind or exists (
+            select 1 from delivery d where d.tenant_id = b.tenant_id and d.lane = b.lane
+              and d.status in ('queued', 'sending', 'waiting', 'held', 'unknown'))) as busy
+        from batch b join taken t on t.tenant_id = b.tenant_id and t.delivery_id = b.delivery_id
+    ), delivered as (
+        insert into delivery (tenant_id, delivery_id, environment, kind, status, wait_reason,
+            hold_reason, due_at, lane, opco, instance, siret_cfa, siret_employeur, version,
+            attempts, looks, claims, created_at, updated_at)
+        select tenant_id, delivery_id, environment, kind,
+            case when busy then 'waiting' else status end,
+            case when busy then 'predecessor' else wait_reason end,
+            hold_reason, case when busy then null else due_at end, lane, opco, instance,
+            siret_cfa, siret_employeur, version, 0, 0, 0, created_at, created_at
+        from mine
+    ), sealed as (
+        insert into payload (tenant_id, delivery_id, body, nir)
+        select tenant_id, delivery_id, body, nir from mine
+    ), locked as (
+        insert into object_key (tenant_id, object_id, body_key, nir_key, person)
+        select tenant_id, delivery_id, body_key, nir_key, person from mine
+    ), told as (
+        insert into event (tenant_id, delivery_id, event_id, at, kind, actor, data, content_hash)
+        select tenant_id, delivery_id, event_id, event_at, event_kind, actor, data, content_hash
+        from mine
+    ), mandated as (
+        insert into mandate (tenant_id, mandate_id, scope, siret_cfa, delivery_id, reference,
+            signed_on, document_hash, author, created_at)
+        select tenant_id, mandate_id, 'delivery', siret_cfa, delivery_id, mandate_reference,
+            mandate_signed_on, mandate_hash, mandate_author, created_at
+        from mine where mandate_id is not null
+    ), paired as (
+        insert into active_pair (tenant_id, opco, instance, environment, touched_at)
+        select tenant_id, opco, instance, environment, max(created_at)
+        from mine where opco is not null
+        group by tenant_id, opco, instance, environment
+        order by tenant_id, opco, instance, environment
+        on conflict (tenant_id, opco, instance, environment) do update set
+            touched_at = excluded.touched_at
+            where active_pair.touched_at < excluded.touched_at - 60000
+    )
+    select delivery_id from taken";
+
+pub(super) async fn accept(
+    store: &Store,
+    pool: &PgPool,
+    batch: &[&NewDelivery],
+) -> Result<Vec<Option<Accepted>>, StoreError> {
+    // Groups that share doubles lock them in the same order, so that they rarely deadlock.
+    let mut ordered = batch.to_vec();
+    ordered.sort_by_key(|new| {
+        (
+            new.tenant,
+            new.pairing,
+            new.idempotency.as_ref().map(|given| given.key),
+            new.id,
+        )
+    });
+    let query = bind_submission(sqlx::query(INSERT), &ordered);
+    let query = bind_delivery(query, &ordered);
+    let query = bind_payload(query, &ordered);
+    let query = bind_event(query, &ordered)?;
+    // A statement alone is its own transaction: begin and commit cost no round trip.
+    let rows = query.bind(behind(&ordered)).fetch_all(pool).await?;
+    let stored = rows
+        .iter()
+        .map(|row| {
+            let id: String = sqlx::Row::try_get(row, 0)?;
+            At {
+                table: "submission",
+                row: &id,
+            }
+            .word("delivery_id", &id)
+        })
+        .collect::<Result<HashSet<DeliveryId>, StoreError>>()?;
+    if stored.len() == batch.len() {
+        return Ok(vec![Some(Accepted::Stored); batch.len()]);
+    }
+    let mut tx = store.writing().await?;
+    let mut answers = Vec::with_capacity(batch.len());
+    for new in batch {
+        answers.push(if stored.contains(&new.id) {
+            Some(Accepted::Stored)
+        } else {
+            refused::reason(&mut tx, new).await?
+        });
+    }
+    tx.commit().await?;
+    Ok(answers)
+}
+
+/// Returns which members follow another member of the same lane: the statement's own rows are not
+/// yet visible to it.
+fn behind(batch: &[&NewDelivery]) -> Vec<bool> {
+    let mut lanes = HashSet::with_capacity(batch.len());
+    let mut order: Vec<(usize, &NewDelivery)> = batch.iter().copied().enumerate().collect();
+    order.sort_by_key(|(_, new)| new.id);
+    let mut behind = vec![false; batch.len()];
+    for (at, new) in order {
+        let first = lanes.insert((new.tenant, new.lane));
+        if let Some(slot) = behind.get_mut(at) {
+            *slot = !first && new.standing.status == Status::Queued;
+        }
+    }
+    behind
+}
+
+fn each<'b, T>(batch: &[&'b NewDelivery], value: impl Fn(&'b NewDelivery) -> T) -> Vec<T> {
+    batch.iter().map(|new| value(new)).collect()
+}
+
+/// `$1` to `$17`.
+fn bind_submission<'q>(query: Query<'q>, batch: &[&NewDelivery]) -> Query<'q> {
+    let matches = |at: usize| {
+        each(batch, move |new| {
+            new.match_keys
+                .get(at)
+                .and_then(Option::as_ref)
+                .map(|print| print.0.as_slice())
+        })
+    };
+    query
+        .bind(each(batch, |new| new.tenant.to_string()))
+        .bind(each(batch, |new| new.id.to_string()))
+        .bind(each(batch, |new| new.environment.as_str()))
+        .bind(each(batch, |new| new.kind.as_str()))
+        .bind(each(batch, |new| new.credential.map(|id| id.to_string())))
+        .bind(each(batch, |new| new.route_json.as_str()))
+        .bind(each(batch, |new| new.warnings_json.as_str()))
+        .bind(each(batch, |new| new.rule_set.as_str()))
+        .bind(each(batch, |new| new.traceparent.as_deref()))
+        .bind(each(batch, |new| {
+            new.pairing.as_ref().map(|print| print.0.as_slice())
+        }))
+        .bind(matches(0))
+        .bind(matches(1))
+        .bind(matches(2))
+        .bind(each(batch, |new| new.idempotency.as_ref().map(|i| i.route)))
+        .bind(each(batch, |new| {
+            new.idempotency.as_ref().map(|i| i.key.0.as_slice())
+        }))
+        .bind(each(batch, |new| {
+            new.idempotency.as_ref().map(|i| i.content.0.as_slice())
+        }))
+        .bind(each(batch, |new| {
+            new.idempotency.as_ref().map(|i| ms(i.expires_at))
+        }))
+}
+
+/// `$18` to `$28`.
+fn bind_delivery<'q>(query: Query<'q>, batch: &[&NewDelivery]) -> Query<'q> {
+    query
+        .bind(each(batch, |new| new.standing.status.as_str()))
+        .bind(each(batch, |new| {
+            new.standing.wait_reason.map(domain::WaitReason::as_str)
+        }))
+        .bind(each(batch, |new| {
+            new.standing.hold_reason.map(domain::HoldReason::as_str)
+        }))
+        .bind(each(batch, |new| new.standing.due_at.map(ms)))
+        .bind(each(batch, |new| new.lane.0.as_slice()))
+        .bind(each(batch, |new| new.opco.map(domain::Opco::slug)))
+        .bind(each(batch, |new| i64::from(new.instance)))
+        .bind(each(batch, |new| new.siret_cfa.as_str()))
+        .bind(each(batch, |new| {
+            new.siret_employeur.as_ref().map(domain::Siret::as_str)
+        }))
+        .bind(each(batch, |new| {
+            new.version.map(domain::NormVersion::as_str)
+        }))
+        .bind(each(batch, |new| ms(new.created_at)))
+}
+
+/// `$29` to `$33`.
+fn bind_payload<'q>(query: Query<'q>, batch: &[&NewDelivery]) -> Query<'q> {
+    query
+        .bind(each(batch, |new| new.sealed.body.as_slice()))
+        .bind(each(batch, |new| new.sealed.nir.as_deref()))
+        .bind(each(batch, |new| new.sealed.body_key.as_slice()))
+        .bind(each(batch, |new| new.sealed.nir_key.as_deref()))
+        .bind(each(batch, |new| new.person.0.as_slice()))
+}
+
+/// `$34` to `$44`.
+fn bind_event<'q>(query: Query<'q>, batch: &[&NewDelivery]) -> Result<Query<'q>, StoreError> {
+    let data = batch
+        .iter()
+        .map(|new| json_text(&new.event.data))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(query
+        .bind(each(batch, |new| new.event.id.to_string()))
+        .bind(each(batch, |new| ms(new.event.at)))
+        .bind(each(batch, |new| new.event.kind.as_ref()))
+        .bind(each(batch, |new| new.event.actor.as_ref()))
+        .bind(data)
+        .bind(each(batch, |new| {
+            new.event.content_hash.as_ref().map(<[u8; 32]>::as_slice)
+        }))
+        .bind(each(batch, |new| {
+            new.mandate.as_ref().map(|m| m.id.to_string())
+        }))
+        .bind(each(batch, |new| {
+            new.mandate.as_ref().map(|m| m.reference.as_str())
+        }))
+        .bind(each(batch, |new| {
+            new.mandate.as_ref().map(|m| m.signed_on.to_string())
+        }))
+        .bind(each(batch, |new| {
+            new.mandate
+                .as_ref()
+                .and_then(|m| m.document_hash.as_ref())
+                .map(<[u8; 32]>::as_slice)
+        }))
+        .bind(each(batch, |new| {
+            new.mandate.as_ref().map(|m| m.author.as_str())
+        })))
+}

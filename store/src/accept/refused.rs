@@ -1,0 +1,94 @@
+//! Why a payload was not stored: the delivery that was there first.
+
+use crate::accept::{Accepted, NewDelivery};
+use crate::column::{At, ms};
+use crate::error::StoreError;
+use crate::pool::{Tx, on, run};
+
+/// Returns why `new` was not stored, or nothing when what stood in its way is gone and it may be
+/// tried again. An expired idempotency key is forgotten on the way.
+pub(super) async fn reason(tx: &mut Tx, new: &NewDelivery) -> Result<Option<Accepted>, StoreError> {
+    const SAME: &str =
+        "select delivery_id from submission where tenant_id = $1 and delivery_id = $2";
+    const PAIRING: &str = "select delivery_id from submission
+        where tenant_id = $1 and environment = $2 and kind = $3 and pairing = $4
+          and active = 1 and pairing is not null";
+    let tenant = new.tenant.to_string();
+    let id = new.id.to_string();
+    let same: Option<String> = on!(tx, |conn| sqlx::query_scalar(SAME)
+        .bind(&tenant)
+        .bind(&id)
+        .fetch_optional(conn)
+        .await?);
+    if same.is_some() {
+        return Ok(Some(Accepted::Stored));
+    }
+    if let Some(answer) = by_idempotency_key(tx, new, &tenant).await? {
+        return Ok(answer);
+    }
+    let Some(pairing) = &new.pairing else {
+        return Ok(None);
+    };
+    let found: Option<String> = on!(tx, |conn| sqlx::query_scalar(PAIRING)
+        .bind(&tenant)
+        .bind(new.environment.as_str())
+        .bind(new.kind.as_str())
+        .bind(pairing.0.as_slice())
+        .fetch_optional(conn)
+        .await?);
+    found
+        .map(|existing| {
+            let at = At {
+                table: "submission",
+                row: &existing,
+            };
+            Ok(Accepted::DuplicateDossier {
+                existing: at.word("delivery_id", &existing)?,
+            })
+        })
+        .transpose()
+}
+
+/// Returns nothing when the key is free, `Some(None)` when it was expired and is free now.
+async fn by_idempotency_key(
+    tx: &mut Tx,
+    new: &NewDelivery,
+    tenant: &str,
+) -> Result<Option<Option<Accepted>>, StoreError> {
+    const FIND: &str = "select delivery_id, idempotency_content, idempotency_expires_at
+        from submission
+        where tenant_id = $1 and idempotency_route = $2 and idempotency_key = $3
+          and idempotency_key is not null";
+    const FORGET: &str = "update submission
+        set idempotency_route = null, idempotency_key = null, idempotency_content = null,
+            idempotency_expires_at = null
+        where tenant_id = $1 and delivery_id = $2 and idempotency_expires_at <= $3";
+    let Some(idempotency) = &new.idempotency else {
+        return Ok(None);
+    };
+    let found: Option<(String, Vec<u8>, i64)> = on!(tx, |conn| sqlx::query_as(FIND)
+        .bind(tenant)
+        .bind(idempotency.route)
+        .bind(idempotency.key.0.as_slice())
+        .fetch_optional(conn)
+        .await?);
+    let Some((existing, content, expires_at)) = found else {
+        return Ok(None);
+    };
+    let now = ms(new.created_at);
+    if expires_at <= now {
+        run!(
+            tx,
+            sqlx::query(FORGET).bind(tenant).bind(&existing).bind(now)
+        );
+        return Ok(Some(None));
+    }
+    let at = At {
+        table: "submission",
+        row: &existing,
+    };
+    Ok(Some(Some(Accepted::Replayed {
+        existing: at.word("delivery_id", &existing)?,
+        same_content: content == idempotency.content.0,
+    })))
+}

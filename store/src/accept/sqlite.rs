@@ -1,0 +1,147 @@
+//! Accepting on SQLite: one immediate transaction, one prepared text of seven statements a member.
+
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Sqlite, SqliteConnection};
+
+use crate::accept::{Accepted, NewDelivery, refused};
+use crate::column::{json_text, ms};
+use crate::error::StoreError;
+use crate::pool::{Engine, Store};
+
+type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+
+/// One text, so that a member costs one round trip to the connection's thread. `submission` decides
+/// by its unique keys; what follows is written only when it was.
+const INSERT: &str = "
+    insert into submission (tenant_id, delivery_id, environment, kind, credential_id, route,
+        warnings, rule_set, traceparent, active, pairing, match_1, match_2, match_3,
+        idempotency_route, idempotency_key, idempotency_content, idempotency_expires_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13, $14, $15, $16, $17)
+    on conflict do nothing;
+    insert into delivery (tenant_id, delivery_id, environment, kind, status, wait_reason,
+        hold_reason, due_at, lane, opco, instance, siret_cfa, siret_employeur, version,
+        attempts, looks, claims, created_at, updated_at)
+    select $1, $2, $3, $4,
+        iif(busy, 'waiting', $18), iif(busy, 'predecessor', $19), $20, iif(busy, null, $21),
+        $22, $23, $24, $25, $26, $27, 0, 0, 0, $28, $28
+    from (select $18 = 'queued' and exists (
+            select 1 from delivery where tenant_id = $1 and lane = $22
+              and status in ('queued', 'sending', 'waiting', 'held', 'unknown')) as busy)
+    where changes() = 1 on conflict do nothing;
+    insert into payload (tenant_id, delivery_id, body, nir)
+    select $1, $2, $29, $30 where changes() = 1 on conflict do nothing;
+    insert into object_key (tenant_id, object_id, body_key, nir_key, person)
+    select $1, $2, $31, $32, $33 where changes() = 1 on conflict do nothing;
+    insert into event (tenant_id, delivery_id, event_id, at, kind, actor, data, content_hash)
+    select $1, $2, $34, $35, $36, $37, $38, $39 where changes() = 1 on conflict do nothing;
+    insert into mandate (tenant_id, mandate_id, scope, siret_cfa, delivery_id, reference,
+        signed_on, document_hash, author, created_at)
+    select $1, $40, 'delivery', $25, $2, $41, $42, $43, $44, $28
+    where changes() = 1 and $40 is not null on conflict do nothing;
+    insert into active_pair (tenant_id, opco, instance, environment, touched_at)
+    select $1, $23, $24, $3, $28
+    where $23 is not null and exists (
+        select 1 from delivery where tenant_id = $1 and delivery_id = $2)
+    on conflict (tenant_id, opco, instance, environment) do update set
+        touched_at = excluded.touched_at where active_pair.touched_at < excluded.touched_at - 60000";
+
+pub(super) async fn accept(
+    store: &Store,
+    batch: &[&NewDelivery],
+) -> Result<Vec<Option<Accepted>>, StoreError> {
+    let mut tx = store.writing().await?;
+    let mut answers = Vec::with_capacity(batch.len());
+    for new in batch {
+        let stored = match &mut tx.0 {
+            Engine::Sqlite(conn) => insert(conn, new).await?,
+            Engine::Postgres(_) => false,
+        };
+        answers.push(if stored {
+            Some(Accepted::Stored)
+        } else {
+            refused::reason(&mut tx, new).await?
+        });
+    }
+    tx.commit().await?;
+    Ok(answers)
+}
+
+async fn insert(conn: &mut SqliteConnection, new: &NewDelivery) -> Result<bool, StoreError> {
+    let query = bind_submission(sqlx::query(INSERT), new);
+    let query = bind_delivery(query, new);
+    let query = bind_payload(query, new);
+    let query = bind_event(query, new)?;
+    Ok(query.execute(conn).await?.rows_affected() > 0)
+}
+
+/// `$1` to `$17`.
+fn bind_submission<'q>(query: Query<'q>, new: &NewDelivery) -> Query<'q> {
+    let [match_1, match_2, match_3] = new.match_keys;
+    let idempotency = new.idempotency.as_ref();
+    query
+        .bind(new.tenant.to_string())
+        .bind(new.id.to_string())
+        .bind(new.environment.as_str())
+        .bind(new.kind.as_str())
+        .bind(new.credential.map(|id| id.to_string()))
+        .bind(&new.route_json)
+        .bind(&new.warnings_json)
+        .bind(&new.rule_set)
+        .bind(new.traceparent.as_deref())
+        .bind(new.pairing.map(|print| print.0.to_vec()))
+        .bind(match_1.map(|print| print.0.to_vec()))
+        .bind(match_2.map(|print| print.0.to_vec()))
+        .bind(match_3.map(|print| print.0.to_vec()))
+        .bind(idempotency.map(|idempotency| idempotency.route))
+        .bind(idempotency.map(|idempotency| idempotency.key.0.to_vec()))
+        .bind(idempotency.map(|idempotency| idempotency.content.0.to_vec()))
+        .bind(idempotency.map(|idempotency| ms(idempotency.expires_at)))
+}
+
+/// `$18` to `$28`.
+fn bind_delivery<'q>(query: Query<'q>, new: &NewDelivery) -> Query<'q> {
+    query
+        .bind(new.standing.status.as_str())
+        .bind(new.standing.wait_reason.map(domain::WaitReason::as_str))
+        .bind(new.standing.hold_reason.map(domain::HoldReason::as_str))
+        .bind(new.standing.due_at.map(ms))
+        .bind(new.lane.0.as_slice())
+        .bind(new.opco.map(domain::Opco::slug))
+        .bind(i64::from(new.instance))
+        .bind(new.siret_cfa.as_str())
+        .bind(new.siret_employeur.as_ref().map(domain::Siret::as_str))
+        .bind(new.version.map(domain::NormVersion::as_str))
+        .bind(ms(new.created_at))
+}
+
+/// `$29` to `$33`.
+fn bind_payload<'q>(query: Query<'q>, new: &NewDelivery) -> Query<'q> {
+    query
+        .bind(new.sealed.body.as_slice())
+        .bind(new.sealed.nir.as_deref())
+        .bind(new.sealed.body_key.as_slice())
+        .bind(new.sealed.nir_key.as_deref())
+        .bind(new.person.0.as_slice())
+}
+
+/// `$34` to `$44`.
+fn bind_event<'q>(query: Query<'q>, new: &NewDelivery) -> Result<Query<'q>, StoreError> {
+    let event = &new.event;
+    let mandate = new.mandate.as_ref();
+    Ok(query
+        .bind(event.id.to_string())
+        .bind(ms(event.at))
+        .bind(event.kind.as_ref())
+        .bind(event.actor.as_ref())
+        .bind(json_text(&event.data)?)
+        .bind(event.content_hash.map(|hash| hash.to_vec()))
+        .bind(mandate.map(|mandate| mandate.id.to_string()))
+        .bind(mandate.map(|mandate| mandate.reference.as_str()))
+        .bind(mandate.map(|mandate| mandate.signed_on.to_string()))
+        .bind(
+            mandate
+                .and_then(|mandate| mandate.document_hash)
+                .map(|hash| hash.to_vec()),
+        )
+        .bind(mandate.map(|mandate| mandate.author.as_str())))
+}

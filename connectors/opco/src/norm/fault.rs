@@ -142,11 +142,11 @@ struct Words(Vec<String>);
 impl Words {
     fn of(items: &[FaultItem]) -> Self {
         let fold = |item: &FaultItem| {
-            lenient::folded(&format!(
-                "{} {}",
-                item.code.as_deref().unwrap_or_default(),
-                item.text
-            ))
+            let text = lenient::folded(&item.text).replace("deja ete ", "deja ");
+            format!(
+                "{} {text}",
+                lenient::folded(item.code.as_deref().unwrap_or_default())
+            )
         };
         Self(items.iter().map(fold).collect())
     }

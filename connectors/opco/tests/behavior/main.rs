@@ -10,5 +10,6 @@ mod bench;
 mod encoded;
 mod refusals;
 mod secrets;
+mod simulated;
 mod socket;
 mod tokens;

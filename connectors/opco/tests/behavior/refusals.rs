@@ -190,6 +190,7 @@ fn a_duplicate_is_known_by_its_status_or_by_explicit_words() {
     for words in [
         "Ce dossier est déjà connu",
         "Dossier DÉJÀ TRANSMIS le 2026-09-01",
+        "Un dossier identique a déjà été transmis",
         "Un dossier existe déjà pour cet apprenti",
         "Doublon détecté",
     ] {

@@ -12,5 +12,6 @@ pub(crate) mod http;
 pub mod metrics;
 pub mod opening;
 pub(crate) mod pause;
+pub(crate) mod routing;
 pub(crate) mod tasks;
 pub mod telemetry;

@@ -43,30 +43,30 @@ macro_rules! block {
                 _: &$crate::dossier::field::Field,
                 report: &mut $crate::dossier::report::Report,
             ) -> Result<$crate::dossier::wire::Read<Self>, A::Error> {
-                use $crate::dossier::{field::Field, wire};
+                use $crate::dossier::{field::Field, pass};
 
                 #[derive(Default)]
-                struct Seen { $($name: wire::Met,)+ $($($forgotten: wire::Met,)+)? }
+                struct Seen { $($name: pass::Met,)+ $($($forgotten: pass::Met,)+)? }
 
                 let mut block = Self::default();
                 let mut seen = Seen::default();
-                while let Some(key) = map.next_key_seed(wire::Key)? {
+                while let Some(key) = map.next_key_seed(pass::Key)? {
                     match key.as_ref() {
                         $($wire $(| $alias)? => {
                             static FIELD: Field = Field::new($wire, $label)
                                 $(.alias($alias))?
                                 $(.$option($($argument)?))*;
                             let place = (&mut block.$name, &mut seen.$name, &mut block.extra);
-                            wire::fill(place, &FIELD, &key, &mut map, report)?;
+                            pass::fill(place, &FIELD, &key, &mut map, report)?;
                         })+
                         $($($forgotten_wire => {
-                            wire::forget(&mut seen.$forgotten, &key, &mut map, report)?;
+                            pass::forget(&mut seen.$forgotten, &key, &mut map, report)?;
                         })+)?
-                        _ => wire::keep_unknown(&mut block.extra, key, &mut map, report)?,
+                        _ => pass::keep_unknown(&mut block.extra, key, &mut map, report)?,
                     }
                 }
                 $($settle(&mut block);)?
-                Ok(wire::Read::Value(block))
+                Ok($crate::dossier::wire::Read::Value(block))
             }
 
             fn write(&self) -> serde_json::Value {

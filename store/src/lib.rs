@@ -14,6 +14,7 @@ mod pool;
 mod sealing;
 
 pub mod accept;
+pub mod attempts;
 pub mod claim;
 pub mod credentials;
 pub mod deliveries;

@@ -3,6 +3,7 @@
 //! Text for people is French; machines read `--format json`, the exit code (see `docs/cli.md`) and
 //! the stable word between brackets of an error.
 
+mod check;
 mod client;
 mod config;
 pub(crate) mod failure;
@@ -64,6 +65,10 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(
+        about = "Contrôle des contrats hors ligne : mêmes règles que l'API, rien n'est envoyé"
+    )]
+    Check(check::CheckArgs),
     #[command(about = "Affiche les réglages : en vigueur, ou par défaut avec leurs commentaires")]
     Config(config::ConfigArgs),
     #[command(about = "Envoie des contrats à une passerelle, comme un ERP")]
@@ -141,6 +146,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
+        Command::Check(args) => check::run(context, &args),
         Command::Config(args) => config::run(context, &args),
         Command::Send(args) => send::run(context, &args),
         Command::Simulator(args) => simulator::run(context, &args),

@@ -156,12 +156,9 @@ pub(crate) fn detail(status: StatusCode, body: &Value) -> String {
         .into_iter()
         .flatten()
     {
-        said.push_str(&format!(
-            "\n  {} {} : {}",
-            text(finding, "rule"),
-            text(finding, "pointer"),
-            text(finding, "message")
-        ));
+        let [rule, pointer, message] =
+            ["rule", "pointer", "message"].map(|name| text(finding, name));
+        said.extend(["\n  ", &rule, " ", &pointer, " : ", &message]);
     }
     said
 }

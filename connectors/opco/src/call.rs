@@ -4,14 +4,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use domain::dossier::Pairing;
 use domain::{Environment, Etat, NormVersion, Receipt, Secret, Siren};
 use jiff::civil::Date;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
-
-use crate::norm::lenient;
 
 /// One thing to ask of an OPCO (protocol §4).
 #[derive(Clone, PartialEq)]
@@ -330,21 +327,6 @@ impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = if self.writes() { "POST" } else { "GET" };
         write!(f, "{verb} {}", self.route())
-    }
-}
-
-impl DossierDetail {
-    /// Returns the norm's pairing key, when every part of it is there (protocol §5).
-    pub fn pairing(&self) -> Option<Pairing> {
-        let text = |path| self.cerfa.pointer(path).and_then(lenient::text);
-        let day = |path| self.cerfa.pointer(path).and_then(lenient::day);
-        Some(Pairing {
-            nom: text("/apprenti/nom")?,
-            prenom: text("/apprenti/prenom")?,
-            date_naissance: day("/apprenti/dateNaissance")?,
-            siret_employeur: text("/employeur/siret")?.parse().ok()?,
-            date_debut_contrat: day("/contrat/dateDebutContrat")?,
-        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A reply read as an answer, or as the fault it is. Every member is checked for its type: the other
 //! side is not trusted.
 
+use domain::dossier::Pairing;
 use domain::{Receipt, Secret};
 use serde_json::{Map, Value};
 
@@ -54,6 +55,21 @@ pub fn decode(
         Operation::KeyInfo { .. } => key_info(&body).map(Answer::KeyInfo),
     }
     .ok_or_else(|| unreadable("the body is not the answer of this route"))
+}
+
+impl DossierDetail {
+    /// Returns the norm's pairing key, when every part of it is there (protocol §5).
+    pub fn pairing(&self) -> Option<Pairing> {
+        let text = |path| self.cerfa.pointer(path).and_then(lenient::text);
+        let day = |path| self.cerfa.pointer(path).and_then(lenient::day);
+        Some(Pairing {
+            nom: text("/apprenti/nom")?,
+            prenom: text("/apprenti/prenom")?,
+            date_naissance: day("/apprenti/dateNaissance")?,
+            siret_employeur: text("/employeur/siret")?.parse().ok()?,
+            date_debut_contrat: day("/contrat/dateDebutContrat")?,
+        })
+    }
 }
 
 fn status(body: &Value) -> Option<ServiceStatus> {

@@ -111,8 +111,16 @@ async fn ledger(handle: Data<Handle>, window: Query<Window>) -> Controlled {
     told(&handle.ledger(window.opco.as_deref(), window.skip, window.limit())?)
 }
 
-async fn requests(handle: Data<Handle>, window: Query<Window>) -> Controlled {
-    told(&handle.requests(window.opco.as_deref(), window.limit())?)
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Last {
+    opco: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn requests(handle: Data<Handle>, last: Query<Last>) -> Controlled {
+    let limit = last.limit.unwrap_or(USUAL_LIMIT).min(LARGEST_LIMIT);
+    told(&handle.requests(last.opco.as_deref(), limit)?)
 }
 
 async fn clock(handle: Data<Handle>) -> Controlled {

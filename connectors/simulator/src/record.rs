@@ -92,6 +92,10 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<LedgerEntry>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other?,
     };
+    // A device or a pipe has no past, and may have no end.
+    if !file.metadata()?.is_file() {
+        return Ok(Vec::new());
+    }
     let mut entries = Vec::new();
     for line in BufReader::new(file).split(b'\n') {
         let line = line?;

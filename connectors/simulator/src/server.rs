@@ -1,6 +1,7 @@
 //! Starting and stopping the simulator inside a running runtime.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
@@ -13,6 +14,10 @@ use crate::{control, page, wire};
 
 /// How long open connections get when the simulator stops, in seconds.
 const STOPS_WITHIN_S: u64 = 1;
+
+/// How long an idle connection stays: longer than clients keep theirs, so that no call meets a
+/// connection that is just closing and looks lost.
+const KEEP_ALIVE: Duration = Duration::from_secs(120);
 
 /// Why the simulator did not start.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +91,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
             .default_service(web::to(wire::enter))
     })
     .workers(workers)
+    .keep_alive(KEEP_ALIVE)
     .disable_signals()
     .shutdown_timeout(STOPS_WITHIN_S)
     .bind(bind)?;

@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 use crate::settings::{Auth, Capability, OpcoSettings};
 use crate::sim::{Desk, Sim};
 use crate::target::Target;
-use crate::{dossiers, spoil, token};
+use crate::{filing, reading, spoil, token};
 
 /// The largest body read, in bytes.
 const LARGEST_REQUEST: usize = 1024 * 1024;
@@ -179,27 +179,27 @@ impl Call<'_> {
                 self.bearer()?;
                 self.software()?;
                 self.open(Capability::Cfakeyinfo)?;
-                dossiers::key_info(self)
+                reading::key_info(self)
             }
             Target::File(version) => {
                 let key = self.identified()?;
                 self.open(dossiers_of(version))?;
-                dossiers::file(self, version, key).await
+                filing::file(self, version, key).await
             }
             Target::Detail(version) => {
                 let key = self.identified()?;
                 self.open(dossiers_of(version))?;
-                dossiers::detail(self, version, &key)
+                reading::detail(self, version, &key)
             }
             Target::Etats(version) => {
                 let key = self.identified()?;
                 self.open(dossiers_of(version))?;
-                dossiers::etats(self, version, &key)
+                reading::etats(self, version, &key)
             }
             Target::Liste => {
                 let key = self.identified()?;
                 self.open(Capability::DossiersV1)?;
-                dossiers::liste(self, &key)
+                reading::liste(self, &key)
             }
         }
     }

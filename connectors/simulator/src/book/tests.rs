@@ -2,6 +2,10 @@
 
 use jiff::civil::date;
 
+use crate::etat::Version;
+use crate::record::Pairing;
+use crate::schedule::Terms;
+
 use super::*;
 
 const PROGRESS: Progress = Progress {

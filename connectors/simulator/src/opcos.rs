@@ -43,7 +43,7 @@ pub(crate) enum ErrorShape {
     /// `description` alone on the 400 of a contract.
     DescriptionOnly,
     /// `errors: null` and `comment` on 400, also for an unknown dossier; `message` from its
-    /// Kong gateway before that [assumed].
+    /// Kong gateway before that (assumed).
     Comment,
 }
 

@@ -93,7 +93,7 @@ impl Refusal {
         let body = match (self.oauth, shape, self.status) {
             (Some(error), _, _) => json!({"error": error, "error_description": self.description}),
             (None, ErrorShape::Comment, 400) => json!({"errors": null, "comment": self.all()}),
-            // The Kong gateway before that OPCO answers these by itself [assumed].
+            // The Kong gateway before that OPCO answers these by itself (assumed).
             (None, ErrorShape::Comment, 401 | 403 | 429) => json!({"message": self.description}),
             (None, ErrorShape::DescriptionOnly, 400) if route == Scope::Dossiers => {
                 json!({"description": self.all()})

@@ -17,7 +17,7 @@ const STOPS_WITHIN_S: u64 = 1;
 
 /// How long an idle connection stays: longer than clients keep theirs, so that no call meets a
 /// connection that is just closing and looks lost.
-const KEEP_ALIVE: Duration = Duration::from_secs(120);
+const KEEP_ALIVE: Duration = Duration::from_mins(2);
 
 /// Why the simulator did not start.
 #[derive(Debug, thiserror::Error)]

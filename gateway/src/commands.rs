@@ -3,6 +3,7 @@
 //! Text for people is French; machines read `--format json`, the exit code (see `docs/cli.md`) and
 //! the stable word between brackets of an error.
 
+mod admin;
 mod check;
 mod client;
 mod config;
@@ -21,10 +22,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser, Subcommand};
+use store::Store;
 
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::Format;
 use crate::config::Config;
+use crate::opening::{self, Opened};
+use crate::telemetry::{self, Logs, Telemetry};
 
 /// Everything the command line can say.
 #[derive(Debug, Parser)]
@@ -65,6 +69,8 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(about = "Crée et révoque réseaux, sites, comptes, clés : directement dans la base")]
+    Admin(admin::AdminArgs),
     #[command(
         about = "Contrôle des contrats hors ligne : mêmes règles que l'API, rien n'est envoyé"
     )]
@@ -102,6 +108,32 @@ impl Context {
                  décrit chaque réglage",
             )
         })
+    }
+
+    /// Opens the store under the start-up rules, and says so when it made the master key.
+    pub(crate) async fn store(&self, config: &Config) -> Result<Store, Failure> {
+        let Opened { store, created } = opening::open(&config.database, &config.master_key).await?;
+        if let Some(file) = created {
+            output::tell(&format!(
+                "Clé maîtresse créée : {} (lisible de vous seul).\n  La sauvegarder à part de \
+                 la base : sans elle, rien de ce qui est scellé ne se relit.",
+                file.display()
+            ));
+        }
+        Ok(store)
+    }
+}
+
+/// Writes the warnings of a command that is no service to standard error.
+fn quiet_logs(config: &Config) {
+    let settings = telemetry::Settings {
+        filter: "warn".to_owned(),
+        otlp_endpoint: None,
+        ..config.telemetry.clone()
+    };
+    // Without an exporter nothing is left to stop, and nothing can fail but a second start.
+    if let Ok(telemetry) = Telemetry::start(&settings, Logs::Stderr) {
+        telemetry.stop();
     }
 }
 
@@ -146,6 +178,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
+        Command::Admin(args) => admin::run(context, args),
         Command::Check(args) => check::run(context, &args),
         Command::Config(args) => config::run(context, &args),
         Command::Send(args) => send::run(context, &args),

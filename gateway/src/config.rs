@@ -503,14 +503,14 @@ mod tests {
     fn every_setting_out_of_bounds_is_told_at_once() {
         let error = with(&[
             ("CFA_GATEWAY__SERVER__DRAIN_SECONDS", "0"),
-            ("CFA_GATEWAY__DATABASE__READERS_MAX", "9999"),
+            ("CFA_GATEWAY__DATABASE__CONNECTIONS_MAX", "9999"),
             ("CFA_GATEWAY__EDITOR__NAME", "Éditeur"),
         ])
         .unwrap_err()
         .to_string();
         for key in [
             "server.drain_seconds",
-            "database.readers_max",
+            "database.connections_max",
             "editor.name",
         ] {
             assert!(error.contains(key), "{error}");

@@ -5,20 +5,16 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use domain::Secret;
 use serde::{Deserialize, Serialize};
+use store::{MasterKey, Sealer, Store, StoreConfig, StoreError};
 use zeroize::Zeroizing;
 
 use crate::config::{MaskedUrl, Problem, within};
-
-/// The length of the master key, in bytes (AES-256).
-const KEY_BYTES: usize = 32;
 
 /// No key in base64 is longer; what is longer is something else.
 const KEY_TEXT_BYTES_MAX: u64 = 1024;
@@ -29,8 +25,8 @@ const KEY_TEXT_BYTES_MAX: u64 = 1024;
 pub struct Database {
     /// `sqlite:PATH` or `postgres://…`.
     pub url: MaskedUrl,
-    /// Connections that read at the same time.
-    pub readers_max: u32,
+    /// Connections open at the same time: those that read on SQLite, all of them on PostgreSQL.
+    pub connections_max: u32,
 }
 
 /// The section `[master_key]`: one source, looked at in this order.
@@ -45,13 +41,63 @@ pub struct MasterKeySource {
     pub file: Option<PathBuf>,
 }
 
-/// The master key as text, and whether it was made just now.
+/// The master key, and whether it was made just now.
 #[derive(Debug)]
 pub struct FoundKey {
-    /// 32 bytes in base64.
-    pub text: Secret,
+    /// The key.
+    pub key: MasterKey,
     /// Where it was written, when this start made it.
     pub created: Option<PathBuf>,
+}
+
+/// An open store, and whether this start made its key.
+#[derive(Debug)]
+pub struct Opened {
+    /// Everything remembered.
+    pub store: Store,
+    /// Where the master key was written, when this start made it.
+    pub created: Option<PathBuf>,
+}
+
+/// Why nothing could be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpeningError {
+    /// There is no master key to start with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database's folder cannot be made.
+    #[error("{folder} : {source}")]
+    Folder {
+        /// Which folder.
+        folder: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Finds or makes the master key, opens the database and brings it up to date.
+pub async fn open(
+    database: &Database,
+    master_key: &MasterKeySource,
+) -> Result<Opened, OpeningError> {
+    let FoundKey { key, created } = master_key.find(database)?;
+    if let Some(folder) = database.sqlite_file().and_then(Path::parent)
+        && !folder.as_os_str().is_empty()
+    {
+        private_folder(folder).map_err(|source| OpeningError::Folder {
+            folder: folder.display().to_string(),
+            source,
+        })?;
+    }
+    let config = StoreConfig {
+        url: database.url.expose().to_owned(),
+        max_connections: database.connections_max,
+    };
+    let store = Store::open(&config, Sealer::new(key)).await?;
+    Ok(Opened { store, created })
 }
 
 /// Why there is no master key to start with.
@@ -89,8 +135,8 @@ impl Database {
             problems.push(Problem::new("database.url", said));
         }
         problems.extend(within(
-            "database.readers_max",
-            u64::from(self.readers_max),
+            "database.connections_max",
+            u64::from(self.connections_max),
             1,
             128,
         ));
@@ -155,9 +201,9 @@ impl MasterKeySource {
                 if database.may_hold_something() {
                     return Err(missing());
                 }
-                let text = make(file).map_err(|error| unreadable(&from, error))?;
+                let key = make(file).map_err(|error| unreadable(&from, error))?;
                 Ok(FoundKey {
-                    text,
+                    key,
                     created: Some(file.to_owned()),
                 })
             }
@@ -194,19 +240,14 @@ impl KeyError {
 }
 
 fn found(text: &str, from: &str) -> Result<FoundKey, KeyError> {
-    let text = text.trim();
-    let bytes = BASE64_STANDARD.decode(text).map(Zeroizing::new);
-    if bytes.is_ok_and(|bytes| bytes.len() == KEY_BYTES) {
-        return Ok(FoundKey {
-            text: Secret::new(text),
-            created: None,
-        });
+    match MasterKey::from_base64(text) {
+        Ok(key) => Ok(FoundKey { key, created: None }),
+        // The cause is not quoted: a decoder's message would show a part of the key.
+        Err(_) => Err(unreadable(
+            from,
+            "ce n'est pas un texte base64 de 32 octets",
+        )),
     }
-    // The cause is not quoted: a decoder's message would show a part of the key.
-    Err(unreadable(
-        from,
-        "ce n'est pas un texte base64 de 32 octets",
-    ))
 }
 
 fn unreadable(from: &str, cause: impl std::fmt::Display) -> KeyError {
@@ -238,26 +279,31 @@ fn printed_by(command: &[String]) -> Result<Zeroizing<String>, KeyError> {
     }
 }
 
+/// Makes a folder that only its owner enters; one that exists stays as it is.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}
+
 /// Writes a new key to `file`, for the owner only, and syncs file and folder.
-fn make(file: &Path) -> std::io::Result<Secret> {
-    let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
-    aws_lc_rs::rand::fill(bytes.as_mut_slice())
-        .map_err(|_| std::io::Error::other("no randomness from the system"))?;
-    let text = Secret::new(BASE64_STANDARD.encode(bytes.as_slice()));
+fn make(file: &Path) -> std::io::Result<MasterKey> {
+    let key = MasterKey::generate().map_err(std::io::Error::other)?;
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    std::fs::create_dir_all(folder)?;
+    private_folder(folder)?;
     let mut written = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(file)?;
-    writeln!(written, "{}", text.expose())?;
+    writeln!(written, "{}", key.to_base64().expose())?;
     written.sync_all()?;
     File::open(folder)?.sync_all()?;
-    Ok(text)
+    Ok(key)
 }
 
 #[cfg(test)]
@@ -277,7 +323,7 @@ mod tests {
             let url = format!("sqlite:{}/gateway.db", self.0.display());
             Database {
                 url: MaskedUrl::new(url),
-                readers_max: 1,
+                connections_max: 1,
             }
         }
         fn source(&self) -> MasterKeySource {
@@ -305,7 +351,7 @@ mod tests {
         std::fs::write(place.0.join("gateway.db"), "something").unwrap();
         let again = place.source().find(&place.database()).unwrap();
         assert_eq!(again.created, None);
-        assert_eq!(again.text.expose(), made.text.expose());
+        assert_eq!(again.key.id(), made.key.id());
     }
 
     #[test]
@@ -337,7 +383,7 @@ mod tests {
             .source()
             .find(&Database {
                 url,
-                readers_max: 1,
+                connections_max: 1,
             })
             .unwrap_err();
         assert!(
@@ -355,14 +401,20 @@ mod tests {
             command: None,
             file: None,
         };
-        assert_eq!(value.find(&place.database()).unwrap().text.expose(), KEY);
+        assert_eq!(
+            value.find(&place.database()).unwrap().key.id(),
+            MasterKey::from_base64(KEY).unwrap().id()
+        );
         let command = vec!["echo".to_owned(), KEY.to_owned()];
         let command = MasterKeySource {
             value: None,
             command: Some(command),
             file: None,
         };
-        assert_eq!(command.find(&place.database()).unwrap().text.expose(), KEY);
+        assert_eq!(
+            command.find(&place.database()).unwrap().key.id(),
+            MasterKey::from_base64(KEY).unwrap().id()
+        );
         let fails = MasterKeySource {
             command: Some(vec!["false".to_owned()]),
             ..command

@@ -4,8 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use serde_json::json;
+use store::StoreError;
 
 use crate::commands::output::Format;
+use crate::opening::{KeyError, OpeningError};
 
 /// What a process says by its exit code; the numbers above 63 are those of `sysexits.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +176,48 @@ impl Failure {
             Format::Table => writeln!(stderr, "{self}"),
         };
         drop(written);
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                Self::new(Code::StoreUnavailable, format!("la base ne répond pas : {error}"))
+                    .remedy("vérifier database.url, que le serveur tourne et que le disque n'est pas plein")
+            }
+            StoreError::Configuration(_) => {
+                Self::new(Code::ConfigInvalid, error.to_string()).remedy("corriger [database]")
+            }
+            StoreError::Migration(_) => Self::new(Code::StoreSchema, error.to_string())
+                .remedy("utiliser la version du programme qui a écrit cette base, ou restaurer la sauvegarde"),
+            StoreError::WrongMasterKey { expected, given } => Self::new(
+                Code::MasterKeyWrong,
+                format!("la clé maîtresse {given} n'ouvre pas cette base, scellée avec la clé {expected}"),
+            )
+            .remedy("remettre la clé d'origine (sauvegarde) ; une clé neuve n'ouvrirait rien"),
+            StoreError::Conflict(_) => Self::new(Code::Conflict, "existe déjà"),
+            StoreError::UnknownTenant => Self::new(Code::NotFound, "réseau inconnu"),
+            StoreError::Corrupt { .. } | StoreError::Seal(_) | StoreError::Database(_) => {
+                Self::internal("asking the store", error)
+            }
+        }
+    }
+}
+
+impl From<OpeningError> for Failure {
+    fn from(error: OpeningError) -> Self {
+        match error {
+            OpeningError::Store(error) => error.into(),
+            OpeningError::Key(error) => {
+                let code = match error {
+                    KeyError::Missing { .. } => Code::MasterKeyMissing,
+                    KeyError::Unreadable { .. } => Code::MasterKeyUnreadable,
+                };
+                Self::new(code, error.to_string()).remedy(error.remedy())
+            }
+            OpeningError::Folder { .. } => Self::new(Code::OutputFailed, error.to_string()),
+        }
     }
 }
 

@@ -1,0 +1,194 @@
+//! `admin …`: creates and revokes what the gateway works with, straight in the store, each act with its
+//! line in the network's log. For scripts and first steps; it needs the settings and the master key.
+
+mod credential;
+mod key;
+mod software;
+mod tenancy;
+
+use clap::{Args, Subcommand};
+use domain::clock::{Clock, SystemClock};
+use domain::id::KeyId;
+use domain::{Instance, Opco, Secret, TenantId, Timestamp};
+use store::tenants::{self, Network};
+use store::{NewEvent, SealedSecret, Store, Tx, events};
+
+use crate::commands::failure::{Code, Exit, Failure};
+use crate::commands::output::Out;
+use crate::commands::words::one_of;
+use crate::commands::{Context, quiet_logs, runtime};
+use crate::config::Config;
+
+/// Arguments of `admin`.
+#[derive(Debug, Args)]
+pub(crate) struct AdminArgs {
+    #[command(subcommand)]
+    what: What,
+    #[arg(
+        long,
+        global = true,
+        env = "USER",
+        default_value = "administrateur",
+        value_name = "NOM",
+        help = "Qui agit, pour le journal (par défaut le compte du système)"
+    )]
+    author: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    #[command(
+        subcommand,
+        about = "Réseaux : chacun est cloisonné, un CFA seul est un réseau"
+    )]
+    Network(tenancy::NetworkCommand),
+    #[command(subcommand, about = "CFA d'un réseau")]
+    Cfa(tenancy::CfaCommand),
+    #[command(subcommand, about = "Sites d'un CFA : un SIRET, un UAI")]
+    Site(tenancy::SiteCommand),
+    #[command(subcommand, about = "Comptes logiciels (OAuth) auprès des OPCO")]
+    Software(software::SoftwareCommand),
+    #[command(
+        subcommand,
+        about = "Clés CFA : une par site et par OPCO, essayées avant de servir"
+    )]
+    Key(key::KeyCommand),
+    #[command(subcommand, about = "Clés d'API des ERP")]
+    Credential(credential::CredentialCommand),
+}
+
+/// What every command of `admin` works with.
+pub(crate) struct Desk {
+    config: Config,
+    store: Store,
+    out: Out,
+    author: String,
+    now: Timestamp,
+}
+
+/// Which network.
+#[derive(Debug, Args)]
+struct InNetwork {
+    #[arg(
+        long,
+        value_name = "ID|NOM",
+        help = "Le réseau, par son identifiant ou son nom ; inutile s'il n'y en a qu'un"
+    )]
+    network: Option<String>,
+}
+
+/// Which system of which OPCO.
+#[derive(Debug, Args)]
+struct AtOpco {
+    #[arg(long, value_parser = one_of!(Opco, slug), value_name = "OPCO", help = "L'OPCO (akto, atlas…)")]
+    opco: Opco,
+    #[arg(
+        long,
+        default_value_t = 1,
+        value_name = "N",
+        help = "Lequel de ses systèmes, s'il en a plusieurs [1]"
+    )]
+    instance: u16,
+}
+
+impl AtOpco {
+    fn instance(&self) -> Instance {
+        Instance {
+            opco: self.opco,
+            number: self.instance,
+        }
+    }
+}
+
+/// Opens the store and does what is asked.
+pub(crate) fn run(context: &Context, args: AdminArgs) -> Result<Exit, Failure> {
+    let config = context.config()?;
+    quiet_logs(&config);
+    runtime()?.block_on(async {
+        let store = context.store(&config).await?;
+        let mut desk = Desk {
+            config,
+            store,
+            out: Out::stdout(context.format()),
+            author: args.author,
+            now: SystemClock.now(),
+        };
+        let done = match args.what {
+            What::Network(command) => tenancy::network(&mut desk, command).await,
+            What::Cfa(command) => tenancy::cfa(&mut desk, command).await,
+            What::Site(command) => tenancy::site(&mut desk, command).await,
+            What::Software(command) => software::run(&mut desk, command).await,
+            What::Key(command) => key::run(&mut desk, command).await,
+            What::Credential(command) => credential::run(&mut desk, command).await,
+        };
+        desk.store.close().await;
+        done.map(|()| Exit::Success)
+    })
+}
+
+impl Desk {
+    /// Finds the network named, or the only one there is.
+    async fn network(&self, named: &InNetwork) -> Result<Network, Failure> {
+        let mut tx = self.store.reading().await?;
+        let mut networks = tenants::networks(&mut tx).await?;
+        match &named.network {
+            Some(name) => {
+                networks.retain(|network| network.name == *name || network.id.to_string() == *name);
+                one(
+                    networks,
+                    &format!("réseau « {name} »"),
+                    "cfa-gateway admin network list",
+                )
+            }
+            None => one(
+                networks,
+                "réseau",
+                "le créer (admin network create), ou le nommer (--network)",
+            ),
+        }
+    }
+
+    /// Opens a secret of a network, or of the platform.
+    async fn open_secret(
+        &self,
+        tenant: TenantId,
+        id: KeyId,
+        part: &str,
+        sealed: &SealedSecret,
+    ) -> Result<Secret, Failure> {
+        let keys = self.store.keys(tenant).await?;
+        keys.open_secret(id.as_bytes(), part, sealed)
+            .map_err(|error| Failure::internal("opening a secret", error))
+    }
+
+    /// Writes the line of an act in the log of a network, in the act's own transaction.
+    async fn log(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        kind: &'static str,
+        data: serde_json::Value,
+    ) -> Result<(), Failure> {
+        let event = NewEvent::new(self.now, kind)
+            .by(format!("cli:{}", self.author))
+            .with(data);
+        Ok(events::append(tx, tenant, &[event]).await?)
+    }
+}
+
+/// Returns the only one of a list; `remedy` helps when there is none or a choice.
+fn one<T>(found: Vec<T>, what: &str, remedy: &str) -> Result<T, Failure> {
+    let many = found.len() > 1;
+    match found.into_iter().next() {
+        Some(only) if !many => Ok(only),
+        Some(_) => {
+            Err(Failure::new(Code::InputInvalid, format!("plusieurs : {what}")).remedy(remedy))
+        }
+        None => Err(Failure::new(Code::NotFound, format!("aucun : {what}")).remedy(remedy)),
+    }
+}
+
+/// Shows an absent value in a table.
+fn dash(text: Option<impl ToString>) -> String {
+    text.map_or_else(|| "-".to_owned(), |text| text.to_string())
+}

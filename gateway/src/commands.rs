@@ -7,6 +7,7 @@ mod admin;
 mod check;
 mod client;
 mod config;
+mod doctor;
 pub(crate) mod failure;
 pub(crate) mod input;
 pub(crate) mod output;
@@ -77,6 +78,8 @@ enum Command {
     Check(check::CheckArgs),
     #[command(about = "Affiche les réglages : en vigueur, ou par défaut avec leurs commentaires")]
     Config(config::ConfigArgs),
+    #[command(about = "Essaie tout ce dont la passerelle a besoin, et dit quoi réparer")]
+    Doctor(doctor::DoctorArgs),
     #[command(about = "Envoie des contrats à une passerelle, comme un ERP")]
     Send(send::SendArgs),
     #[command(about = "Fait tourner le simulateur des onze OPCO")]
@@ -181,6 +184,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Admin(args) => admin::run(context, args),
         Command::Check(args) => check::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::Doctor(args) => doctor::run(context, &args),
         Command::Send(args) => send::run(context, &args),
         Command::Simulator(args) => simulator::run(context, &args),
         Command::Watch(args) => watch::run(context, &args),

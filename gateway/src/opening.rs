@@ -150,6 +150,11 @@ impl Database {
         Some(Path::new(rest.split('?').next().unwrap_or_default()))
     }
 
+    /// Returns whether the database is a file that does not exist yet.
+    pub fn is_absent(&self) -> bool {
+        !self.may_hold_something()
+    }
+
     /// Returns whether something may be sealed in it already. A server is never taken for new.
     fn may_hold_something(&self) -> bool {
         self.sqlite_file().is_none_or(|file| {
@@ -209,6 +214,13 @@ impl MasterKeySource {
             }
             Err(error) => Err(unreadable(&from, error)),
         }
+    }
+
+    /// Returns whether the key would come from a file that does not exist yet.
+    pub fn is_absent(&self) -> bool {
+        self.value.is_none()
+            && self.command.is_none()
+            && self.file.as_deref().is_none_or(|file| !file.exists())
     }
 
     /// Returns whether others than the owner may read the key's file.

@@ -159,6 +159,16 @@ impl Failure {
         self.code
     }
 
+    /// Returns the sentence.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns what to do about it.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+
     /// Returns what the process exits with.
     pub(crate) fn exit(&self) -> Exit {
         self.code.exit()

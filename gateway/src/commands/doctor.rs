@@ -1,0 +1,263 @@
+//! `doctor`: tries what the gateway needs, one thing after the other, and says what to mend. It changes
+//! nothing but the schema, brought up to date as by any start, and sends no credential anywhere.
+
+mod outside;
+
+use std::time::Duration;
+
+use clap::Args;
+use domain::clock::{Clock, SystemClock};
+use domain::{TenantId, calendar};
+use serde::Serialize;
+use store::keys::{self, KeyState};
+use store::{EngineKind, Store, software, tenants};
+
+use crate::commands::failure::{Exit, Failure};
+use crate::commands::output::{Format, Out, Progress};
+use crate::commands::{Context, quiet_logs, runtime};
+use crate::config::Config;
+use crate::opening;
+
+/// A key that ends within so many days is worth a word.
+const EXPIRY_DAYS: i32 = 30;
+
+/// A database that takes longer for nothing makes every payload late.
+const SLOW_PING: Duration = Duration::from_millis(50);
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[arg(long, help = "N'appelle rien hors de cette machine et de la base")]
+    offline: bool,
+}
+
+/// How one check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// As it should be.
+    Ok,
+    /// Works, and someone should look.
+    Warn,
+    /// Does not work.
+    Fail,
+    /// Could not be tried, for a reason said.
+    Skip,
+}
+
+/// One check.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: String,
+    state: State,
+    said: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+impl Check {
+    fn new(name: impl Into<String>, state: State, said: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            state,
+            said: said.into(),
+            remedy: None,
+        }
+    }
+
+    fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    fn failed(name: &str, failure: &Failure) -> Self {
+        let mut made = Self::new(name, State::Fail, failure.message());
+        made.remedy = failure.advice().map(str::to_owned);
+        made
+    }
+}
+
+/// Tries everything; the exit code says whether something does not work.
+pub(crate) fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
+    let mut out = Out::stdout(context.format());
+    let progress = Progress::new();
+    let checks = match context.config() {
+        Err(failure) => vec![Check::failed("réglages", &failure)],
+        Ok(config) => {
+            quiet_logs(&config);
+            let mut checks = vec![Check::new(
+                "réglages",
+                State::Ok,
+                "lus et dans leurs bornes",
+            )];
+            runtime()?.block_on(async {
+                progress.say("base…");
+                checks.extend(inside(&config).await);
+                if !args.offline {
+                    progress.say("OPCO…");
+                    checks.extend(outside::checks(&config).await);
+                }
+            });
+            checks
+        }
+    };
+    progress.clear();
+    for check in &checks {
+        match context.format() {
+            Format::Json => out.json(check)?,
+            Format::Table => tell(&mut out, check)?,
+        }
+    }
+    let failed = checks.iter().any(|check| check.state == State::Fail);
+    Ok(if failed {
+        Exit::Negative
+    } else {
+        Exit::Success
+    })
+}
+
+fn tell(out: &mut Out, check: &Check) -> Result<(), Failure> {
+    let state = match check.state {
+        State::Ok => "bon",
+        State::Warn => "ATTENTION",
+        State::Fail => "PANNE",
+        State::Skip => "non essayé",
+    };
+    out.line(&format!(
+        "{:<10}  {:<20}  {}",
+        state, check.name, check.said
+    ))?;
+    match &check.remedy {
+        Some(remedy) => out.line(&format!("{:<10}  {:<20}    à faire : {remedy}", "", "")),
+        None => Ok(()),
+    }
+}
+
+/// The master key, the database, and what they hold.
+async fn inside(config: &Config) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if config.database.is_absent() && config.master_key.is_absent() {
+        let said = "rien encore : le premier `serve` (ou `admin`) crée la base et la clé maîtresse";
+        return vec![Check::new("base", State::Skip, said)];
+    }
+    if config.database.is_absent() {
+        return vec![Check::new(
+            "base",
+            State::Skip,
+            "pas encore de base : le premier `serve` la crée",
+        )];
+    }
+    if config.master_key.is_readable_by_others() {
+        checks.push(
+            Check::new(
+                "clé maîtresse",
+                State::Warn,
+                "son fichier est lisible par d'autres comptes",
+            )
+            .remedy("chmod 600"),
+        );
+    }
+    let store = match opening::open(&config.database, &config.master_key).await {
+        Ok(opened) => opened.store,
+        Err(error) => {
+            checks.push(Check::failed("base et clé", &error.into()));
+            return checks;
+        }
+    };
+    checks.push(ping(&store).await);
+    match holdings(&store).await {
+        Ok(found) => checks.extend(found),
+        Err(failure) => checks.push(Check::failed("contenu", &failure)),
+    }
+    store.close().await;
+    checks
+}
+
+async fn ping(store: &Store) -> Check {
+    let engine = match store.engine() {
+        EngineKind::Sqlite => "SQLite",
+        EngineKind::Postgres => "PostgreSQL",
+    };
+    let started = std::time::Instant::now();
+    if let Err(error) = store.ping().await {
+        return Check::failed("base et clé", &error.into());
+    }
+    let took = started.elapsed();
+    let said = format!(
+        "{engine}, schéma à jour, la clé maîtresse ouvre, {} ms",
+        took.as_millis()
+    );
+    let state = if took > SLOW_PING {
+        State::Warn
+    } else {
+        State::Ok
+    };
+    Check::new("base et clé", state, said)
+}
+
+/// Sites without a key, keys that end soon, keys without the software to use them.
+async fn holdings(store: &Store) -> Result<Vec<Check>, Failure> {
+    let today = calendar::day_in_france(SystemClock.now());
+    let mut tx = store.reading().await?;
+    let networks = tenants::networks(&mut tx).await?;
+    if networks.is_empty() {
+        return Ok(vec![
+            Check::new("réseaux", State::Warn, "aucun : personne ne peut envoyer")
+                .remedy("cfa-gateway admin network create, puis cfa, site, credential, key"),
+        ]);
+    }
+    let shared = software::list(&mut tx, TenantId::PLATFORM).await?.len();
+    let said = format!(
+        "{} réseau(x), {shared} compte(s) logiciel(s) partagé(s)",
+        networks.len()
+    );
+    let mut checks = vec![Check::new("réseaux", State::Ok, said)];
+    for network in networks {
+        let sites = tenants::sites(&mut tx, network.id).await?;
+        let keys = keys::list(&mut tx, network.id).await?;
+        let active = || keys.iter().filter(|key| key.state == KeyState::Active);
+        let bare = sites
+            .iter()
+            .filter(|site| !active().any(|key| key.siret_cfa == site.siret))
+            .count();
+        let soon = active()
+            .filter(|key| {
+                key.expires_on
+                    .and_then(|on| today.until(on).ok())
+                    .is_some_and(|left| left.get_days() <= EXPIRY_DAYS)
+            })
+            .count();
+        let mut alone = 0_usize;
+        for key in active() {
+            let found = software::find(&mut tx, network.id, key.instance, key.environment).await?;
+            alone += usize::from(found.is_none());
+        }
+        let said = format!(
+            "{} site(s) dont {bare} sans clé ; {} clé(s) en service, {soon} finissent sous \
+             {EXPIRY_DAYS} jours, {alone} sans compte logiciel",
+            sites.len(),
+            active().count()
+        );
+        let name = format!("réseau {}", network.name);
+        checks.push(match bare + soon + alone {
+            0 => Check::new(name, State::Ok, said),
+            _ => Check::new(name, State::Warn, said)
+                .remedy("cfa-gateway admin key list ; admin software list"),
+        });
+    }
+    Ok(checks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_failed_keeps_the_remedy() {
+        let failure =
+            Failure::new(crate::commands::failure::Code::NotFound, "absent").remedy("créer");
+        let check = Check::failed("base", &failure);
+        assert_eq!((check.state, check.said.as_str()), (State::Fail, "absent"));
+        assert_eq!(check.remedy.as_deref(), Some("créer"));
+    }
+}

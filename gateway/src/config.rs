@@ -20,6 +20,9 @@ pub const DEFAULTS: &str = include_str!("../config.default.toml");
 /// The variable that holds an ERP's API key, for the commands that are clients of the API.
 const API_KEY: &str = "CFA_GATEWAY_API_KEY";
 
+/// Settings that are lists and absent by default, so that the defaults cannot show it.
+const LISTS: [&str; 2] = ["master_key.command", "delivery.worker.retry_after_s"];
+
 /// What the name of an environment variable starts with; sections and keys follow, `__` between.
 const ENV_PREFIX: &str = "CFA_GATEWAY__";
 
@@ -390,7 +393,7 @@ fn setting_of(variable: &str) -> Option<String> {
 /// which the profiles type later, a whole number or a truth value stops being a text. Everything else
 /// stays the text it is, so that a version `1.10` or a key `007` is not read as a number.
 fn typed(defaults: &config::Config, key: &str, text: String) -> config::Value {
-    if defaults.get_array(key).is_ok() || key == "master_key.command" {
+    if defaults.get_array(key).is_ok() || LISTS.contains(&key) {
         let items: Vec<config::Value> = text
             .split(',')
             .map(str::trim)

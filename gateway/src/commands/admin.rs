@@ -5,6 +5,8 @@ mod credential;
 mod key;
 mod software;
 mod tenancy;
+#[cfg(test)]
+mod tests;
 
 use clap::{Args, Subcommand};
 use domain::clock::{Clock, SystemClock};
@@ -113,17 +115,21 @@ pub(crate) fn run(context: &Context, args: AdminArgs) -> Result<Exit, Failure> {
             author: args.author,
             now: SystemClock.now(),
         };
-        let done = match args.what {
-            What::Network(command) => tenancy::network(&mut desk, command).await,
-            What::Cfa(command) => tenancy::cfa(&mut desk, command).await,
-            What::Site(command) => tenancy::site(&mut desk, command).await,
-            What::Software(command) => software::run(&mut desk, command).await,
-            What::Key(command) => key::run(&mut desk, command).await,
-            What::Credential(command) => credential::run(&mut desk, command).await,
-        };
+        let done = act(&mut desk, args.what).await;
         desk.store.close().await;
         done.map(|()| Exit::Success)
     })
+}
+
+async fn act(desk: &mut Desk, what: What) -> Result<(), Failure> {
+    match what {
+        What::Network(command) => tenancy::network(desk, command).await,
+        What::Cfa(command) => tenancy::cfa(desk, command).await,
+        What::Site(command) => tenancy::site(desk, command).await,
+        What::Software(command) => software::run(desk, command).await,
+        What::Key(command) => key::run(desk, command).await,
+        What::Credential(command) => credential::run(desk, command).await,
+    }
 }
 
 impl Desk {

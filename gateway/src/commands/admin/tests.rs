@@ -1,0 +1,270 @@
+//! What a person does first, from an empty folder to a key in service, against the simulated OPCOs.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use serde_json::Value;
+use simulator::{CfaKey, Client, Running, Settings};
+use store::keys::KeyState;
+use store::{Sealer, StoreConfig};
+
+use super::*;
+use crate::commands::output::Format;
+
+const SIRET: &str = "98765432400019";
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    args: AdminArgs,
+}
+
+/// A desk in a folder of its own, and an OPCO that accepts only what was registered there.
+struct Place {
+    folder: PathBuf,
+    desk: Desk,
+    opcos: Running,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("cfa-admin-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&folder).unwrap();
+        let opcos = simulator::start(Settings {
+            strict: true,
+            ..Settings::default()
+        })
+        .await
+        .unwrap();
+        let akto = opcos.base_url("akto").unwrap();
+        let token = opcos.token_url("akto").unwrap();
+        let file = folder.join("gateway.toml");
+        let text = format!("[opco.akto.test]\nbase_url = '{akto}'\ntoken_url = '{token}'\n");
+        std::fs::write(&file, text).unwrap();
+        let url = format!("sqlite:{}/gateway.db", folder.display());
+        let store = StoreConfig {
+            url,
+            max_connections: 2,
+        };
+        let master = store::MasterKey::from_bytes([7; 32]);
+        let desk = Desk {
+            config: Config::from_layers(Some(&file), []).unwrap(),
+            store: Store::open(&store, Sealer::new(master)).await.unwrap(),
+            out: Out::to(Some(&folder.join("out")), Format::Json).unwrap(),
+            author: "essai".to_owned(),
+            now: SystemClock.now(),
+        };
+        Self {
+            folder,
+            desk,
+            opcos,
+        }
+    }
+
+    /// Runs one line and returns what it printed, one object a line.
+    async fn run(&mut self, line: &str) -> Result<Vec<Value>, Failure> {
+        let words = std::iter::once("admin").chain(line.split_whitespace());
+        let what = Line::try_parse_from(words).unwrap().args.what;
+        let file = self.folder.join("out");
+        self.desk.out = Out::to(Some(&file), Format::Json)?;
+        act(&mut self.desk, what).await?;
+        let printed = std::fs::read_to_string(&file).unwrap();
+        Ok(printed
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect())
+    }
+
+    fn secret(&self, text: &str) -> String {
+        let file = self.folder.join(format!("secret-{}", uuid::Uuid::now_v7()));
+        std::fs::write(&file, text).unwrap();
+        file.display().to_string()
+    }
+
+    async fn tenancy(&mut self) {
+        self.run("network create --name Nord").await.unwrap();
+        self.run("cfa create --name Lycée --siren 987654324")
+            .await
+            .unwrap();
+        self.run(&format!("site create --name Lille --siret {SIRET}"))
+            .await
+            .unwrap();
+    }
+
+    async fn end(self) {
+        self.desk.store.close().await;
+        self.opcos.stop().await;
+        std::fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_cfa_key_serves_only_after_the_opco_has_answered_it() {
+    let mut place = Place::new().await;
+    place.tenancy().await;
+    let (secret, key) = (place.secret("canary-oauth"), place.secret("canary-key"));
+    let software = format!(
+        "software create --opco akto --environment test --client-id moi --secret-file {secret}"
+    );
+    let key = format!("key create --siret {SIRET} --opco akto --environment test --key-file {key}");
+
+    let without_software = place.run(&key).await.unwrap_err();
+    assert_eq!(without_software.code(), Code::NotFound);
+
+    place.run(&software).await.unwrap();
+    let unknown_software = place.run(&key).await.unwrap_err();
+    assert_eq!(unknown_software.code(), Code::OpcoRefused);
+
+    let client = Client {
+        client_id: "moi".to_owned(),
+        client_secret: "canary-oauth".to_owned(),
+    };
+    place.opcos.handle.register_client("akto", &client).unwrap();
+    let unknown_key = place.run(&key).await.unwrap_err();
+    assert_eq!(unknown_key.code(), Code::OpcoRefused);
+    assert!(!unknown_key.to_string().contains("canary"), "{unknown_key}");
+    let listed = place.run("key list").await.unwrap();
+    assert!(
+        listed
+            .iter()
+            .all(|key| key["state"] == KeyState::Staged.as_str()),
+        "{listed:?}"
+    );
+
+    let known = CfaKey {
+        key: "canary-key".to_owned(),
+        siren: None,
+        expires: None,
+        revoked: false,
+    };
+    place.opcos.handle.register_key("akto", &known).unwrap();
+    let refused = listed.iter().find(|key| key["probe"] == "refused").unwrap()["id"]
+        .as_str()
+        .unwrap();
+    let shown = place.run(&format!("key probe {refused}")).await.unwrap();
+    assert_eq!(shown[0]["state"], KeyState::Active.as_str());
+
+    place.run(&format!("key revoke {refused}")).await.unwrap();
+    let again = place
+        .run(&format!("key probe {refused}"))
+        .await
+        .unwrap_err();
+    assert_eq!(again.code(), Code::Conflict);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_key_waits_when_it_must_not_be_tried_or_nobody_answers() {
+    let mut place = Place::new().await;
+    place.tenancy().await;
+    let (secret, key) = (place.secret("oauth"), place.secret("key"));
+    place
+        .run(&format!(
+            "software create --opco akto --environment test --client-id moi --secret-file {secret}"
+        ))
+        .await
+        .unwrap();
+    let key = format!("key create --siret {SIRET} --opco akto --environment test --key-file {key}");
+    let staged = place.run(&format!("{key} --no-probe")).await.unwrap();
+    assert_eq!(
+        (&staged[0]["state"], &staged[0]["probe"]),
+        (&"staged".into(), &Value::Null)
+    );
+
+    let nowhere = "http://127.0.0.1:9/akto";
+    let overlay =
+        format!("[opco.akto.test]\nbase_url = '{nowhere}'\ntoken_url = '{nowhere}/token'\n");
+    let file = place.folder.join("nowhere.toml");
+    std::fs::write(&file, overlay).unwrap();
+    place.desk.config = Config::from_layers(Some(&file), []).unwrap();
+    let id = staged[0]["id"].as_str().unwrap();
+    let failure = place.run(&format!("key probe {id}")).await.unwrap_err();
+    assert_eq!(failure.code(), Code::OpcoUnreachable);
+    assert_eq!(place.run("key list").await.unwrap()[0]["probe"], "unknown");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_credential_is_shown_once_and_its_revocation_is_kept() {
+    let mut place = Place::new().await;
+    place.tenancy().await;
+    let line = format!("credential create --label ERP --environment test --site {SIRET}");
+    let made = place.run(&line).await.unwrap();
+    let key = made[0]["key"].as_str().unwrap().to_owned();
+    assert!(key.starts_with("cfg_test_"));
+    let listed = place.run("credential list").await.unwrap();
+    assert!(!serde_json::to_string(&listed).unwrap().contains(&key));
+    assert_eq!(
+        listed[0]["actions"],
+        serde_json::json!(["submit", "read", "act"])
+    );
+
+    let id = listed[0]["id"].as_str().unwrap();
+    place.run(&format!("credential revoke {id}")).await.unwrap();
+    assert!(!place.run("credential list").await.unwrap()[0]["revoked_at"].is_null());
+    let other = "credential create --label X --environment live --site 98765432400027";
+    assert_eq!(place.run(other).await.unwrap_err().code(), Code::NotFound);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn every_act_leaves_its_line_in_the_log_with_its_author_and_no_secret() {
+    let mut place = Place::new().await;
+    place.tenancy().await;
+    place
+        .run("credential create --label ERP --environment test")
+        .await
+        .unwrap();
+    place.desk.store.sequence(100).await.unwrap();
+    let mut tx = place.desk.store.reading().await.unwrap();
+    let network = tenants::networks(&mut tx).await.unwrap().remove(0);
+    let log = events::after(&mut tx, network.id, 0, 100).await.unwrap();
+    drop(tx);
+    let kinds: Vec<&str> = log.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "network.created",
+            "cfa.created",
+            "site.created",
+            "credential.created"
+        ]
+    );
+    assert!(log.iter().all(|event| event.actor == "cli:essai"));
+    let data = log.last().unwrap().data.to_string();
+    let prefix = log.last().unwrap().data["prefix"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    // The shown prefix and nothing more of the key.
+    assert_eq!(data.matches("cfg_test_").count(), 1);
+    assert_eq!(prefix.len(), "cfg_test_".len() + 4);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn with_two_networks_one_must_be_named() {
+    let mut place = Place::new().await;
+    place.run("network create --name Nord").await.unwrap();
+    place.run("network create --name Sud").await.unwrap();
+    let unnamed = place
+        .run("cfa create --name X --siren 987654324")
+        .await
+        .unwrap_err();
+    assert_eq!(unnamed.code(), Code::InputInvalid);
+    place
+        .run("cfa create --network Sud --name X --siren 987654324")
+        .await
+        .unwrap();
+    assert!(
+        place
+            .run("cfa list --network Nord")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(place.run("cfa list --network Sud").await.unwrap().len(), 1);
+    let unknown = place.run("cfa list --network Est").await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+    place.end().await;
+}

@@ -145,12 +145,12 @@ impl Store {
                 break;
             }
             let members: Vec<&NewDelivery> = open.iter().map(|(_, new)| *new).collect();
-            let tried = match &self.pools {
+            let outcome = match &self.pools {
                 Pools::Sqlite { .. } => sqlite::accept(self, &members).await,
                 Pools::Postgres(pool) => postgres::accept(self, pool, &members).await,
             };
             tries += 1;
-            match tried {
+            match outcome {
                 Ok(found) => {
                     for ((at, _), answer) in open.iter().zip(found) {
                         if let Some(slot) = answers.get_mut(*at) {

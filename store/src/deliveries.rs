@@ -11,6 +11,7 @@ use domain::{
     Timestamp, WaitReason,
 };
 
+pub(crate) use self::query::set_active;
 pub use self::query::{
     Count, Filter, MAX_PAGE, Page, by_idempotency_key, claim_lookups, counts, find,
     find_for_update, list, payload, set_route, submission, update,

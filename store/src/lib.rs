@@ -18,18 +18,28 @@ pub mod attempts;
 pub mod claim;
 pub mod credentials;
 pub mod deliveries;
+pub mod dossiers;
 pub mod events;
 pub mod keys;
 mod lanes;
+mod limiter;
+pub mod mandates;
+pub mod near;
+pub mod overrides;
 mod pairs;
+pub mod read_jobs;
+pub mod retention;
 pub mod settle;
 pub mod software;
+pub mod switches;
 pub mod tenants;
 
 pub use crate::accept::{Accepted, GivenMandate, Idempotency, NewDelivery};
 pub use crate::claim::{Claimed, Want, Was};
 pub use crate::deliveries::{Delivery, NewEvent, Standing, Submission};
+pub use crate::dossiers::{Dossier, EtatSeen, StateChange};
 pub use crate::error::StoreError;
+pub use crate::near::{NearHit, NearQuery};
 pub use crate::pairs::ActivePair;
 pub use crate::pool::{EngineKind, Store, StoreConfig, Tx};
 pub use crate::sealing::{

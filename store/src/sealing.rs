@@ -80,12 +80,12 @@ impl MasterKey {
     /// Takes 32 bytes as they are.
     pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
         let digest = digest::digest(&digest::SHA256, &bytes);
-        let id = digest
+        let first = digest
             .as_ref()
             .iter()
             .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+            .fold(0_u32, |id, byte| id << 8 | u32::from(*byte));
+        let id = format!("{first:08x}");
         Self {
             bytes: Zeroizing::new(bytes),
             id,

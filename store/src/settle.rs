@@ -194,11 +194,11 @@ impl Store {
         }
         let mut tries = 1;
         loop {
-            let tried = match &self.pools {
+            let outcome = match &self.pools {
                 Pools::Sqlite { .. } => sqlite::settle(self, batch).await,
                 Pools::Postgres(pool) => postgres::settle(self, pool, batch).await,
             };
-            match tried {
+            match outcome {
                 Err(error) if error.is_lost_race() && tries < MAX_TRIES => tries += 1,
                 done => return done,
             }

@@ -128,7 +128,7 @@ fn a_rewrapped_network_key_opens_what_the_old_one_sealed() {
     let tenant = TenantId::new(now());
     let wrapped = sealer.new_tenant_key(tenant).unwrap();
     let id = DeliveryId::new(now());
-    let sealed = sealer
+    let payload = sealer
         .unwrap(tenant, &wrapped)
         .unwrap()
         .seal_payload(id, b"body", None)
@@ -139,7 +139,7 @@ fn a_rewrapped_network_key_opens_what_the_old_one_sealed() {
     assert!(sealer.unwrap(tenant, &wrapped).is_err());
     let keys = sealer.unwrap(tenant, &rewrapped).unwrap();
     assert_eq!(
-        keys.open_payload(id, &sealed).unwrap().body.as_slice(),
+        keys.open_payload(id, &payload).unwrap().body.as_slice(),
         b"body"
     );
 }

@@ -1,0 +1,102 @@
+//! Claiming on SQLite: in the writer's transaction nobody else claims.
+
+use domain::id::EventId;
+use sqlx::SqliteConnection;
+
+use super::{Asked, ClaimRow, Lease};
+use crate::column::ms;
+use crate::error::StoreError;
+
+/// What the claim writes, for the row `$1`, `$2` that was `$3` with `$4` claims.
+const TAKE: &str = "
+    update delivery set status = 'sending', wait_reason = null, due_at = $6, lease_owner = $7,
+        claims = $4 + 1, updated_at = $5,
+        attempts = attempts + ($3 not in ('unknown', 'sending')),
+        first_lost_at = coalesce(first_lost_at, iif($3 in ('unknown', 'sending'), $5, null))
+    where tenant_id = $1 and delivery_id = $2;
+    insert into attempt (tenant_id, delivery_id, number, purpose, opened_at)
+    values ($1, $2, $4 + 1, iif($3 in ('unknown', 'sending'), 'look', 'write'), $5);
+    insert into event (tenant_id, delivery_id, event_id, at, kind, actor, data)
+    values ($1, $2, $8, $5, 'attempt.opened', 'gateway',
+        '{\"attempt\":' || ($4 + 1) || ',\"purpose\":\"'
+            || iif($3 in ('unknown', 'sending'), 'look', 'write') || '\"}')";
+
+pub(super) async fn claim(
+    conn: &mut SqliteConnection,
+    lease: &Lease<'_>,
+    asked: &Asked<'_>,
+) -> Result<Vec<ClaimRow>, StoreError> {
+    const WANTED: &str = concat!(
+        "select ",
+        claim_columns!(),
+        " from (select * from delivery c
+            where c.opco = $2 and c.instance = $3 and c.environment = $4 and c.tenant_id = $5 and",
+        may_go!(),
+        "order by c.due_at, c.delivery_id limit $6) d",
+        claim_joins!(),
+        "order by d.due_at, d.delivery_id"
+    );
+    const NAMED: &str = concat!(
+        "select ",
+        claim_columns!(),
+        " from (select * from delivery c where c.tenant_id = $2 and c.delivery_id = $3 and",
+        may_go!(),
+        ") d",
+        claim_joins!()
+    );
+    let mut taken = Vec::new();
+    let mut room = asked.at_most();
+    match asked {
+        Asked::Wants(wants) => {
+            for want in *wants {
+                let limit = room.min(usize::try_from(want.limit).unwrap_or(room));
+                let rows: Vec<ClaimRow> = sqlx::query_as(WANTED)
+                    .bind(ms(lease.now))
+                    .bind(want.instance.opco.slug())
+                    .bind(i64::from(want.instance.number))
+                    .bind(want.environment.as_str())
+                    .bind(want.tenant.to_string())
+                    .bind(i64::try_from(limit).unwrap_or_default())
+                    .fetch_all(&mut *conn)
+                    .await?;
+                room = room.saturating_sub(rows.len());
+                take(conn, lease, rows, &mut taken).await?;
+            }
+        }
+        Asked::Ids(ids) => {
+            for (tenant, id) in ids.iter().take(room) {
+                let rows: Vec<ClaimRow> = sqlx::query_as(NAMED)
+                    .bind(ms(lease.now))
+                    .bind(tenant.to_string())
+                    .bind(id.to_string())
+                    .fetch_all(&mut *conn)
+                    .await?;
+                take(conn, lease, rows, &mut taken).await?;
+            }
+        }
+    }
+    Ok(taken)
+}
+
+async fn take(
+    conn: &mut SqliteConnection,
+    lease: &Lease<'_>,
+    rows: Vec<ClaimRow>,
+    taken: &mut Vec<ClaimRow>,
+) -> Result<(), StoreError> {
+    for row in rows {
+        sqlx::query(TAKE)
+            .bind(row.delivery.tenant_id())
+            .bind(row.delivery.delivery_id())
+            .bind(row.delivery.status())
+            .bind(row.claims)
+            .bind(ms(lease.now))
+            .bind(ms(lease.until))
+            .bind(lease.owner)
+            .bind(EventId::new(lease.now).to_string())
+            .execute(&mut *conn)
+            .await?;
+        taken.push(row);
+    }
+    Ok(())
+}

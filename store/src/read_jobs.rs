@@ -1,0 +1,271 @@
+//! The reads that keep dossiers fresh: one row for each site at each system, claimed under a lease
+//! and a budget.
+
+use domain::{Environment, Instance, Opco, Siret, TenantId, Timestamp};
+
+use crate::column::{At, ms};
+use crate::error::StoreError;
+use crate::pool::{Engine, Store, Tx, on, run};
+use crate::settle::ReadPlan;
+
+/// The most jobs of one claim for one system.
+const MAX_JOBS: u32 = 1_000;
+
+/// Which list is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReadKey {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The site.
+    pub siret_cfa: Siret,
+    /// The system.
+    pub instance: Instance,
+    /// The world.
+    pub environment: Environment,
+}
+
+/// A read that is due, in the hands of one reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadJob {
+    /// Which list.
+    pub key: ReadKey,
+    /// When it is due; in a claimed one, the lease's end.
+    pub due_at: Timestamp,
+    /// The usual interval, in milliseconds.
+    pub interval_ms: u64,
+    /// When it was last read.
+    pub last_read_at: Option<Timestamp>,
+    /// What the last read said, as a stable word.
+    pub last_result: Option<String>,
+    /// How often in a row it failed.
+    pub failures: u32,
+}
+
+/// How much a reader may take at one system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadBudget {
+    /// The system.
+    pub instance: Instance,
+    /// The world.
+    pub environment: Environment,
+    /// How many lists at most.
+    pub limit: u32,
+}
+
+/// What came of a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadResult {
+    /// What it said, as a stable word (`read`, `failed`, `released`).
+    pub word: &'static str,
+    /// Whether the list was read whole.
+    pub read: bool,
+    /// When to read it again.
+    pub due_at: Timestamp,
+    /// The usual interval from now on, in milliseconds.
+    pub interval_ms: u64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    tenant_id: String,
+    siret_cfa: String,
+    opco: String,
+    instance: i64,
+    environment: String,
+    due_at: i64,
+    interval_ms: i64,
+    last_read_at: Option<i64>,
+    last_result: Option<String>,
+    failures: i64,
+}
+
+macro_rules! columns {
+    () => {
+        "tenant_id, siret_cfa, opco, instance, environment, due_at, interval_ms, last_read_at,
+         last_result, failures"
+    };
+}
+
+impl TryFrom<Row> for ReadJob {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let at = At {
+            table: "read_job",
+            row: &row.siret_cfa,
+        };
+        let opco: Opco = at.word("opco", &row.opco)?;
+        Ok(Self {
+            key: ReadKey {
+                tenant: at.word("tenant_id", &row.tenant_id)?,
+                siret_cfa: at.word("siret_cfa", &row.siret_cfa)?,
+                instance: Instance {
+                    opco,
+                    number: at.number("instance", row.instance)?,
+                },
+                environment: at.word("environment", &row.environment)?,
+            },
+            due_at: at.instant("due_at", row.due_at)?,
+            interval_ms: at.number("interval_ms", row.interval_ms)?,
+            last_read_at: at.maybe_instant("last_read_at", row.last_read_at)?,
+            last_result: row.last_result,
+            failures: at.number("failures", row.failures)?,
+        })
+    }
+}
+
+/// Plans a read, unless an earlier one is planned; a site without a job gets the usual interval.
+pub async fn schedule(tx: &mut Tx, key: &ReadKey, plan: ReadPlan) -> Result<(), StoreError> {
+    const SQL: &str = "insert into read_job (tenant_id, siret_cfa, opco, instance, environment,
+            due_at, interval_ms, failures)
+        values ($1, $2, $3, $4, $5, $6, $7, 0)
+        on conflict (tenant_id, siret_cfa, opco, instance, environment) do update set
+            due_at = excluded.due_at where read_job.due_at > excluded.due_at";
+    run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(key.tenant.to_string())
+            .bind(key.siret_cfa.as_str())
+            .bind(key.instance.opco.slug())
+            .bind(i64::from(key.instance.number))
+            .bind(key.environment.as_str())
+            .bind(ms(plan.due_at))
+            .bind(i64::try_from(plan.interval_ms).unwrap_or(i64::MAX))
+    );
+    Ok(())
+}
+
+/// Returns the job of a list.
+pub async fn find(tx: &mut Tx, key: &ReadKey) -> Result<Option<ReadJob>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from read_job where tenant_id = $1 and siret_cfa = $2 and opco = $3 and instance = $4
+          and environment = $5"
+    );
+    let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(key.tenant.to_string())
+        .bind(key.siret_cfa.as_str())
+        .bind(key.instance.opco.slug())
+        .bind(i64::from(key.instance.number))
+        .bind(key.environment.as_str())
+        .fetch_optional(conn)
+        .await?);
+    row.map(ReadJob::try_from).transpose()
+}
+
+/// Returns the systems that have reads due, with how many.
+pub async fn due(
+    tx: &mut Tx,
+    now: Timestamp,
+) -> Result<Vec<(Instance, Environment, u64)>, StoreError> {
+    const SQL: &str = "select opco, instance, environment, count(*) from read_job
+        where due_at <= $1 group by opco, instance, environment
+        order by opco, instance, environment";
+    let rows: Vec<(String, i64, String, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(ms(now))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter()
+        .map(|(opco, number, environment, count)| {
+            let at = At {
+                table: "read_job",
+                row: &opco,
+            };
+            let instance = Instance {
+                opco: at.word("opco", &opco)?,
+                number: at.number("instance", number)?,
+            };
+            Ok((
+                instance,
+                at.word("environment", &environment)?,
+                at.number("count", count)?,
+            ))
+        })
+        .collect()
+}
+
+/// Keeps what came of a read. Returns whether the reader still held it; otherwise nothing changed.
+pub async fn settle(
+    tx: &mut Tx,
+    key: &ReadKey,
+    owner: &str,
+    result: ReadResult,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "update read_job set due_at = $7, interval_ms = $8, last_result = $9,
+            last_read_at = case when $10 then $11 else last_read_at end,
+            failures = case when $10 then 0 else failures + 1 end, lease_owner = null
+        where tenant_id = $1 and siret_cfa = $2 and opco = $3 and instance = $4
+          and environment = $5 and lease_owner = $6";
+    let done = run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(key.tenant.to_string())
+            .bind(key.siret_cfa.as_str())
+            .bind(key.instance.opco.slug())
+            .bind(i64::from(key.instance.number))
+            .bind(key.environment.as_str())
+            .bind(owner)
+            .bind(ms(result.due_at))
+            .bind(i64::try_from(result.interval_ms).unwrap_or(i64::MAX))
+            .bind(result.word)
+            .bind(result.read)
+            .bind(ms(now))
+    );
+    Ok(done > 0)
+}
+
+impl Store {
+    /// Takes due reads for `owner` until `until`, within the budget of each system. A read whose
+    /// lease ran out is simply due again: reading twice does no harm.
+    pub async fn claim_reads(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        owner: &str,
+        budgets: &[ReadBudget],
+    ) -> Result<Vec<ReadJob>, StoreError> {
+        macro_rules! sql {
+            ($lock:literal) => {
+                concat!(
+                    "update read_job set due_at = $2, lease_owner = $3
+                     where (tenant_id, siret_cfa, opco, instance, environment) in (
+                        select tenant_id, siret_cfa, opco, instance, environment from read_job
+                        where opco = $4 and instance = $5 and environment = $6 and due_at <= $1
+                        order by due_at limit $7",
+                    $lock,
+                    ") returning ",
+                    columns!()
+                )
+            };
+        }
+        let mut tx = self.writing().await?;
+        let mut jobs: Vec<ReadJob> = Vec::new();
+        for budget in budgets.iter().filter(|budget| budget.limit > 0) {
+            macro_rules! fetch {
+                ($sql:expr, $conn:expr) => {
+                    sqlx::query_as($sql)
+                        .bind(ms(now))
+                        .bind(ms(until))
+                        .bind(owner)
+                        .bind(budget.instance.opco.slug())
+                        .bind(i64::from(budget.instance.number))
+                        .bind(budget.environment.as_str())
+                        .bind(i64::from(budget.limit.min(MAX_JOBS)))
+                        .fetch_all(&mut **$conn)
+                        .await?
+                };
+            }
+            let rows: Vec<Row> = match &mut tx.0 {
+                Engine::Sqlite(conn) => fetch!(sql!(""), conn),
+                Engine::Postgres(conn) => fetch!(sql!(" for update skip locked"), conn),
+            };
+            for row in rows {
+                jobs.push(row.try_into()?);
+            }
+        }
+        tx.commit().await?;
+        Ok(jobs)
+    }
+}

@@ -1,0 +1,259 @@
+//! Letting go: shredding by destroying keys, and purging what is finished, in bounded steps.
+
+use domain::{DeliveryId, TenantId, Timestamp};
+
+use crate::column::{first_id_of, ms};
+use crate::error::StoreError;
+use crate::pool::{Pools, Store, Tx, on, run};
+
+/// The most rows one step of a purge removes of one class.
+pub const MAX_STEP: u32 = 10_000;
+
+/// Until when each class of finished data is kept; what is absent is not touched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cutoffs {
+    /// Payloads of deliveries that ended before.
+    pub payloads: Option<Timestamp>,
+    /// NIRs of deliveries that ended before.
+    pub nirs: Option<Timestamp>,
+    /// Attempts of deliveries that ended before.
+    pub attempts: Option<Timestamp>,
+    /// Idempotency keys that expired before.
+    pub idempotency: Option<Timestamp>,
+}
+
+/// How many rows of each class were, or would be, removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Payloads, with their keys and the fingerprints of their persons.
+    pub payloads: u64,
+    /// NIRs.
+    pub nirs: u64,
+    /// Attempts.
+    pub attempts: u64,
+    /// Idempotency keys.
+    pub idempotency: u64,
+}
+
+impl Purged {
+    /// Returns whether nothing was, or would be, removed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The finished deliveries of `$1` named before `$2` that ended before `$3`: names follow time, so
+/// the range is walked from its old end.
+macro_rules! finished {
+    ($table:literal, $id:literal, $also:literal) => {
+        concat!(
+            "select x.",
+            $id,
+            " from ",
+            $table,
+            " x join delivery d on d.tenant_id = x.tenant_id and d.delivery_id = x.",
+            $id,
+            " where x.tenant_id = $1 and x.",
+            $id,
+            " < $2 and d.status in ('delivered', 'rejected', 'dead', 'cancelled')
+              and d.finished_at < $3 ",
+            $also,
+            " order by x.",
+            $id,
+            " limit $4"
+        )
+    };
+}
+
+/// Destroys the NIR of a delivery: its key and its bytes. Returns whether there was one.
+pub async fn shred_nir(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> Result<bool, StoreError> {
+    const KEY: &str = "update object_key set nir_key = null
+        where tenant_id = $1 and object_id = $2 and nir_key is not null";
+    const BYTES: &str = "update payload set nir = null where tenant_id = $1 and delivery_id = $2";
+    let (tenant, delivery) = (tenant.to_string(), delivery.to_string());
+    let done = run!(tx, sqlx::query(KEY).bind(&tenant).bind(&delivery));
+    run!(tx, sqlx::query(BYTES).bind(&tenant).bind(&delivery));
+    Ok(done > 0)
+}
+
+/// Destroys a payload: its keys, its bytes, and the fingerprints by which its person could be
+/// found again. Returns whether there was one.
+///
+/// The exact pairing key stays while the delivery keeps doubles out.
+pub async fn shred_payload(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> Result<bool, StoreError> {
+    const KEY: &str = "delete from object_key where tenant_id = $1 and object_id = $2";
+    const BYTES: &str = "delete from payload where tenant_id = $1 and delivery_id = $2";
+    const PRINTS: &str = "update submission set match_1 = null, match_2 = null, match_3 = null,
+            pairing = case when active = 1 then pairing end
+        where tenant_id = $1 and delivery_id = $2";
+    let (tenant, delivery) = (tenant.to_string(), delivery.to_string());
+    let done = run!(tx, sqlx::query(KEY).bind(&tenant).bind(&delivery));
+    for sql in [BYTES, PRINTS] {
+        run!(tx, sqlx::query(sql).bind(&tenant).bind(&delivery));
+    }
+    Ok(done > 0)
+}
+
+/// Tells what [`Store::purge`] would remove in all, without removing it.
+pub async fn preview(
+    tx: &mut Tx,
+    tenant: TenantId,
+    cutoffs: &Cutoffs,
+) -> Result<Purged, StoreError> {
+    macro_rules! count {
+        ($table:literal, $id:literal, $also:literal) => {
+            concat!(
+                "select count(*) from (",
+                finished!($table, $id, $also),
+                ") as gone"
+            )
+        };
+    }
+    const KEYS: &str = "select count(*) from submission
+        where tenant_id = $1 and idempotency_key is not null and idempotency_expires_at < $2";
+    let mut counts = [0_u64; 3];
+    let classes = [
+        (cutoffs.payloads, count!("payload", "delivery_id", "")),
+        (
+            cutoffs.nirs,
+            count!("object_key", "object_id", "and x.nir_key is not null"),
+        ),
+        (cutoffs.attempts, count!("attempt", "delivery_id", "")),
+    ];
+    for (count, (cutoff, sql)) in counts.iter_mut().zip(classes) {
+        let Some(cutoff) = cutoff else { continue };
+        let found: i64 = on!(tx, |conn| sqlx::query_scalar(sql)
+            .bind(tenant.to_string())
+            .bind(first_id_of(cutoff))
+            .bind(ms(cutoff))
+            .bind(i64::MAX)
+            .fetch_one(conn)
+            .await?);
+        *count = u64::try_from(found).unwrap_or_default();
+    }
+    let [payloads, nirs, attempts] = counts;
+    let mut purged = Purged {
+        payloads,
+        nirs,
+        attempts,
+        idempotency: 0,
+    };
+    if let Some(cutoff) = cutoffs.idempotency {
+        let found: i64 = on!(tx, |conn| sqlx::query_scalar(KEYS)
+            .bind(tenant.to_string())
+            .bind(ms(cutoff))
+            .fetch_one(conn)
+            .await?);
+        purged.idempotency = u64::try_from(found).unwrap_or_default();
+    }
+    Ok(purged)
+}
+
+impl Store {
+    /// Removes what a network need not keep any more, at most `step` deliveries of each class in
+    /// one transaction. Call again until nothing is removed.
+    pub async fn purge(
+        &self,
+        tenant: TenantId,
+        cutoffs: &Cutoffs,
+        step: u32,
+    ) -> Result<Purged, StoreError> {
+        const PAYLOADS: &str = finished!("payload", "delivery_id", "");
+        const NIRS: &str = finished!("object_key", "object_id", "and x.nir_key is not null");
+        const ATTEMPTS: &str = concat!(
+            "delete from attempt where tenant_id = $1 and delivery_id in (",
+            finished!("attempt", "delivery_id", ""),
+            ")"
+        );
+        const KEYS: &str = "update submission set idempotency_route = null,
+                idempotency_key = null, idempotency_content = null, idempotency_expires_at = null
+            where tenant_id = $1 and delivery_id in (
+                select delivery_id from submission
+                where tenant_id = $1 and idempotency_key is not null
+                  and idempotency_expires_at < $2 limit $3)";
+        let limit = i64::from(step.clamp(1, MAX_STEP));
+        let mut tx = self.writing().await?;
+        let mut purged = Purged::default();
+        if let Some(cutoff) = cutoffs.payloads {
+            for id in finished(&mut tx, PAYLOADS, tenant, cutoff, limit).await? {
+                purged.payloads += u64::from(shred_payload(&mut tx, tenant, id).await?);
+            }
+        }
+        if let Some(cutoff) = cutoffs.nirs {
+            for id in finished(&mut tx, NIRS, tenant, cutoff, limit).await? {
+                purged.nirs += u64::from(shred_nir(&mut tx, tenant, id).await?);
+            }
+        }
+        if let Some(cutoff) = cutoffs.attempts {
+            purged.attempts = run!(
+                tx,
+                sqlx::query(ATTEMPTS)
+                    .bind(tenant.to_string())
+                    .bind(first_id_of(cutoff))
+                    .bind(ms(cutoff))
+                    .bind(limit)
+            );
+        }
+        if let Some(cutoff) = cutoffs.idempotency {
+            purged.idempotency = run!(
+                tx,
+                sqlx::query(KEYS)
+                    .bind(tenant.to_string())
+                    .bind(ms(cutoff))
+                    .bind(limit)
+            );
+        }
+        tx.commit().await?;
+        Ok(purged)
+    }
+
+    /// Wipes what shredding left behind: the write-ahead log of SQLite, dead rows of PostgreSQL.
+    pub async fn scrub(&self) -> Result<(), StoreError> {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => {
+                sqlx::query("pragma wal_checkpoint(truncate)")
+                    .execute(writer)
+                    .await?;
+            }
+            Pools::Postgres(pool) => {
+                sqlx::query("vacuum object_key, payload, submission")
+                    .execute(pool)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn finished(
+    tx: &mut Tx,
+    sql: &'static str,
+    tenant: TenantId,
+    cutoff: Timestamp,
+    limit: i64,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let ids: Vec<String> = on!(tx, |conn| sqlx::query_scalar(sql)
+        .bind(tenant.to_string())
+        .bind(first_id_of(cutoff))
+        .bind(ms(cutoff))
+        .bind(limit)
+        .fetch_all(conn)
+        .await?);
+    ids.iter()
+        .map(|id| {
+            crate::column::At {
+                table: "delivery",
+                row: id,
+            }
+            .word("delivery_id", id)
+        })
+        .collect()
+}

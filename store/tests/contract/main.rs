@@ -1,0 +1,18 @@
+//! Every promise of the store, on SQLite and on PostgreSQL, each test on a database of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails here"
+)]
+
+mod accept;
+mod claim;
+mod deliveries;
+mod harness;
+mod opening;
+mod schema;
+mod sealing;
+mod sequence;
+mod settle;
+mod tenants;

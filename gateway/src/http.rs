@@ -1,13 +1,185 @@
 //! The native API: the route table and what every request passes through, outermost first.
+//!
+//! A request meets, in order: `request_log` (trace, one line), the path's gate (405, 401, 429,
+//! 403), the extractors (413, 415, 408), the handler (400, 422…). `problem` makes every refusal.
 
+mod actions;
 pub(crate) mod api_key;
+mod batches;
+mod body;
 pub(crate) mod caller;
-pub(crate) mod envelope;
-pub(crate) mod idempotency;
-pub(crate) mod ndjson;
-pub(crate) mod page;
+pub(crate) mod credentials;
+mod deliveries;
+mod docs;
+mod dossiers;
+mod envelope;
+mod events;
+mod gate;
+mod health;
+mod idempotency;
+mod ndjson;
+mod opcos;
+pub(crate) mod openapi;
+mod page;
 pub(crate) mod problem;
-pub(crate) mod quota;
+mod quota;
+mod request_log;
+mod routes;
 #[cfg(test)]
-pub(crate) mod snapshot;
-pub(crate) mod trace_context;
+mod snapshot;
+mod submit;
+mod trace_context;
+mod validations;
+mod words;
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{App as ActixApp, HttpServer};
+
+use self::caller::Permission::{Act, Submit};
+use self::gate::{get, open, path, post};
+use self::problem::{Code, Problem};
+use crate::app::App;
+use crate::config;
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// The bounds of the door.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    /// The largest JSON body, and the longest line of a batch, in bytes.
+    pub(crate) body_bytes_max: usize,
+    /// The largest batch, in bytes.
+    pub(crate) batch_bytes_max: usize,
+    /// The most rows of a batch.
+    pub(crate) batch_rows_max: usize,
+}
+
+/// What the requests of one process share.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) credentials: credentials::Memory,
+    quotas: quota::Quotas,
+    in_flight: idempotency::InFlight,
+    batches: batches::Places,
+}
+
+impl State {
+    /// Starts with nobody known.
+    pub(crate) fn new(server: &config::Server) -> Self {
+        let settings = Settings {
+            body_bytes_max: server.body_bytes_max,
+            batch_bytes_max: server.batch_bytes_max,
+            batch_rows_max: server.batch_rows_max,
+        };
+        Self {
+            settings,
+            credentials: credentials::Memory::default(),
+            quotas: quota::Quotas::default(),
+            in_flight: idempotency::InFlight::default(),
+            batches: batches::Places::default(),
+        }
+    }
+}
+
+/// Opens the API's door; says where, how to close it, and what to await until it is closed.
+pub(crate) fn serve(
+    app: App,
+    settings: &config::Server,
+) -> std::io::Result<(SocketAddr, ServerHandle, Server)> {
+    let listener = TcpListener::bind(settings.listen)?;
+    let address = listener.local_addr()?;
+    let data = web::Data::new(app);
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(data.clone())
+            .configure(table)
+            .wrap(from_fn(request_log::log))
+    })
+    .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(Duration::from_secs(settings.client_timeout_seconds))
+    .shutdown_timeout(settings.drain_seconds)
+    .disable_signals();
+    let server = match settings.threads {
+        0 => server,
+        threads => server.workers(threads),
+    };
+    let server = server.listen(listener)?.run();
+    Ok((address, server.handle(), server))
+}
+
+/// Every line of the API, in reading order.
+fn table(config: &mut ServiceConfig) {
+    for kind in [
+        "conventions",
+        "factures",
+        "certificats",
+        "documents",
+        "ruptures",
+    ] {
+        for door in ["", "validations/"] {
+            let pattern = format!("/api/v1/{door}{kind}");
+            config.service(path(&pattern, [post(Submit, submit::not_yet)]));
+        }
+    }
+    config
+        .service(path(
+            "/api/v1/dossiers",
+            [get(dossiers::list), post(Submit, submit::dossier)],
+        ))
+        .service(path("/api/v1/dossiers/{id}", [get(dossiers::find)]))
+        .service(path(
+            "/api/v1/validations/dossiers",
+            [post(Submit, validations::dossier)],
+        ))
+        .service(path("/api/v1/batches", [post(Submit, batches::post)]))
+        .service(path("/api/v1/deliveries", [get(deliveries::list)]))
+        .service(path("/api/v1/deliveries/{id}", [get(deliveries::find)]))
+        .service(path(
+            "/api/v1/deliveries/{id}/actions/{action}",
+            [post(Act, actions::act)],
+        ))
+        .service(path("/api/v1/events", [get(events::feed)]))
+        .service(path("/api/v1/routes/{siret}", [get(routes::find)]))
+        .service(path("/api/v1/opcos", [get(opcos::list)]))
+        .service(path("/health/live", [open(health::live)]))
+        .service(path("/health/ready", [open(health::ready)]))
+        .service(path("/metrics", [open(health::measures)]))
+        .service(path("/openapi.json", [open(docs::document)]))
+        .service(path("/docs", [open(docs::folder)]))
+        .service(path("/docs/{file:.*}", [open(docs::file)]))
+        .service(path("/problems", [open(docs::problems)]))
+        .service(path("/problems/{code}", [open(docs::problem)]))
+        .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
+        .app_data(web::QueryConfig::default().error_handler(|error, _| {
+            Problem::new(Code::InvalidRequest, query_detail(&error)).into()
+        }))
+        .default_service(web::to(|| async {
+            Err::<web::Bytes, _>(Problem::plain(Code::UnknownRoute))
+        }));
+}
+
+/// The reader's own words name the parameter and never its value.
+fn query_detail(error: &actix_web::error::QueryPayloadError) -> String {
+    let said = error.to_string();
+    let unknown = said
+        .split('`')
+        .nth(1)
+        .filter(|_| said.contains("unknown field"));
+    match unknown {
+        Some(name) => format!(
+            "Paramètre inconnu : « {} ».",
+            name.chars()
+                .filter(|c| !c.is_control())
+                .take(40)
+                .collect::<String>()
+        ),
+        None => "Un paramètre de l'adresse n'a pas la forme attendue.".to_owned(),
+    }
+}

@@ -32,7 +32,8 @@ impl Extra {
         self.0.insert(wire_name.into(), value);
     }
 
-    pub(crate) fn remove(&mut self, wire_name: &str) -> Option<Value> {
+    /// Takes a field out.
+    pub fn remove(&mut self, wire_name: &str) -> Option<Value> {
         self.0.remove(wire_name)
     }
 

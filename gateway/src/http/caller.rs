@@ -8,6 +8,8 @@ use domain::id::{CredentialId, TenantId};
 use domain::{Environment, Siret};
 
 use super::problem::{Code, Problem};
+use crate::actions::Actor;
+use crate::intake::Sender;
 
 /// What a credential may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,37 @@ impl Caller {
         self.sirets
             .as_ref()
             .is_none_or(|sirets| sirets.contains(siret_cfa))
+    }
+
+    /// Returns the sites a list is about: the one asked for, when it may see it, else all it may
+    /// see. Nothing means no restriction.
+    pub(crate) fn sites(&self, asked: Option<Siret>) -> Option<Vec<Siret>> {
+        match (asked, &self.sirets) {
+            (Some(asked), _) if self.covers(&asked) => Some(vec![asked]),
+            (Some(_), _) => Some(Vec::new()),
+            (None, Some(sirets)) => Some(sirets.to_vec()),
+            (None, None) => None,
+        }
+    }
+
+    /// Returns it as the one who acts on a delivery.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor {
+            tenant: self.tenant,
+            environment: self.environment,
+            sites: self.sirets.clone(),
+            name: format!("credential:{}", self.credential),
+        }
+    }
+
+    /// Returns it as the one who hands in a payload.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender {
+            tenant: self.tenant,
+            credential: self.credential,
+            environment: self.environment,
+            sites: self.sirets.clone(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use super::problem::{Code, Problem};
+use crate::intake::Mandate;
 
 const MANDAT: &str = "mandat";
 const OPCO: &str = "opco";
@@ -20,26 +21,15 @@ const CFA_OPCO: &str = "cfa-opco";
 /// The longest reference of a mandate.
 const REFERENCE_CHARS_MAX: usize = 100;
 /// The hash of the mandate's document: SHA-256, in hexadecimal.
-const EMPREINTE_CHARS: usize = 64;
+const EMPREINTE_BYTES: usize = 32;
 
 /// What a sender says about a payload, beside it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Envelope {
     /// The management mandate the employer gave (ELI-002).
-    pub(crate) mandat: Option<Mandat>,
+    pub(crate) mandate: Option<Mandate>,
     /// The OPCO the sender chose.
     pub(crate) opco: Option<Opco>,
-}
-
-/// A management mandate, as the sender records it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mandat {
-    /// The sender's reference.
-    pub(crate) reference: String,
-    /// The day it was signed.
-    pub(crate) date: Date,
-    /// The SHA-256 of the signed document, in lower-case hexadecimal.
-    pub(crate) empreinte: Option<String>,
 }
 
 /// Reads the headers. They hold for the whole request.
@@ -56,7 +46,7 @@ pub(crate) fn of_headers(headers: &HeaderMap) -> Result<Envelope, Problem> {
         text(MANDAT_DATE),
         text(MANDAT_EMPREINTE),
     ];
-    let mandat = if fields.iter().all(Option::is_none) {
+    let mandate = if fields.iter().all(Option::is_none) {
         None
     } else {
         let [reference, date, empreinte] = fields;
@@ -64,7 +54,7 @@ pub(crate) fn of_headers(headers: &HeaderMap) -> Result<Envelope, Problem> {
     };
     let opco = text(CFA_OPCO).and_then(|slug| opco(&slug, &mut findings));
     match findings.first() {
-        None => Ok(Envelope { mandat, opco }),
+        None => Ok(Envelope { mandate, opco }),
         Some(finding) => Err(Problem::new(
             Code::InvalidRequest,
             format!(
@@ -88,7 +78,7 @@ pub(crate) fn of_members(
     let mut envelope = headers.clone();
     match mandate {
         None | Some(Value::Null) => {}
-        Some(Value::Object(fields)) => envelope.mandat = mandat_of_object(fields, findings),
+        Some(Value::Object(fields)) => envelope.mandate = mandat_of_object(fields, findings),
         Some(_) => findings.push(wrong(
             "/mandat",
             "« mandat » n'est pas un objet.".to_owned(),
@@ -103,7 +93,10 @@ pub(crate) fn of_members(
     envelope
 }
 
-fn mandat_of_object(mut fields: Map<String, Value>, findings: &mut Vec<Finding>) -> Option<Mandat> {
+fn mandat_of_object(
+    mut fields: Map<String, Value>,
+    findings: &mut Vec<Finding>,
+) -> Option<Mandate> {
     let mut text = |name: &str| match fields.remove(name) {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text),
@@ -126,7 +119,7 @@ fn mandat(
     date: Option<String>,
     empreinte: Option<String>,
     findings: &mut Vec<Finding>,
-) -> Option<Mandat> {
+) -> Option<Mandate> {
     let before = findings.len();
     let reference = reference.unwrap_or_default();
     let length = reference.chars().count();
@@ -145,23 +138,34 @@ fn mandat(
             "Donnez la date de signature sous la forme AAAA-MM-JJ.",
         ));
     }
-    let empreinte = empreinte.map(|text| text.to_ascii_lowercase());
-    let hash = |text: &String| {
-        text.len() == EMPREINTE_CHARS && text.bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    if empreinte.as_ref().is_some_and(|text| !hash(text)) {
+    let hash = empreinte.as_deref().map(bytes_of_hex);
+    if hash == Some(None) {
         findings.push(wrong(
             "/mandat/empreinte",
             "L'empreinte du mandat n'est pas un SHA-256.".to_owned(),
             "Donnez le SHA-256 du document signé, en 64 chiffres hexadécimaux, ou rien.",
         ));
     }
-    let date = date.filter(|_| findings.len() == before)?;
-    Some(Mandat {
+    let signed_on = date.filter(|_| findings.len() == before)?;
+    Some(Mandate {
         reference,
-        date,
-        empreinte,
+        signed_on,
+        document_hash: hash.flatten(),
     })
+}
+
+fn bytes_of_hex(text: &str) -> Option<[u8; EMPREINTE_BYTES]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    if rest.is_empty() {
+        bytes.try_into().ok()
+    } else {
+        None
+    }
 }
 
 fn opco(slug: &str, findings: &mut Vec<Finding>) -> Option<Opco> {
@@ -215,12 +219,10 @@ mod tests {
         }));
         assert!(findings.is_empty());
         assert_eq!(envelope.opco, Some(Opco::Akto));
-        let mandat = envelope.mandat.unwrap();
-        assert_eq!(
-            (mandat.reference.as_str(), mandat.date.to_string().as_str()),
-            ("M-1", "2026-08-01")
-        );
-        assert_eq!(mandat.empreinte, Some("ab".repeat(32)));
+        let mandate = envelope.mandate.unwrap();
+        assert_eq!(mandate.reference, "M-1");
+        assert_eq!(mandate.signed_on.to_string(), "2026-08-01");
+        assert_eq!(mandate.document_hash, Some([0xab; 32]));
     }
 
     #[test]
@@ -240,7 +242,7 @@ mod tests {
                 "/opco"
             ]
         );
-        assert_eq!(envelope, Envelope::default());
+        assert!(envelope.mandate.is_none() && envelope.opco.is_none());
         assert_eq!(taken(&json!({"mandat": 1})).1.len(), 1);
     }
 
@@ -258,12 +260,10 @@ mod tests {
             );
         }
         let envelope = of_headers(&headers).unwrap();
-        assert_eq!(envelope.mandat.as_ref().unwrap().reference, "M-2");
+        assert_eq!(envelope.mandate.as_ref().unwrap().reference, "M-2");
         let both = of_members([None, Some(json!("akto"))], &envelope, &mut Vec::new());
-        assert_eq!(
-            (both.opco, both.mandat),
-            (Some(Opco::Akto), envelope.mandat)
-        );
+        assert_eq!(both.opco, Some(Opco::Akto));
+        assert_eq!(both.mandate.unwrap().reference, "M-2");
         headers.remove(MANDAT_DATE);
         assert_eq!(
             of_headers(&headers).unwrap_err().code(),

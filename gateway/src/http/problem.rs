@@ -12,7 +12,8 @@ use actix_web::{HttpResponse, ResponseError};
 use domain::Finding;
 use domain::id::DeliveryId;
 use serde::Serialize;
-use utoipa::ToSchema;
+use store::StoreError;
+use utoipa::{ToResponse, ToSchema};
 
 pub(crate) use catalogue::{Actor, Code};
 pub(crate) use constat::Constat;
@@ -148,6 +149,12 @@ impl Problem {
         self
     }
 
+    /// Says which line of a batch a syntax error was met on; its column stays.
+    pub(crate) fn on_line(mut self, line: usize) -> Self {
+        self.0.place = self.0.place.map(|(_, column)| (line, column));
+        self
+    }
+
     /// Adds the member at fault, as a JSON Pointer.
     pub(crate) fn pointer(mut self, pointer: &'static str) -> Self {
         self.0.pointer = Some(pointer);
@@ -239,6 +246,34 @@ impl ResponseError for Problem {
         self.response(None)
     }
 }
+
+impl From<&StoreError> for Problem {
+    fn from(error: &StoreError) -> Self {
+        if error.is_temporary() {
+            Self::unavailable(error)
+        } else {
+            Self::internal(error)
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// How the published document describes every refusal.
+#[derive(ToResponse)]
+#[response(
+    description = "Refus (RFC 9457).",
+    content_type = "application/problem+json"
+)]
+#[expect(
+    dead_code,
+    reason = "read by the macro that makes the published document"
+)]
+pub(crate) struct Refusal(ProblemBody<'static>);
 
 /// Writes an error and its causes on one line.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {

@@ -49,6 +49,16 @@ impl TraceContext {
         }
     }
 
+    /// Takes the place under which the request's span is exported, when it is.
+    pub(crate) fn exported_as(mut self, traceparent: Option<&str>) -> Self {
+        let mut parts = traceparent.unwrap_or_default().split('-').skip(1);
+        if let (Some(trace), Some(span)) = (parts.next(), parts.next()) {
+            self.trace_id = trace.to_owned();
+            self.span_id = span.to_owned();
+        }
+        self
+    }
+
     /// Returns the 32 digits of the trace.
     pub(crate) fn trace_id(&self) -> &str {
         &self.trace_id

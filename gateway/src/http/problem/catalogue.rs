@@ -84,6 +84,11 @@ problems! {
     InvalidJson = BAD_REQUEST, "json-invalide", Expediteur, false,
         "Le corps n'est pas un document JSON lisible.",
         "Corrigez le document à la ligne et à la colonne indiquées, puis renvoyez-le.";
+    /// A row of a batch without a key of its own.
+    IdempotencyMissing = BAD_REQUEST, "cle-idempotence-requise", Expediteur, false,
+        "Cette ligne n'a pas de clé d'idempotence.",
+        "Ajoutez « idempotency_key » à la racine de la ligne, ou l'en-tête « Idempotency-Key » à la \
+         requête.";
     /// No credential at all.
     Unauthenticated = UNAUTHORIZED, "authentification-requise", Expediteur, false,
         "La requête ne porte pas de clé d'API.",
@@ -177,24 +182,29 @@ problems! {
 
 /// Returns the published page of problems, in Markdown.
 pub(crate) fn page() -> String {
-    let mut text = String::from(PREAMBLE);
-    for code in Code::ALL {
-        let Entry {
-            status,
-            slug,
-            title,
-            remedy,
-            actor,
-            retryable,
-        } = code.entry();
-        let again = if retryable { "oui" } else { "non" };
-        text.push_str(&format!(
-            "\n## {slug}\n\n**{status}** · {title}\n\n- Que faire : {remedy}\n- Qui agit : \
-             `{}`\n- Renvoyer la même requête peut aboutir : {again}\n",
-            actor.as_str(),
-        ));
-    }
-    text
+    let entries = Code::ALL.iter().map(|code| entry(*code));
+    std::iter::once(PREAMBLE.to_owned())
+        .chain(entries)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Returns what the page says of one problem.
+pub(crate) fn entry(code: Code) -> String {
+    let Entry {
+        status,
+        slug,
+        title,
+        remedy,
+        actor,
+        retryable,
+    } = code.entry();
+    let actor = actor.as_str();
+    let again = if retryable { "oui" } else { "non" };
+    format!(
+        "## {slug}\n\n**{status}** · {title}\n\n- Que faire : {remedy}\n- Qui agit : `{actor}`\n- \
+         Renvoyer la même requête peut aboutir : {again}\n"
+    )
 }
 
 const PREAMBLE: &str = "\

@@ -1,10 +1,11 @@
 //! One finding as a caller reads it.
 
-use domain::{Effect, Finding};
-use serde::Serialize;
+use domain::{Effect, Finding, Severity};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Actor;
+use crate::http::words;
 
 /// One finding of the checks: where, which rule, what it says, what to do, who must act.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -16,11 +17,11 @@ pub(crate) struct Constat {
     #[schema(example = "DAT-003")]
     pub(crate) rule: String,
     /// `bloquant` or `avertissement`.
-    #[schema(example = "bloquant")]
-    pub(crate) severity: &'static str,
-    /// What it does to the payload: `refuse`, `conflict`, `hold`, `wait` or `warn`.
-    #[schema(example = "refuse")]
-    pub(crate) effect: &'static str,
+    #[schema(value_type = words::Severity)]
+    pub(crate) severity: Severity,
+    /// What it does to the payload.
+    #[schema(value_type = words::Effect)]
+    pub(crate) effect: Effect,
     /// What is wrong, in French.
     pub(crate) message: String,
     /// What to do, in French.
@@ -39,14 +40,46 @@ impl From<&Finding> for Constat {
         Self {
             pointer: finding.pointer.clone(),
             rule: finding.rule.to_owned(),
-            severity: finding.severity.as_str(),
-            effect: finding.effect.as_str(),
+            severity: finding.severity,
+            effect: finding.effect,
             message: finding.message.clone(),
             remedy: finding.remedy.clone(),
             actor: actor(finding.rule, finding.effect),
             retryable: matches!(finding.effect, Effect::Wait | Effect::Hold),
             value: finding.value.clone(),
         }
+    }
+}
+
+/// A finding as the store keeps it with a delivery.
+#[derive(Deserialize)]
+struct Kept {
+    rule: String,
+    severity: Severity,
+    effect: Effect,
+    pointer: String,
+    message: String,
+    remedy: String,
+    #[serde(default)]
+    value: Option<String>,
+}
+
+impl Constat {
+    /// Reads the findings kept with a delivery.
+    pub(crate) fn kept(json: &str) -> Vec<Self> {
+        let kept: Vec<Kept> = serde_json::from_str(json).unwrap_or_default();
+        let constat = |kept: Kept| Self {
+            actor: actor(&kept.rule, kept.effect),
+            retryable: matches!(kept.effect, Effect::Wait | Effect::Hold),
+            pointer: kept.pointer,
+            rule: kept.rule,
+            severity: kept.severity,
+            effect: kept.effect,
+            message: kept.message,
+            remedy: kept.remedy,
+            value: kept.value,
+        };
+        kept.into_iter().map(constat).collect()
     }
 }
 
@@ -62,8 +95,6 @@ fn actor(rule: &str, effect: Effect) -> Actor {
 
 #[cfg(test)]
 mod tests {
-    use domain::Severity;
-
     use super::*;
 
     #[test]
@@ -80,5 +111,16 @@ mod tests {
         let constat = Constat::from(&finding);
         assert_eq!(constat.actor, Actor::Reseau);
         assert!(constat.retryable);
+    }
+
+    #[test]
+    fn findings_come_back_from_where_they_are_kept() {
+        let kept = r#"[{"rule":"AGE-002","severity":"avertissement","effect":"warn",
+            "pointer":"/cerfa/apprenti/dateNaissance","message":"m","remedy":"r"}]"#;
+        let constats = Constat::kept(kept);
+        assert_eq!(
+            (constats[0].rule.as_str(), constats[0].effect),
+            ("AGE-002", Effect::Warn)
+        );
     }
 }

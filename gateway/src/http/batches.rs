@@ -1,0 +1,416 @@
+//! Many payloads in one stream: a line in, a line out, in order. One bad row never costs the others.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
+use domain::id::TenantId;
+use futures_util::{Stream, StreamExt as _, stream};
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use utoipa::ToSchema;
+
+use super::body::{self, NDJSON};
+use super::caller::Caller;
+use super::envelope::{self, Envelope};
+use super::ndjson::{Line, Lines};
+use super::problem::{Code, Problem, ProblemBody};
+use super::submit::{self, AcceptedBody, Received};
+use super::trace_context::TraceContext;
+use super::{idempotency, problem};
+use crate::app::App;
+
+/// Other names under which the form travels.
+const MEDIA_TYPES: [&str; 4] = [
+    NDJSON,
+    "application/ndjson",
+    "application/jsonl",
+    "application/json-seq",
+];
+/// How many rows of one batch are in the hands of the intake at once.
+const ROWS_AT_ONCE: usize = 32;
+/// How many batches one network may send to this process at once.
+const BATCHES_AT_ONCE: usize = 4;
+/// How long the sender may pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How much of the answer may wait for a sender that does not read it yet.
+const PENDING_BYTES_MAX: u32 = 16 * 1024 * 1024;
+
+/// The batches under way, by network.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    taken: Arc<Mutex<HashMap<TenantId, usize>>>,
+}
+
+/// A batch's place until dropped.
+#[derive(Debug)]
+struct Place {
+    taken: Arc<Mutex<HashMap<TenantId, usize>>>,
+    tenant: TenantId,
+}
+
+impl Places {
+    fn enter(&self, tenant: TenantId) -> Result<Place, Problem> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(tenant).or_default();
+        if *count >= BATCHES_AT_ONCE {
+            let detail = format!("{BATCHES_AT_ONCE} lots de votre réseau sont déjà en cours.");
+            return Err(Problem::new(Code::TooMany, detail));
+        }
+        *count += 1;
+        Ok(Place {
+            taken: Arc::clone(&self.taken),
+            tenant,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.tenant) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                taken.remove(&self.tenant);
+            }
+        }
+    }
+}
+
+/// What became of one row.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BatchLine)]
+pub(crate) struct ResultLine<'a> {
+    /// The row's line in the request, from 1, blank lines counted.
+    line: usize,
+    /// The row's key of idempotency, when it could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<&'a str>,
+    /// What the row would have been answered alone.
+    status: u16,
+    /// Whether it is the answer of an earlier row or request with the same key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replayed: Option<bool>,
+    /// The delivery, when it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'a AcceptedBody>,
+    /// Why not, when it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<ProblemBody<'a>>,
+}
+
+/// The last line: without it the answer was cut short.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = BatchSummary)]
+pub(crate) struct Summary {
+    /// Rows answered.
+    rows: usize,
+    /// Rows accepted for the first time.
+    accepted: usize,
+    /// Rows that had been accepted before.
+    replayed: usize,
+    /// Rows refused.
+    refused: usize,
+    /// Whether the whole request was read.
+    complete: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct LastLine<'a> {
+    summary: &'a Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<ProblemBody<'a>>,
+}
+
+/// What every row of a batch shares.
+struct Batch {
+    app: web::Data<App>,
+    caller: Caller,
+    trace: TraceContext,
+    envelope: Envelope,
+    key: Option<String>,
+}
+
+/// A row's key and fate.
+struct Answer {
+    line: usize,
+    key: Option<String>,
+    fate: Fate,
+}
+
+/// An accepted row and whether it is a replay, or why it was refused.
+type Fate = Result<(AcceptedBody, bool), Problem>;
+
+/// Something read from the sender: a line, or why there are no more.
+type Read = Result<Line, Problem>;
+
+/// Takes payloads, one JSON document a line, and answers one line for each.
+#[utoipa::path(
+    post,
+    path = "/api/v1/batches", operation_id = "submit_batch",
+    tag = "dossiers",
+    request_body(content = String, content_type = "application/x-ndjson", description = "Un payload par \
+        ligne, sous la forme de `POST /api/v1/dossiers`, avec `idempotency_key` à la racine."),
+    responses(
+        (status = 200, description = "Une ligne par payload (`BatchLine`), puis une ligne de bilan \
+            (`BatchSummary`).", content_type = "application/x-ndjson", body = ResultLine),
+        (status = 415, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn post(
+    app: web::Data<App>,
+    caller: Caller,
+    trace: TraceContext,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    body::expect_type(request.headers(), &MEDIA_TYPES)?;
+    let envelope = envelope::of_headers(request.headers())?;
+    let key = idempotency::key(request.headers())?;
+    let place = app.http.batches.enter(caller.tenant)?;
+    let (sender, answer) = answer();
+    let batch = Batch {
+        app,
+        caller,
+        trace,
+        envelope,
+        key,
+    };
+    actix_web::rt::spawn(async move {
+        run(&batch, payload, sender).await;
+        drop(place);
+    });
+    Ok(HttpResponse::Ok().content_type(NDJSON).streaming(answer))
+}
+
+/// Reads, accepts and answers until the sender ends or goes away.
+async fn run(batch: &Batch, payload: web::Payload, mut sender: Sender) {
+    let mut summary = Summary::default();
+    let mut stopped = None;
+    let answers = rows(batch, payload)
+        .map(|read| accept(batch, read))
+        .buffered(ROWS_AT_ONCE);
+    let mut answers = std::pin::pin!(answers);
+    while let Some(answer) = answers.next().await {
+        let sent = match answer {
+            Ok(answer) => {
+                summary.count(&answer);
+                sender.send(&result_line(&answer, &batch.trace)).await
+            }
+            Err(problem) => {
+                stopped = Some(problem);
+                break;
+            }
+        };
+        if sent.is_err() {
+            tracing::info!(rows = summary.rows, "the sender of a batch went away");
+            return;
+        }
+    }
+    summary.complete = stopped.is_none();
+    let problem = stopped
+        .as_ref()
+        .map(|problem| problem.body(Some(batch.trace.trace_id())));
+    // Nobody is left to tell when this fails.
+    let _ = sender
+        .send(&LastLine {
+            summary: &summary,
+            problem,
+        })
+        .await;
+}
+
+/// Reads the lines, within the bounds of a batch.
+fn rows(batch: &Batch, payload: web::Payload) -> impl Stream<Item = Read> + '_ {
+    let settings = &batch.app.http.settings;
+    let reader = Reader {
+        payload,
+        lines: Lines::new(settings.body_bytes_max),
+        bytes_left: settings.batch_bytes_max,
+        rows_left: settings.batch_rows_max,
+        ended: false,
+    };
+    stream::unfold(reader, |mut reader| async move {
+        let read = reader.next().await?;
+        Some((read, reader))
+    })
+}
+
+struct Reader {
+    payload: web::Payload,
+    lines: Lines,
+    bytes_left: usize,
+    rows_left: usize,
+    ended: bool,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Read> {
+        loop {
+            if let Some(line) = self.lines.next() {
+                return Some(self.counted(line));
+            }
+            if self.ended {
+                return None;
+            }
+            match tokio::time::timeout(PAUSE_MAX, self.payload.next()).await {
+                Err(_) => return Some(self.stop(Problem::plain(Code::TooSlow))),
+                Ok(Some(Err(_))) => {
+                    let detail = "Le corps s'est interrompu avant sa fin.";
+                    return Some(self.stop(Problem::new(Code::InvalidRequest, detail)));
+                }
+                Ok(Some(Ok(chunk))) => match self.bytes_left.checked_sub(chunk.len()) {
+                    None => {
+                        let max = "Le lot dépasse la taille permise ; les lignes suivantes sont à renvoyer.";
+                        return Some(self.stop(Problem::new(Code::TooLarge, max)));
+                    }
+                    Some(left) => {
+                        self.bytes_left = left;
+                        self.lines.push(&chunk);
+                    }
+                },
+                Ok(None) => {
+                    self.ended = true;
+                    let line = self.lines.last()?;
+                    return Some(self.counted(line));
+                }
+            }
+        }
+    }
+
+    fn counted(&mut self, line: Line) -> Read {
+        match self.rows_left.checked_sub(1) {
+            Some(left) => {
+                self.rows_left = left;
+                Ok(line)
+            }
+            None => {
+                let max = "Le lot a trop de lignes ; celles qui suivent sont à renvoyer.";
+                self.stop(Problem::new(Code::TooLarge, max))
+            }
+        }
+    }
+
+    fn stop(&mut self, problem: Problem) -> Read {
+        self.ended = true;
+        self.lines = Lines::new(0);
+        Err(problem)
+    }
+}
+
+async fn accept(batch: &Batch, read: Read) -> Result<Answer, Problem> {
+    let Line { number, bytes } = read?;
+    let Some(bytes) = bytes else {
+        let problem = body::too_large_problem(batch.app.http.settings.body_bytes_max);
+        return Ok(Answer {
+            line: number,
+            key: None,
+            fate: Err(problem),
+        });
+    };
+    let (key, fate) = match Received::read(&bytes, &batch.envelope) {
+        Err(problem) => (None, Err(problem.on_line(number))),
+        Ok(received) => row(batch, number, received).await,
+    };
+    Ok(Answer {
+        line: number,
+        key,
+        fate,
+    })
+}
+
+async fn row(batch: &Batch, number: usize, mut received: Received) -> (Option<String>, Fate) {
+    let shared = batch.key.as_ref().map(|key| format!("{key}:{number}"));
+    let key = match received.take_key() {
+        Ok(own) => own
+            .or(shared)
+            .ok_or_else(|| Problem::plain(Code::IdempotencyMissing)),
+        Err(problem) => Err(problem),
+    };
+    let key = match key {
+        Ok(key) => key,
+        Err(problem) => return (None, Err(problem)),
+    };
+    let handed = submit::hand_in(
+        &batch.app,
+        &batch.caller,
+        received,
+        Some(&key),
+        &batch.trace,
+    )
+    .await;
+    (
+        Some(key),
+        handed.map(|accepted| (AcceptedBody::from(&accepted), accepted.replayed)),
+    )
+}
+
+fn result_line<'a>(answer: &'a Answer, trace: &'a TraceContext) -> ResultLine<'a> {
+    let refused = answer.fate.as_ref().err();
+    ResultLine {
+        line: answer.line,
+        idempotency_key: answer.key.as_deref(),
+        status: refused.map_or(202, |problem| problem.code().entry().status.as_u16()),
+        replayed: answer.fate.as_ref().ok().map(|(_, replayed)| *replayed),
+        delivery: answer.fate.as_ref().ok().map(|(accepted, _)| accepted),
+        problem: refused.map(|problem| problem.body(Some(trace.trace_id()))),
+    }
+}
+
+impl Summary {
+    fn count(&mut self, answer: &Answer) {
+        self.rows += 1;
+        match answer.fate {
+            Ok((_, false)) => self.accepted += 1,
+            Ok((_, true)) => self.replayed += 1,
+            Err(_) => self.refused += 1,
+        }
+    }
+}
+
+/// The side that writes the answer. It waits while too much of it is unread.
+struct Sender {
+    lines: mpsc::UnboundedSender<(Bytes, OwnedSemaphorePermit)>,
+    room: Arc<Semaphore>,
+}
+
+/// The sender went away.
+struct Gone;
+
+impl Sender {
+    async fn send(&mut self, line: &impl Serialize) -> Result<(), Gone> {
+        let mut bytes = serde_json::to_vec(line).map_err(|_| Gone)?;
+        bytes.push(b'\n');
+        let weight = u32::try_from(bytes.len())
+            .unwrap_or(PENDING_BYTES_MAX)
+            .min(PENDING_BYTES_MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(weight);
+        let permit = tokio::select! {
+            permit = room => permit.map_err(|_| Gone)?,
+            () = self.lines.closed() => return Err(Gone),
+        };
+        self.lines
+            .send((Bytes::from(bytes), permit))
+            .map_err(|_| Gone)
+    }
+}
+
+/// Makes the two sides of an answer.
+fn answer() -> (
+    Sender,
+    impl Stream<Item = Result<Bytes, std::convert::Infallible>>,
+) {
+    let (lines, receiver) = mpsc::unbounded_channel();
+    let room = usize::try_from(PENDING_BYTES_MAX).unwrap_or(usize::MAX >> 4);
+    let sender = Sender {
+        lines,
+        room: Arc::new(Semaphore::new(room)),
+    };
+    let answer = stream::unfold(receiver, |mut receiver| async move {
+        let (line, _permit) = receiver.recv().await?;
+        Some((Ok(line), receiver))
+    });
+    (sender, answer)
+}

@@ -1,0 +1,213 @@
+//! Contracts as the OPCOs know them: state, numbers, history. What is not told is not guessed.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use domain::id::DossierId;
+use domain::{Opco, Siret, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::dossiers::{self, Dossier, Filter, HistoryEntry, Page};
+use utoipa::{IntoParams, ToSchema};
+
+use super::caller::Caller;
+use super::problem::{self, Problem};
+use super::{page, words};
+use crate::app::App;
+
+/// A page of dossiers, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Dossiers {
+    /// The dossiers.
+    dossiers: Vec<DossierBody>,
+    /// The cursor of the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// A contract as the OPCO knows it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DossierState)]
+pub(crate) struct DossierBody {
+    /// Its name.
+    #[schema(value_type = String, format = Uuid)]
+    id: DossierId,
+    /// The delivery it came from.
+    #[schema(format = Uuid)]
+    delivery_id: String,
+    /// Which world it belongs to.
+    #[schema(value_type = words::Environment)]
+    environment: domain::Environment,
+    /// The OPCO.
+    #[schema(value_type = words::Opco)]
+    opco: Opco,
+    /// The site (SIRET).
+    siret_cfa: String,
+    /// The OPCO's technical number.
+    numero_interne: Option<String>,
+    /// The OPCO's number of the business exchange.
+    numero_externe: Option<String>,
+    /// The State's deposit number.
+    numero_deca: Option<String>,
+    /// The state, in the norm's own words; null until the OPCO told one that is known.
+    #[schema(example = "ENGAGE")]
+    etat: Option<String>,
+    /// The state as the OPCO spelled it.
+    etat_raw: Option<String>,
+    /// Since when it is in that state, as far as we saw.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    etat_at: Option<Timestamp>,
+    /// When the OPCO was last asked.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_read_at: Option<Timestamp>,
+    /// When it was delivered.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// One dossier and its history.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DossierDetail {
+    #[serde(flatten)]
+    dossier: DossierBody,
+    /// Every state seen, the oldest first.
+    history: Vec<HistoryBody>,
+}
+
+/// One thing the OPCO was seen to say.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DossierHistory)]
+pub(crate) struct HistoryBody {
+    /// When it was seen.
+    #[schema(value_type = String, format = DateTime)]
+    seen_at: Timestamp,
+    /// The state, in the norm's own words.
+    etat: Option<String>,
+    /// The state as the OPCO spelled it.
+    etat_raw: Option<String>,
+    /// The OPCO's number of the business exchange, then.
+    numero_externe: Option<String>,
+    /// The State's deposit number, then.
+    numero_deca: Option<String>,
+}
+
+/// Which dossiers.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Asked {
+    /// Only those of this OPCO.
+    #[param(value_type = Option<words::Opco>)]
+    opco: Option<Opco>,
+    /// Only those of this site (SIRET).
+    #[param(value_type = Option<String>)]
+    site: Option<Siret>,
+    /// Only those in this state, in the norm's own words.
+    #[param(example = "ENGAGE")]
+    etat: Option<String>,
+    /// Only the one with exactly this number of the OPCO.
+    numero: Option<String>,
+    /// How many on a page, from 1 to 200.
+    limit: Option<u32>,
+    /// Where the page starts, from `next` of the one before.
+    cursor: Option<String>,
+}
+
+/// Lists dossiers, the newest first.
+#[utoipa::path(
+    get, path = "/api/v1/dossiers", operation_id = "list_dossiers", tag = "dossiers", params(Asked),
+    responses(
+        (status = 200, body = Dossiers, headers(("Link" = String, description = "La page suivante."))),
+        (status = 400, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn list(
+    app: web::Data<App>,
+    caller: Caller,
+    asked: web::Query<Asked>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let limit = page::limit(asked.limit)?;
+    let after: Option<DossierId> = page::place(asked.cursor.as_deref())?;
+    let asked = asked.into_inner();
+    let filter = Filter {
+        environment: Some(caller.environment),
+        opco: asked.opco,
+        sites: caller.sites(asked.site),
+        etat: asked.etat,
+        numero: asked.numero,
+    };
+    let mut tx = app.store.reading().await?;
+    let found = dossiers::list(&mut tx, caller.tenant, &filter, Page { after, limit }).await?;
+    let full = u32::try_from(found.len()).unwrap_or(limit) >= limit;
+    let next = found
+        .last()
+        .filter(|_| full)
+        .map(|last| page::cursor(&last.id.to_string()));
+    let mut answer = HttpResponse::Ok();
+    if let Some(link) = next
+        .as_deref()
+        .and_then(|cursor| page::link(&request, cursor))
+    {
+        answer.insert_header(link);
+    }
+    Ok(answer.json(Dossiers {
+        dossiers: found.iter().map(DossierBody::from).collect(),
+        next,
+    }))
+}
+
+/// Shows one dossier with every state seen.
+#[utoipa::path(
+    get, path = "/api/v1/dossiers/{id}", operation_id = "read_dossier", tag = "dossiers",
+    params(("id" = String, Path, format = Uuid)),
+    responses(
+        (status = 200, body = DossierDetail),
+        (status = 404, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn find(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<DossierId>,
+) -> Result<HttpResponse, Problem> {
+    let mut tx = app.store.reading().await?;
+    let dossier = dossiers::find(&mut tx, caller.tenant, *id).await?;
+    let seen = |d: &Dossier| d.environment == caller.environment && caller.covers(&d.siret_cfa);
+    let dossier = dossier.filter(seen).ok_or_else(Problem::not_found)?;
+    let history = dossiers::history(&mut tx, caller.tenant, *id).await?;
+    let detail = DossierDetail {
+        dossier: DossierBody::from(&dossier),
+        history: history.iter().map(HistoryBody::from).collect(),
+    };
+    Ok(HttpResponse::Ok().json(detail))
+}
+
+impl From<&Dossier> for DossierBody {
+    fn from(dossier: &Dossier) -> Self {
+        Self {
+            id: dossier.id,
+            delivery_id: dossier.delivery.to_string(),
+            environment: dossier.environment,
+            opco: dossier.opco,
+            siret_cfa: dossier.siret_cfa.to_string(),
+            numero_interne: dossier.numero_interne.clone(),
+            numero_externe: dossier.numero_externe.clone(),
+            numero_deca: dossier.numero_deca.clone(),
+            etat: dossier.etat.clone(),
+            etat_raw: dossier.etat_raw.clone(),
+            etat_at: dossier.etat_at,
+            last_read_at: dossier.last_read_at,
+            created_at: dossier.created_at,
+        }
+    }
+}
+
+impl From<&HistoryEntry> for HistoryBody {
+    fn from(entry: &HistoryEntry) -> Self {
+        Self {
+            seen_at: entry.seen_at,
+            etat: entry.etat.clone(),
+            etat_raw: entry.etat_raw.clone(),
+            numero_externe: entry.numero_externe.clone(),
+            numero_deca: entry.numero_deca.clone(),
+        }
+    }
+}

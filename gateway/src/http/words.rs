@@ -1,0 +1,154 @@
+//! The closed lists of words, as the published document names them.
+//!
+//! The words themselves are the domain's; these types exist only in the document.
+
+use std::borrow::Cow;
+
+use store::deliveries::Standing;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+macro_rules! documented {
+    ($($name:ident: $description:literal, $words:expr;)+) => {$(
+        /// A closed list of words in the published document.
+        #[derive(Debug)]
+        pub(crate) enum $name {}
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let object = ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some($description))
+                    .enum_values(Some($words));
+                RefOr::T(Schema::Object(object.build()))
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed(stringify!($name))
+            }
+        }
+    )+};
+}
+
+documented! {
+    Status: "Where a delivery stands.", domain::Status::ALL.iter().map(|w| w.as_str());
+    WaitReason: "Why a delivery waits; it goes by itself.",
+        domain::WaitReason::ALL.iter().map(|w| w.as_str());
+    HoldReason: "Why a delivery is held for a person.",
+        domain::HoldReason::ALL.iter().map(|w| w.as_str());
+    Kind: "What a payload is.", domain::Kind::ALL.iter().map(|w| w.as_str());
+    Environment: "Which world it belongs to.",
+        domain::Environment::ALL.iter().map(|w| w.as_str());
+    Opco: "An OPCO.", domain::Opco::ALL.iter().map(|opco| opco.slug());
+    RouteOutcome: "How the search for an OPCO ended.",
+        domain::RouteOutcome::ALL.iter().map(|w| w.as_str());
+    Confidence: "How far an answer can be trusted.",
+        domain::Confidence::ALL.iter().map(|w| w.as_str());
+    RouteSource: "The step of the cascade that answered.",
+        domain::route::RouteSource::ALL.iter().map(|w| w.as_str());
+    Capability: "What an OPCO may be able to do.",
+        domain::Capability::ALL.iter().map(|w| w.as_str());
+    Openness: "How far a capability is open.",
+        domain::Openness::ALL.iter().map(|w| w.as_str());
+    Severity: "How sure a rule is.", domain::Severity::ALL.iter().map(|w| w.as_str());
+    Effect: "What a finding does to the payload.", domain::Effect::ALL.iter().map(|w| w.as_str());
+    Action: "What a person may do to a delivery.",
+        domain::delivery::Action::ALL.iter().map(|w| w.as_str());
+}
+
+/// Returns the stable word of why a delivery waits or is held.
+pub(crate) fn reason(standing: &Standing) -> Option<&'static str> {
+    let wait = standing.wait_reason.map(domain::WaitReason::as_str);
+    wait.or(standing.hold_reason.map(domain::HoldReason::as_str))
+}
+
+/// Says where a delivery stands, why, and what to do, in French.
+pub(crate) fn explanation(standing: &Standing) -> String {
+    let reason = standing
+        .wait_reason
+        .map(wait_fr)
+        .or(standing.hold_reason.map(hold_fr));
+    match reason {
+        Some(reason) => format!("{} {reason}", status_fr(standing.status)),
+        None => status_fr(standing.status).to_owned(),
+    }
+}
+
+fn status_fr(status: domain::Status) -> &'static str {
+    use domain::Status;
+    match status {
+        Status::Queued => "Prêt à partir.",
+        Status::Sending => "En cours d'envoi à l'OPCO.",
+        Status::Waiting => "En attente ; partira sans intervention.",
+        Status::Held => "Retenu : une personne doit agir.",
+        Status::Unknown => {
+            "Réponse de l'OPCO perdue : la passerelle vérifie avant tout nouvel envoi."
+        }
+        Status::Delivered => "Reçu par l'OPCO.",
+        Status::Rejected => "Refusé par l'OPCO.",
+        Status::Dead => "Abandonné après de nombreux essais ; une personne peut le relancer.",
+        Status::Cancelled => "Annulé.",
+    }
+}
+
+fn wait_fr(reason: domain::WaitReason) -> &'static str {
+    use domain::WaitReason;
+    match reason {
+        WaitReason::Retry => "Échec passager : un nouvel essai est prévu.",
+        WaitReason::Limit => "La limite d'appels de l'OPCO, ou de la clé, est atteinte.",
+        WaitReason::Breaker => {
+            "L'OPCO ne répond pas bien : ses envois attendent son rétablissement."
+        }
+        WaitReason::RouteLookup => "L'OPCO de l'employeur est en cours de recherche.",
+        WaitReason::Predecessor => "Un envoi précédent du même dossier doit d'abord aboutir.",
+        WaitReason::OpeningDate => "La date à partir de laquelle il peut partir n'est pas venue.",
+    }
+}
+
+fn hold_fr(reason: domain::HoldReason) -> &'static str {
+    use domain::HoldReason;
+    match reason {
+        HoldReason::NoRoute => {
+            "Aucun OPCO connu pour cet employeur : corrigez le SIRET ou choisissez l'OPCO \
+             (action « choose-opco »)."
+        }
+        HoldReason::AmbiguousRoute => {
+            "Plusieurs OPCO possibles : choisissez le bon (action « choose-opco »)."
+        }
+        HoldReason::WeakRoute => {
+            "L'OPCO n'est que supposé : confirmez-le ou choisissez-en un autre (action \
+             « choose-opco »)."
+        }
+        HoldReason::OwnerNotManager => {
+            "L'OPCO de rattachement n'est pas l'OPCO de gestion : choisissez celui qui doit recevoir \
+             le contrat (action « choose-opco »)."
+        }
+        HoldReason::FlowNotOpen => {
+            "Ce flux n'est pas ouvert chez cet OPCO : attendez son ouverture puis relancez (action \
+             « retry »), ou transmettez par le canal habituel."
+        }
+        HoldReason::NoKey => {
+            "Aucune clé CFA active pour ce site chez cet OPCO, ou clé refusée : enregistrez une clé \
+             valide puis relancez (action « retry »)."
+        }
+        HoldReason::NoSoftwareCredential => {
+            "Identifiants de l'éditeur absents ou refusés chez cet OPCO : l'exploitant doit les \
+             enregistrer, puis relancez (action « retry »)."
+        }
+        HoldReason::MandateMissing => {
+            "Mandat de gestion de l'employeur absent : donnez sa référence et sa date (action \
+             « complete »)."
+        }
+        HoldReason::ProbableDuplicate => {
+            "Ce contrat ressemble à un contrat déjà transmis : confirmez qu'il est distinct (action \
+             « complete ») ou annulez (action « cancel »)."
+        }
+        HoldReason::OutcomeUnknown => {
+            "La réponse de l'OPCO est perdue et rien ne permet de savoir s'il a reçu le contrat : \
+             vérifiez auprès de lui, puis « confirm-sent », « retry » ou « cancel »."
+        }
+    }
+}

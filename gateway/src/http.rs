@@ -28,6 +28,8 @@ mod routes;
 #[cfg(test)]
 mod snapshot;
 mod submit;
+#[cfg(test)]
+mod tests;
 mod trace_context;
 mod validations;
 mod words;

@@ -20,9 +20,6 @@ use super::{page, request_log, words};
 use crate::actions;
 use crate::app::App;
 
-/// The most events of one delivery that are shown; the feed has them all.
-const EVENTS_MAX: u32 = 500;
-
 /// A page of deliveries, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Deliveries {
@@ -163,7 +160,7 @@ pub(crate) async fn detail(
     let delivery = delivery.filter(seen).ok_or_else(Problem::not_found)?;
     let submission = deliveries::submission(&mut tx, caller.tenant, id).await?;
     let attempts = attempts::of_delivery(&mut tx, caller.tenant, id).await?;
-    let timeline = events::of_delivery(&mut tx, caller.tenant, id, EVENTS_MAX).await?;
+    let timeline = events::of_delivery(&mut tx, caller.tenant, id).await?;
     let route = submission
         .as_ref()
         .map(|s| serde_json::from_str::<domain::Route>(&s.route_json));

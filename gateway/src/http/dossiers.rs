@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::id::DossierId;
-use domain::{Opco, Siret, Timestamp};
+use domain::{Etat, Opco, Siret, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::dossiers::{self, Dossier, Filter, HistoryEntry, Page};
 use utoipa::{IntoParams, ToSchema};
@@ -47,8 +47,8 @@ pub(crate) struct DossierBody {
     /// The State's deposit number.
     numero_deca: Option<String>,
     /// The state, in the norm's own words; null until the OPCO told one that is known.
-    #[schema(example = "ENGAGE")]
-    etat: Option<String>,
+    #[schema(value_type = Option<words::Etat>)]
+    etat: Option<Etat>,
     /// The state as the OPCO spelled it.
     etat_raw: Option<String>,
     /// Since when it is in that state, as far as we saw.
@@ -79,7 +79,8 @@ pub(crate) struct HistoryBody {
     #[schema(value_type = String, format = DateTime)]
     seen_at: Timestamp,
     /// The state, in the norm's own words.
-    etat: Option<String>,
+    #[schema(value_type = Option<words::Etat>)]
+    etat: Option<Etat>,
     /// The state as the OPCO spelled it.
     etat_raw: Option<String>,
     /// The OPCO's number of the business exchange, then.
@@ -100,8 +101,8 @@ pub(crate) struct Asked {
     #[param(value_type = Option<String>)]
     site: Option<Siret>,
     /// Only those in this state, in the norm's own words.
-    #[param(example = "ENGAGE")]
-    etat: Option<String>,
+    #[param(value_type = Option<words::Etat>)]
+    etat: Option<Etat>,
     /// Only the one with exactly this number of the OPCO.
     numero: Option<String>,
     /// How many on a page, from 1 to 200.
@@ -132,7 +133,7 @@ pub(crate) async fn list(
         opco: asked.opco,
         sites: caller.sites(asked.site),
         etat: asked.etat,
-        numero: asked.numero,
+        text: asked.numero,
     };
     let mut tx = app.store.reading().await?;
     let found = dossiers::list(&mut tx, caller.tenant, &filter, Page { after, limit }).await?;
@@ -191,7 +192,7 @@ impl From<&Dossier> for DossierBody {
             numero_interne: dossier.numero_interne.clone(),
             numero_externe: dossier.numero_externe.clone(),
             numero_deca: dossier.numero_deca.clone(),
-            etat: dossier.etat.clone(),
+            etat: dossier.etat,
             etat_raw: dossier.etat_raw.clone(),
             etat_at: dossier.etat_at,
             last_read_at: dossier.last_read_at,
@@ -204,7 +205,7 @@ impl From<&HistoryEntry> for HistoryBody {
     fn from(entry: &HistoryEntry) -> Self {
         Self {
             seen_at: entry.seen_at,
-            etat: entry.etat.clone(),
+            etat: entry.etat,
             etat_raw: entry.etat_raw.clone(),
             numero_externe: entry.numero_externe.clone(),
             numero_deca: entry.numero_deca.clone(),

@@ -55,6 +55,7 @@ documented! {
         domain::Openness::ALL.iter().map(|w| w.as_str());
     Severity: "How sure a rule is.", domain::Severity::ALL.iter().map(|w| w.as_str());
     Effect: "What a finding does to the payload.", domain::Effect::ALL.iter().map(|w| w.as_str());
+    Etat: "Where a dossier stands at its OPCO.", domain::Etat::ALL.iter().map(|w| w.as_str());
     Action: "What a person may do to a delivery.",
         domain::delivery::Action::ALL.iter().map(|w| w.as_str());
 }

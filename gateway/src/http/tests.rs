@@ -1,0 +1,7 @@
+//! The API from outside: the real server on a free port, a fresh SQLite file, real requests.
+
+mod batch;
+mod door;
+mod harness;
+mod life;
+mod published;

@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::clock::Timestamp;
-use domain::opco::Instance;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::pause;
+use crate::system::System;
 
 /// When a system is left alone, and for how long.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Failures in a row that open the breaker. At least 1.
@@ -47,7 +47,7 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Breakers {
     settings: Settings,
-    systems: Mutex<HashMap<Instance, Health>>,
+    systems: Mutex<HashMap<System, Health>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,9 +68,9 @@ impl Breakers {
     }
 
     /// Returns the state of a system.
-    pub(crate) fn state(&self, instance: Instance, now: Timestamp) -> State {
+    pub(crate) fn state(&self, system: System, now: Timestamp) -> State {
         let systems = self.systems.lock().unwrap_or_else(PoisonError::into_inner);
-        match systems.get(&instance).and_then(|health| health.open_until) {
+        match systems.get(&system).and_then(|health| health.open_until) {
             None => State::Closed,
             Some(until) if until > now => State::Open(until),
             Some(_) => State::HalfOpen,
@@ -79,9 +79,9 @@ impl Breakers {
 
     /// Returns how many calls may start now, out of `wanted`. After a rest that is one, until it
     /// has told.
-    pub(crate) fn admit(&self, instance: Instance, wanted: usize, now: Timestamp) -> usize {
+    pub(crate) fn admit(&self, system: System, wanted: usize, now: Timestamp) -> usize {
         let mut systems = self.systems.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(health) = systems.get_mut(&instance) else {
+        let Some(health) = systems.get_mut(&system) else {
             return wanted;
         };
         match health.open_until {
@@ -96,25 +96,25 @@ impl Breakers {
     }
 
     /// Gives back an admitted call that was never made.
-    pub(crate) fn withdraw(&self, instance: Instance) {
+    pub(crate) fn withdraw(&self, system: System) {
         let mut systems = self.systems.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(health) = systems.get_mut(&instance) {
+        if let Some(health) = systems.get_mut(&system) {
             health.probing = false;
         }
     }
 
     /// Learns that a system answered, whatever it said. Returns whether this closed its breaker.
-    pub(crate) fn answered(&self, instance: Instance) -> bool {
+    pub(crate) fn answered(&self, system: System) -> bool {
         let mut systems = self.systems.lock().unwrap_or_else(PoisonError::into_inner);
         systems
-            .remove(&instance)
+            .remove(&system)
             .is_some_and(|health| health.open_until.is_some())
     }
 
     /// Learns that a system failed. Returns until when it now rests, if this opened the breaker.
-    pub(crate) fn failed(&self, instance: Instance, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn failed(&self, system: System, now: Timestamp) -> Option<Timestamp> {
         let mut systems = self.systems.lock().unwrap_or_else(PoisonError::into_inner);
-        let health = systems.entry(instance).or_default();
+        let health = systems.entry(system).or_default();
         health.failures = health.failures.saturating_add(1);
         health.probing = false;
         let resting = health.open_until.is_some_and(|until| until > now);
@@ -135,18 +135,25 @@ impl Breakers {
 
 #[cfg(test)]
 mod tests {
-    use domain::opco::Opco;
+    use domain::{Environment, Instance, Opco};
 
     use super::*;
 
-    fn start() -> (Breakers, Instance, Timestamp) {
+    fn system(opco: Opco) -> System {
+        System {
+            instance: Instance::first(opco),
+            environment: Environment::Live,
+        }
+    }
+
+    fn start() -> (Breakers, System, Timestamp) {
         let settings = Settings {
             failures: 3,
             rest_s: 30,
             rest_max_s: 100,
         };
         let now = "2026-09-01T00:00:00Z".parse().unwrap();
-        (Breakers::new(settings), Instance::first(Opco::Akto), now)
+        (Breakers::new(settings), system(Opco::Akto), now)
     }
 
     #[test]
@@ -161,7 +168,7 @@ mod tests {
             Some(pause::later(now, Duration::from_secs(30)))
         );
         assert_eq!(breakers.admit(akto, 4, now), 0);
-        assert_eq!(breakers.admit(Instance::first(Opco::Atlas), 4, now), 4);
+        assert_eq!(breakers.admit(system(Opco::Atlas), 4, now), 4);
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub struct Config {
     pub redis: Redis,
     /// From an employer to its OPCO.
     pub routing: Routing,
+    /// The live services that tell an employer's OPCO.
+    #[serde(default)]
+    pub lookup: opco::lookup::Settings,
+    /// How deliveries and reads are made.
+    #[serde(default)]
+    pub delivery: crate::app::Settings,
     /// Who we say we are to the OPCOs.
     pub editor: Editor,
     /// Logs and traces.

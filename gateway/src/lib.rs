@@ -3,15 +3,35 @@
 //! The path of a payload, in order: `http` (door) → `intake` → `committer` → `worker` →
 //! `dispatch` → `settle`. Numbers only rise; nothing calls back up.
 
+pub(crate) mod actions;
+pub(crate) mod app;
 pub(crate) mod breaker;
 pub mod commands;
+pub(crate) mod committer;
 pub mod config;
+pub(crate) mod contract;
+pub(crate) mod dispatch;
 pub(crate) mod failpoint;
 pub(crate) mod group;
 pub(crate) mod http;
+pub(crate) mod intake;
+pub(crate) mod limits;
+pub(crate) mod look;
 pub mod metrics;
+pub(crate) mod notes;
 pub mod opening;
 pub(crate) mod pause;
+pub(crate) mod plan;
+pub(crate) mod poll;
+pub(crate) mod reroute;
 pub(crate) mod routing;
+pub(crate) mod sequence;
+pub(crate) mod settle;
+pub mod start;
+pub(crate) mod states;
+pub(crate) mod sweep;
+pub(crate) mod system;
 pub(crate) mod tasks;
 pub mod telemetry;
+pub(crate) mod view;
+pub(crate) mod worker;

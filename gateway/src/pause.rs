@@ -18,6 +18,12 @@ pub(crate) fn later(at: Timestamp, span: Duration) -> Timestamp {
     at.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
+/// Returns `at` moved later by whole days.
+pub(crate) fn days_later(at: Timestamp, days: i64) -> Timestamp {
+    let hours = u64::try_from(days).unwrap_or_default().saturating_mul(24);
+    later(at, Duration::from_hours(hours))
+}
+
 /// Sleeps until the clock shows `at`.
 pub(crate) async fn until(clock: &dyn Clock, at: Timestamp) {
     loop {

@@ -1,5 +1,6 @@
 //! Deliveries: what one is, how it is found, listed, counted, and changed by a person.
 
+mod judged;
 mod query;
 mod row;
 
@@ -11,6 +12,7 @@ use domain::{
     Timestamp, WaitReason,
 };
 
+pub use self::judged::{held, set_judgement};
 pub(crate) use self::query::set_active;
 pub use self::query::{
     Count, Filter, MAX_PAGE, Page, by_idempotency_key, claim_lookups, counts, find,

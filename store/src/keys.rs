@@ -237,6 +237,25 @@ pub async fn revoke(
     Ok(done > 0)
 }
 
+/// Returns every key in use for a site.
+pub async fn active_of_site(
+    tx: &mut Tx,
+    tenant: TenantId,
+    siret_cfa: &Siret,
+) -> Result<Vec<CfaKey>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from cfa_key where tenant_id = $1 and siret_cfa = $2 and state = 'active'"
+    );
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(tenant.to_string())
+        .bind(siret_cfa.as_str())
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(CfaKey::try_from).collect()
+}
+
 /// Returns the key in use for a site at one system.
 pub async fn find_active(
     tx: &mut Tx,

@@ -1,11 +1,11 @@
 //! Who may send to a system when no Redis shares its limit: one holder at a time, at the full
 //! local limit, the others wait.
 
-use domain::{Instance, Timestamp};
+use domain::{Environment, Instance, Timestamp};
 
 use crate::column::ms;
 use crate::error::StoreError;
-use crate::pool::{Store, run};
+use crate::pool::{Store, on, run};
 
 impl Store {
     /// Takes or renews the right to send to a system until `until`, and returns whether `holder`
@@ -13,21 +13,24 @@ impl Store {
     pub async fn acquire_limit(
         &self,
         instance: Instance,
+        environment: Environment,
         holder: &str,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        const SQL: &str = "insert into limiter_lease (opco, instance, holder, lease_until)
-            values ($1, $2, $3, $4)
-            on conflict (opco, instance) do update set holder = excluded.holder,
+        const SQL: &str = "insert into limiter_lease (opco, instance, environment, holder,
+                lease_until)
+            values ($1, $2, $3, $4, $5)
+            on conflict (opco, instance, environment) do update set holder = excluded.holder,
                 lease_until = excluded.lease_until
-            where limiter_lease.holder = excluded.holder or limiter_lease.lease_until <= $5";
+            where limiter_lease.holder = excluded.holder or limiter_lease.lease_until <= $6";
         let mut tx = self.writing().await?;
         let done = run!(
             tx,
             sqlx::query(SQL)
                 .bind(instance.opco.slug())
                 .bind(i64::from(instance.number))
+                .bind(environment.as_str())
                 .bind(holder)
                 .bind(ms(until))
                 .bind(ms(now))
@@ -36,18 +39,34 @@ impl Store {
         Ok(done > 0)
     }
 
-    /// Gives the right to send back, if `holder` has it.
-    pub async fn release_limit(&self, instance: Instance, holder: &str) -> Result<(), StoreError> {
-        const SQL: &str = "delete from limiter_lease
-            where opco = $1 and instance = $2 and holder = $3";
+    /// Returns whether nobody but `holder` may be sending to a system under a lease.
+    pub async fn limit_is_free(
+        &self,
+        instance: Instance,
+        environment: Environment,
+        holder: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "select count(*) from limiter_lease
+            where opco = $1 and instance = $2 and environment = $3 and holder <> $4
+              and lease_until > $5";
+        let mut tx = self.reading().await?;
+        let others: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+            .bind(instance.opco.slug())
+            .bind(i64::from(instance.number))
+            .bind(environment.as_str())
+            .bind(holder)
+            .bind(ms(now))
+            .fetch_one(conn)
+            .await?);
+        Ok(others == 0)
+    }
+
+    /// Gives every right to send back that `holder` has: at its stop, so that others need not wait.
+    pub async fn release_limits(&self, holder: &str) -> Result<(), StoreError> {
+        const SQL: &str = "delete from limiter_lease where holder = $1";
         let mut tx = self.writing().await?;
-        run!(
-            tx,
-            sqlx::query(SQL)
-                .bind(instance.opco.slug())
-                .bind(i64::from(instance.number))
-                .bind(holder)
-        );
+        run!(tx, sqlx::query(SQL).bind(holder));
         tx.commit().await
     }
 }

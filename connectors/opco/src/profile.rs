@@ -60,6 +60,12 @@ pub struct Profile {
     /// How many calls may go at once after a rest.
     #[serde(default = "burst")]
     pub burst: u32,
+    /// The sustained rate under one CFA key; a key has no limit of its own when absent.
+    #[serde(default)]
+    pub key_calls_per_minute: Option<u32>,
+    /// How many calls one CFA key may make at once after a rest.
+    #[serde(default = "burst")]
+    pub key_burst: u32,
     /// How many calls may be open at once.
     #[serde(default = "in_flight")]
     pub in_flight: u32,

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use domain::id::DossierId;
 use domain::{Etat, Opco, Siret, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::dossiers::{self, Dossier, Filter, HistoryEntry, Page};
+use store::dossiers::{self, Dossier, Filter, HistoryEntry};
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
@@ -133,10 +133,11 @@ pub(crate) async fn list(
         opco: asked.opco,
         sites: caller.sites(asked.site),
         etat: asked.etat,
-        text: asked.numero,
+        numero: asked.numero,
+        after,
     };
     let mut tx = app.store.reading().await?;
-    let found = dossiers::list(&mut tx, caller.tenant, &filter, Page { after, limit }).await?;
+    let found = dossiers::list(&mut tx, caller.tenant, &filter, limit).await?;
     let full = u32::try_from(found.len()).unwrap_or(limit) >= limit;
     let next = found
         .last()
@@ -187,7 +188,7 @@ impl From<&Dossier> for DossierBody {
             id: dossier.id,
             delivery_id: dossier.delivery.to_string(),
             environment: dossier.environment,
-            opco: dossier.opco,
+            opco: dossier.instance.opco,
             siret_cfa: dossier.siret_cfa.to_string(),
             numero_interne: dossier.numero_interne.clone(),
             numero_externe: dossier.numero_externe.clone(),

@@ -49,7 +49,7 @@ struct OpcoBody {
     responses((status = 200, body = Opcos)))]
 pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
     let now = app.clock.now();
-    let (_, platform) = app.views.platform(&app).await?;
+    let platform = app.views.platform(&app).await?;
     let mut opcos = Vec::with_capacity(Opco::ALL.len());
     for opco in Opco::ALL {
         let instance = Instance::first(opco);

@@ -137,7 +137,7 @@ pub(crate) async fn find(
         naf,
         ..Employer::new(siret)
     };
-    let (_, network) = app.views.network(&app, caller.tenant).await?;
+    let network = app.views.network(&app, caller.tenant).await?;
     let route = routing::resolve_local(&app.routing, &employer, &network.routes, app.clock.now());
     Ok(HttpResponse::Ok().json(RouteBody::from(route)))
 }

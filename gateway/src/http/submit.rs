@@ -3,7 +3,7 @@
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::Finding;
-use domain::dossier::{Dossier, SyntaxError};
+use domain::dossier::{Dossier, Reading, SyntaxError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -107,8 +107,10 @@ impl Received {
     /// Makes it what the intake takes.
     pub(crate) fn submission(self, key: Option<&str>, trace: &TraceContext) -> Submission {
         Submission {
-            dossier: self.dossier,
-            findings: self.findings,
+            reading: Reading {
+                dossier: self.dossier,
+                findings: self.findings,
+            },
             mandate: self.envelope.mandate,
             opco: self.envelope.opco,
             idempotency: key.map(|key| (ROUTE, key.to_owned())),

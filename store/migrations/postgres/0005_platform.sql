@@ -17,9 +17,10 @@ create table capability_switch (
 create table limiter_lease (
     opco text not null,
     instance bigint not null,
+    environment text not null,
     holder text not null,
     lease_until bigint not null,
-    primary key (opco, instance)
+    primary key (opco, instance, environment)
 );
 
 -- A value sealed by the master key: opening it tells the right key from a wrong one.

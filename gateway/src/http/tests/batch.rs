@@ -9,14 +9,24 @@ use super::harness::{Answer, Gateway, dossier_of, send};
 fn row(n: usize) -> Value {
     let letter = char::from(b'A' + u8::try_from(n % 26).unwrap());
     let name = format!("MOREL{letter}");
-    let mut row = dossier_of(&name, &format!("2005-{:02}-{:02}T00:00:00+00:00", n % 12 + 1, n % 28 + 1));
+    let mut row = dossier_of(
+        &name,
+        &format!("2005-{:02}-{:02}T00:00:00+00:00", n % 12 + 1, n % 28 + 1),
+    );
     row["idempotency_key"] = format!("row-{n}").into();
     row
 }
 
 async fn post(gateway: &Gateway, key: &str, body: impl Into<reqwest::Body>) -> Answer {
-    let request = gateway.request(Method::POST, "/api/v1/batches").bearer_auth(key);
-    send(request.header("content-type", "application/x-ndjson").body(body)).await
+    let request = gateway
+        .request(Method::POST, "/api/v1/batches")
+        .bearer_auth(key);
+    send(
+        request
+            .header("content-type", "application/x-ndjson")
+            .body(body),
+    )
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,8 +54,15 @@ async fn one_bad_row_never_costs_the_others() {
         .iter()
         .filter(|line| line["line"].is_u64())
         .map(|line| {
-            let code = line["problem"]["code"].as_str().unwrap_or("accepted").to_owned();
-            (line["line"].as_u64().unwrap(), line["status"].as_u64().unwrap(), code)
+            let code = line["problem"]["code"]
+                .as_str()
+                .unwrap_or("accepted")
+                .to_owned();
+            (
+                line["line"].as_u64().unwrap(),
+                line["status"].as_u64().unwrap(),
+                code,
+            )
         })
         .collect();
     let expected = [
@@ -56,8 +73,14 @@ async fn one_bad_row_never_costs_the_others() {
         (6, 400, "cle-idempotence-requise"),
         (7, 202, "accepted"),
     ];
-    assert_eq!(told, expected.map(|(line, status, code)| (line, status, code.to_owned())));
-    assert_eq!(lines[1]["problem"]["line"], 2, "the place is in the whole request");
+    assert_eq!(
+        told,
+        expected.map(|(line, status, code)| (line, status, code.to_owned()))
+    );
+    assert_eq!(
+        lines[1]["problem"]["line"], 2,
+        "the place is in the whole request"
+    );
     assert_eq!(
         lines.last().unwrap()["summary"],
         json!({"rows": 6, "accepted": 2, "replayed": 0, "refused": 4, "complete": true})
@@ -71,9 +94,19 @@ async fn a_batch_sent_again_makes_no_second_delivery() {
     let key = gateway.key().await;
     let body: String = (0..20).map(|n| format!("{}\n", row(n))).collect();
     let first = post(&gateway, &key, body.clone()).await.lines();
-    assert_eq!(first.last().unwrap()["summary"]["accepted"], 20, "{}", first[0]);
+    assert_eq!(
+        first.last().unwrap()["summary"]["accepted"],
+        20,
+        "{}",
+        first[0]
+    );
     let again = post(&gateway, &key, body).await.lines();
-    assert_eq!(again.last().unwrap()["summary"]["replayed"], 20, "{}", again[0]);
+    assert_eq!(
+        again.last().unwrap()["summary"]["replayed"],
+        20,
+        "{}",
+        again[0]
+    );
     for (one, two) in first.iter().zip(&again).take(20) {
         assert_eq!(one["delivery"]["id"], two["delivery"]["id"]);
         assert_eq!(one["idempotency_key"], two["idempotency_key"]);
@@ -90,20 +123,32 @@ async fn a_batch_is_answered_while_it_is_still_being_sent() {
         let row = receiver.recv().await?;
         Some((Ok::<_, std::io::Error>(row), receiver))
     });
-    let request = gateway.request(Method::POST, "/api/v1/batches").bearer_auth(&key);
+    let request = gateway
+        .request(Method::POST, "/api/v1/batches")
+        .bearer_auth(&key);
     let request = request.header("content-type", "application/x-ndjson");
     sender.send(format!("{}\n", row(1))).await.unwrap();
-    let response = request.body(reqwest::Body::wrap_stream(rows)).send().await.unwrap();
+    let response = request
+        .body(reqwest::Body::wrap_stream(rows))
+        .send()
+        .await
+        .unwrap();
     let mut answer = response.bytes_stream();
     let first = answer.next().await.unwrap().unwrap();
-    assert!(String::from_utf8_lossy(&first).contains("\"line\":1"), "answered before the end");
+    assert!(
+        String::from_utf8_lossy(&first).contains("\"line\":1"),
+        "answered before the end"
+    );
     sender.send(format!("{}\n", row(2))).await.unwrap();
     drop(sender);
     let mut rest = String::new();
     while let Some(chunk) = answer.next().await {
         rest.push_str(&String::from_utf8_lossy(&chunk.unwrap()));
     }
-    assert!(rest.contains("\"line\":2") && rest.contains("\"complete\":true"), "{rest}");
+    assert!(
+        rest.contains("\"line\":2") && rest.contains("\"complete\":true"),
+        "{rest}"
+    );
     gateway.stop().await;
 }
 
@@ -126,9 +171,17 @@ async fn rows_without_keys_take_theirs_from_the_requests() {
     let key = gateway.key().await;
     let mut keyless = row(1);
     keyless.as_object_mut().unwrap().remove("idempotency_key");
-    let request = gateway.request(Method::POST, "/api/v1/batches").bearer_auth(&key);
+    let request = gateway
+        .request(Method::POST, "/api/v1/batches")
+        .bearer_auth(&key);
     let request = request.header("content-type", "application/x-ndjson");
-    let lines = send(request.header("Idempotency-Key", "lot-7").body(keyless.to_string())).await.lines();
+    let lines = send(
+        request
+            .header("Idempotency-Key", "lot-7")
+            .body(keyless.to_string()),
+    )
+    .await
+    .lines();
     assert_eq!(lines[0]["status"], 202, "{}", lines[0]);
     assert_eq!(lines[0]["idempotency_key"], "lot-7:1");
     gateway.stop().await;

@@ -55,8 +55,10 @@ impl Gateway {
     pub(super) async fn start_with(settings: &[(&str, &str)]) -> Self {
         let clock = Arc::new(ManualClock::new("2026-08-25T08:00:00Z".parse().unwrap()));
         let file = std::env::temp_dir().join(format!("http-{}.db", uuid::Uuid::now_v7()));
-        let store_config =
-            StoreConfig { url: format!("sqlite:{}", file.display()), max_connections: 4 };
+        let store_config = StoreConfig {
+            url: format!("sqlite:{}", file.display()),
+            max_connections: 4,
+        };
         let sealer = Sealer::new(MasterKey::generate().unwrap());
         let store = Store::open(&store_config, sealer).await.unwrap();
         let fixed = [("SERVER__LISTEN", "127.0.0.1:0"), ("SERVER__THREADS", "1")];
@@ -64,7 +66,9 @@ impl Gateway {
         let variables =
             variables.map(|(key, value)| (format!("CFA_GATEWAY__{key}"), (*value).to_owned()));
         let config = Config::from_layers(None, variables.collect::<Vec<_>>()).unwrap();
-        let app = crate::start::assemble(&config, clock.clone(), store).await.unwrap();
+        let app = crate::start::assemble(&config, clock.clone(), store)
+            .await
+            .unwrap();
         let (address, handle, server) = crate::http::serve(app.clone(), &config.server).unwrap();
         tokio::spawn(server);
         let tenant = network(&app, &[SITE, OTHER_SITE]).await;
@@ -73,7 +77,15 @@ impl Gateway {
             .timeout(Duration::from_secs(30))
             .build()
             .unwrap();
-        Self { app, clock, tenant, base: format!("http://{address}"), client, handle, file }
+        Self {
+            app,
+            clock,
+            tenant,
+            base: format!("http://{address}"),
+            client,
+            handle,
+            file,
+        }
     }
 
     /// Makes a credential of this network that may do everything.
@@ -110,8 +122,15 @@ impl Gateway {
 
     /// Hands in raw bytes as a contract.
     pub(super) async fn post_bytes(&self, key: &str, body: impl Into<reqwest::Body>) -> Answer {
-        let request = self.request(Method::POST, "/api/v1/dossiers").bearer_auth(key);
-        send(request.header("content-type", "application/json").body(body)).await
+        let request = self
+            .request(Method::POST, "/api/v1/dossiers")
+            .bearer_auth(key);
+        send(
+            request
+                .header("content-type", "application/json")
+                .body(body),
+        )
+        .await
     }
 
     /// Ends: the file goes with it.
@@ -134,11 +153,17 @@ impl Answer {
 
     /// Returns the lines of a stream of JSON documents.
     pub(super) fn lines(&self) -> Vec<Value> {
-        self.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     pub(super) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().unwrap())
+            .unwrap_or_default()
     }
 
     /// Checks that it is the refusal expected, in full form.
@@ -150,7 +175,10 @@ impl Answer {
         assert_eq!(body["status"], status);
         assert_eq!(body["type"], format!("/problems/{code}"));
         for member in ["title", "detail", "remedy", "actor", "trace_id"] {
-            assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{member}");
+            assert!(
+                body[member].as_str().is_some_and(|text| !text.is_empty()),
+                "{member}"
+            );
         }
         body
     }
@@ -160,7 +188,11 @@ impl Answer {
 pub(super) async fn send(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
-    Answer { status, headers, text: response.text().await.unwrap() }
+    Answer {
+        status,
+        headers,
+        text: response.text().await.unwrap(),
+    }
 }
 
 /// Returns a contract with nothing wrong, of an employer the sample table does not know.
@@ -229,7 +261,10 @@ pub(super) async fn credential(
         prefix: String::new(),
         environment: Environment::Test,
         sites: None,
-        actions: Permission::ALL.iter().map(|p| p.as_str().to_owned()).collect(),
+        actions: Permission::ALL
+            .iter()
+            .map(|p| p.as_str().to_owned())
+            .collect(),
         quota_per_minute: 10_000,
         created_at: now,
         expires_at: None,
@@ -239,7 +274,9 @@ pub(super) async fn credential(
     let minted = api_key::mint(credential.environment).unwrap();
     credential.prefix = minted.prefix;
     let mut tx = app.store.writing().await.unwrap();
-    store::credentials::create(&mut tx, &credential, &minted.hash).await.unwrap();
+    store::credentials::create(&mut tx, &credential, &minted.hash)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     (minted.key.expose().to_owned(), credential.id)
 }

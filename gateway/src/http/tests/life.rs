@@ -13,7 +13,10 @@ async fn a_contract_is_accepted_and_can_be_followed() {
     assert_eq!(accepted.status, 202, "{}", accepted.text);
     let body = accepted.json();
     let id = body["id"].as_str().unwrap();
-    assert_eq!(accepted.header("location"), format!("/api/v1/deliveries/{id}"));
+    assert_eq!(
+        accepted.header("location"),
+        format!("/api/v1/deliveries/{id}")
+    );
     assert_eq!(body["opco"], Value::Null);
     assert_eq!(body["route"]["siret"], "12345678200010");
     let detail = gateway.get(&key, accepted.header("location")).await.json();
@@ -25,7 +28,12 @@ async fn a_contract_is_accepted_and_can_be_followed() {
     assert_eq!(detail["timeline"][0]["kind"], "delivery.accepted");
     assert!(detail["route"]["trail"].as_array().unwrap().len() > 1);
     assert_eq!(detail["attempts"], json!([]));
-    assert!(detail["actions"].as_array().unwrap().contains(&json!("cancel")));
+    assert!(
+        detail["actions"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("cancel"))
+    );
     gateway.stop().await;
 }
 
@@ -37,20 +45,42 @@ async fn every_finding_is_told_at_once_with_what_to_do_and_who_acts() {
     wrong["cerfa"]["apprenti"]["nir"] = "205049399999900".into();
     wrong["cerfa"]["contrat"]["dateFinContrat"] = "2026-01-01T00:00:00+00:00".into();
     wrong["mandat"]["date"] = "hier".into();
-    let problem = gateway.post(&key, "/api/v1/dossiers", &wrong).await.refuses(422, "payload-refuse");
+    let problem = gateway
+        .post(&key, "/api/v1/dossiers", &wrong)
+        .await
+        .refuses(422, "payload-refuse");
     let constats = problem["constats"].as_array().unwrap();
-    let pointers: Vec<_> = constats.iter().map(|c| c["pointer"].as_str().unwrap()).collect();
-    for expected in ["/cerfa/apprenti/nir", "/cerfa/contrat/dateFinContrat", "/mandat/date"] {
-        assert!(pointers.contains(&expected), "{expected} not in {pointers:?}");
+    let pointers: Vec<_> = constats
+        .iter()
+        .map(|c| c["pointer"].as_str().unwrap())
+        .collect();
+    for expected in [
+        "/cerfa/apprenti/nir",
+        "/cerfa/contrat/dateFinContrat",
+        "/mandat/date",
+    ] {
+        assert!(
+            pointers.contains(&expected),
+            "{expected} not in {pointers:?}"
+        );
     }
     for constat in constats {
         for member in ["rule", "message", "remedy", "actor", "effect", "severity"] {
-            assert!(constat[member].as_str().is_some_and(|text| !text.is_empty()), "{constat}");
+            assert!(
+                constat[member]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{constat}"
+            );
         }
     }
     assert!(!problem.to_string().contains("205049399999900"));
     let list = gateway.get(&key, "/api/v1/deliveries").await.json();
-    assert_eq!(list["deliveries"], json!([]), "nothing is kept of what is refused");
+    assert_eq!(
+        list["deliveries"],
+        json!([]),
+        "nothing is kept of what is refused"
+    );
     gateway.stop().await;
 }
 
@@ -76,7 +106,9 @@ async fn the_same_key_gets_the_same_delivery_and_another_content_is_refused() {
     let gateway = Gateway::start().await;
     let key = gateway.key().await;
     let with_key = |body: &Value| {
-        gateway.post_request(&key, "/api/v1/dossiers", body).header("Idempotency-Key", "\"k-1\"")
+        gateway
+            .post_request(&key, "/api/v1/dossiers", body)
+            .header("Idempotency-Key", "\"k-1\"")
     };
     let first = send(with_key(&dossier())).await;
     assert_eq!(first.status, 202, "{}", first.text);
@@ -84,13 +116,25 @@ async fn the_same_key_gets_the_same_delivery_and_another_content_is_refused() {
     assert_eq!(again.status, 202, "{}", again.text);
     assert_eq!(again.json()["id"], first.json()["id"]);
     assert_eq!(again.header("idempotency-replayed"), "true");
-    let other = send(with_key(&dossier_of("BERNARD", "2006-01-02T00:00:00+00:00"))).await;
+    let other = send(with_key(&dossier_of(
+        "BERNARD",
+        "2006-01-02T00:00:00+00:00",
+    )))
+    .await;
     let problem = other.refuses(422, "idempotence-autre-contenu");
     assert_eq!(problem["delivery_id"], first.json()["id"]);
-    let spaced = gateway.request(Method::POST, "/api/v1/dossiers").bearer_auth(&key);
-    let spaced = spaced.header("Idempotency-Key", "k-1").header("content-type", "application/json");
+    let spaced = gateway
+        .request(Method::POST, "/api/v1/dossiers")
+        .bearer_auth(&key);
+    let spaced = spaced
+        .header("Idempotency-Key", "k-1")
+        .header("content-type", "application/json");
     let spaced = send(spaced.body(serde_json::to_string_pretty(&dossier()).unwrap())).await;
-    assert_eq!(spaced.json()["id"], first.json()["id"], "compared as parsed, not as spelled");
+    assert_eq!(
+        spaced.json()["id"],
+        first.json()["id"],
+        "compared as parsed, not as spelled"
+    );
     gateway.stop().await;
 }
 
@@ -126,7 +170,10 @@ async fn a_list_is_read_page_by_page_and_filtered() {
     let gateway = Gateway::start().await;
     let key = gateway.key().await;
     let mut sent = Vec::new();
-    for (n, name) in ["ARNAUD", "BESSON", "CARON", "DUMONT", "ETIENNE"].into_iter().enumerate() {
+    for (n, name) in ["ARNAUD", "BESSON", "CARON", "DUMONT", "ETIENNE"]
+        .into_iter()
+        .enumerate()
+    {
         let body = dossier_of(name, &format!("2005-0{}-11T00:00:00+00:00", n + 1));
         let answer = gateway.post(&key, "/api/v1/dossiers", &body).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
@@ -137,11 +184,18 @@ async fn a_list_is_read_page_by_page_and_filtered() {
     loop {
         let page = gateway.get(&key, &path).await;
         let body = page.json();
-        let ids = body["deliveries"].as_array().unwrap().iter().map(|d| d["id"].as_str().unwrap());
+        let ids = body["deliveries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|d| d["id"].as_str().unwrap());
         seen.extend(ids.map(str::to_owned));
         let link = page.header("link").to_owned();
         assert_eq!(body["next"].is_string(), !link.is_empty());
-        let Some(next) = link.strip_prefix('<').and_then(|l| l.strip_suffix(">; rel=\"next\"")) else {
+        let Some(next) = link
+            .strip_prefix('<')
+            .and_then(|l| l.strip_suffix(">; rel=\"next\""))
+        else {
             break;
         };
         path = next.to_owned();
@@ -149,7 +203,10 @@ async fn a_list_is_read_page_by_page_and_filtered() {
     sent.reverse();
     assert_eq!(seen, sent);
     let count = async |query: &str| {
-        let list = gateway.get(&key, &format!("/api/v1/deliveries?{query}")).await.json();
+        let list = gateway
+            .get(&key, &format!("/api/v1/deliveries?{query}"))
+            .await
+            .json();
         list["deliveries"].as_array().unwrap().len()
     };
     assert_eq!(count("status=delivered").await, 0);
@@ -166,23 +223,46 @@ async fn a_person_acts_with_a_reason_and_only_as_the_state_allows() {
     let accepted = gateway.post(&key, "/api/v1/dossiers", &dossier()).await;
     let path = accepted.header("location").to_owned();
     let act = async |action: &str, body: Value| {
-        gateway.post(&key, &format!("{path}/actions/{action}"), &body).await
+        gateway
+            .post(&key, &format!("{path}/actions/{action}"), &body)
+            .await
     };
-    let problem = act("cancel", json!({})).await.refuses(422, "action-incomplete");
+    let problem = act("cancel", json!({}))
+        .await
+        .refuses(422, "action-incomplete");
     assert_eq!(problem["pointer"], "/reason");
-    act("choose-opco", json!({"reason": "appel"})).await.refuses(422, "action-incomplete");
-    act("explode", json!({"reason": "x"})).await.refuses(404, "introuvable");
-    act("revive", json!({"reason": "x"})).await.refuses(409, "etat-incompatible");
-    let chosen = act("choose-opco", json!({"reason": "dit par l'employeur", "opco": "akto"})).await;
+    act("choose-opco", json!({"reason": "appel"}))
+        .await
+        .refuses(422, "action-incomplete");
+    act("explode", json!({"reason": "x"}))
+        .await
+        .refuses(404, "introuvable");
+    act("revive", json!({"reason": "x"}))
+        .await
+        .refuses(409, "etat-incompatible");
+    let chosen = act(
+        "choose-opco",
+        json!({"reason": "dit par l'employeur", "opco": "akto"}),
+    )
+    .await;
     assert_eq!(chosen.status, 200, "{}", chosen.text);
     assert_eq!(chosen.json()["opco"], "akto");
-    let cancelled = act("cancel", json!({"reason": "contrat rompu avant envoi"})).await.json();
+    let cancelled = act("cancel", json!({"reason": "contrat rompu avant envoi"}))
+        .await
+        .json();
     assert_eq!(cancelled["status"], "cancelled");
-    let last = cancelled["timeline"].as_array().unwrap().last().unwrap().clone();
+    let last = cancelled["timeline"]
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap()
+        .clone();
     assert_eq!(last["kind"], "delivery.cancelled");
     assert_eq!(last["data"]["reason"], "contrat rompu avant envoi");
     assert!(last["actor"].as_str().unwrap().starts_with("credential:"));
-    act("cancel", json!({"reason": "encore"})).await.refuses(409, "etat-incompatible");
+    act("cancel", json!({"reason": "encore"}))
+        .await
+        .refuses(409, "etat-incompatible");
     gateway.stop().await;
 }
 
@@ -191,7 +271,10 @@ async fn the_feed_tells_everything_once_and_in_order() {
     let gateway = Gateway::start().await;
     let key = gateway.key().await;
     let feed = async |after: i64| {
-        gateway.get(&key, &format!("/api/v1/events?after={after}")).await.json()
+        gateway
+            .get(&key, &format!("/api/v1/events?after={after}"))
+            .await
+            .json()
     };
     assert_eq!(feed(0).await, json!({"events": [], "next": 0}));
     let accepted = gateway.post(&key, "/api/v1/dossiers", &dossier()).await;
@@ -216,8 +299,15 @@ async fn opcos_and_routes_are_told_with_their_reasons() {
     let opcos = opcos["opcos"].as_array().unwrap();
     assert_eq!(opcos.len(), 11);
     assert!(opcos.iter().all(|opco| opco["health"] == "ok"));
-    assert!(opcos.iter().any(|opco| opco["capabilities"]["dossiers_v2"] == "production"));
-    let route = gateway.get(&key, "/api/v1/routes/12345678200010?idcc=1979").await.json();
+    assert!(
+        opcos
+            .iter()
+            .any(|opco| opco["capabilities"]["dossiers_v2"] == "production")
+    );
+    let route = gateway
+        .get(&key, "/api/v1/routes/12345678200010?idcc=1979")
+        .await
+        .json();
     assert_eq!(route["siret"], "12345678200010");
     assert!(!route["trail"].as_array().unwrap().is_empty());
     gateway.stop().await;
@@ -227,11 +317,25 @@ async fn opcos_and_routes_are_told_with_their_reasons() {
 async fn what_this_version_does_not_carry_is_said_plainly() {
     let gateway = Gateway::start().await;
     let key = gateway.key().await;
-    for kind in ["conventions", "factures", "certificats", "documents", "ruptures"] {
-        let answer = gateway.post(&key, &format!("/api/v1/{kind}"), &json!({})).await;
+    for kind in [
+        "conventions",
+        "factures",
+        "certificats",
+        "documents",
+        "ruptures",
+    ] {
+        let answer = gateway
+            .post(&key, &format!("/api/v1/{kind}"), &json!({}))
+            .await;
         answer.refuses(501, "flux-non-disponible");
     }
-    gateway.get(&key, "/api/v1/dossiers/not-an-id").await.refuses(404, "introuvable");
-    assert_eq!(gateway.get(&key, "/api/v1/dossiers").await.json()["dossiers"], json!([]));
+    gateway
+        .get(&key, "/api/v1/dossiers/not-an-id")
+        .await
+        .refuses(404, "introuvable");
+    assert_eq!(
+        gateway.get(&key, "/api/v1/dossiers").await.json()["dossiers"],
+        json!([])
+    );
     gateway.stop().await;
 }

@@ -9,7 +9,9 @@ use crate::http::problem::Code;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_lists_the_very_routes_that_are_served() {
     let gateway = Gateway::start().await;
-    let document = send(gateway.request(Method::GET, "/openapi.json")).await.json();
+    let document = send(gateway.request(Method::GET, "/openapi.json"))
+        .await
+        .json();
     assert_eq!(document["openapi"], "3.1.0");
     for (path, item) in document["paths"].as_object().unwrap() {
         let path = path
@@ -18,8 +20,16 @@ async fn the_document_lists_the_very_routes_that_are_served() {
             .replace("{siret}", "12345678200010");
         let answer = send(gateway.request(Method::PATCH, &path)).await;
         answer.refuses(405, "methode-interdite");
-        let mut allowed: Vec<_> = answer.header("allow").split(", ").filter(|m| *m != "HEAD").collect();
-        let methods = item.as_object().unwrap().keys().map(|method| method.to_uppercase());
+        let mut allowed: Vec<_> = answer
+            .header("allow")
+            .split(", ")
+            .filter(|m| *m != "HEAD")
+            .collect();
+        let methods = item
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(|method| method.to_uppercase());
         let mut told: Vec<_> = methods.collect();
         allowed.sort_unstable();
         told.sort_unstable();
@@ -32,14 +42,26 @@ async fn the_document_lists_the_very_routes_that_are_served() {
 async fn the_page_of_the_document_comes_from_the_binary_alone() {
     let gateway = Gateway::start().await;
     let answer = send(gateway.request(Method::GET, "/docs")).await;
-    assert_eq!((answer.status.as_u16(), answer.header("location")), (308, "/docs/"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("location")),
+        (308, "/docs/")
+    );
     let page = send(gateway.request(Method::GET, "/docs/")).await;
     assert_eq!(page.status, 200);
-    assert!(page.header("content-security-policy").contains("default-src 'self'"));
-    assert!(!page.text.contains("http://") && !page.text.contains("https://"), "{}", page.text);
+    assert!(
+        page.header("content-security-policy")
+            .contains("default-src 'self'")
+    );
+    assert!(
+        !page.text.contains("http://") && !page.text.contains("https://"),
+        "{}",
+        page.text
+    );
     let script = send(gateway.request(Method::GET, "/docs/swagger-initializer.js")).await;
     assert!(script.text.contains("/openapi.json"), "{}", script.text);
-    send(gateway.request(Method::GET, "/docs/none.js")).await.refuses(404, "route-inconnue");
+    send(gateway.request(Method::GET, "/docs/none.js"))
+        .await
+        .refuses(404, "route-inconnue");
     gateway.stop().await;
 }
 
@@ -52,8 +74,15 @@ async fn the_type_of_every_problem_leads_to_its_explanation() {
         assert_eq!(answer.status, 200);
         assert!(answer.text.contains(entry.title));
     }
-    send(gateway.request(Method::GET, "/problems/none")).await.refuses(404, "introuvable");
-    assert!(send(gateway.request(Method::GET, "/problems")).await.text.contains("payload-refuse"));
+    send(gateway.request(Method::GET, "/problems/none"))
+        .await
+        .refuses(404, "introuvable");
+    assert!(
+        send(gateway.request(Method::GET, "/problems"))
+            .await
+            .text
+            .contains("payload-refuse")
+    );
     gateway.stop().await;
 }
 
@@ -62,10 +91,20 @@ async fn measures_count_requests_by_route_and_hold_no_identifier() {
     let gateway = Gateway::start().await;
     let key = gateway.key().await;
     let id = "0190a0b0-0000-7000-8000-000000000000";
-    gateway.get(&key, &format!("/api/v1/deliveries/{id}?x=secret-canary")).await;
+    gateway
+        .get(&key, &format!("/api/v1/deliveries/{id}?x=secret-canary"))
+        .await;
     let measures = send(gateway.request(Method::GET, "/metrics")).await;
-    assert!(measures.header("content-type").starts_with("application/openmetrics-text"));
-    assert!(measures.text.contains("route=\"/api/v1/deliveries/{id}\""), "{}", measures.text);
+    assert!(
+        measures
+            .header("content-type")
+            .starts_with("application/openmetrics-text")
+    );
+    assert!(
+        measures.text.contains("route=\"/api/v1/deliveries/{id}\""),
+        "{}",
+        measures.text
+    );
     assert!(!measures.text.contains(id) && !measures.text.contains("canary"));
     gateway.stop().await;
 }
@@ -79,7 +118,9 @@ async fn every_answer_forbids_guessing_and_keeping() {
     assert_eq!(answer.header("cache-control"), "no-store");
     let head = send(gateway.request(Method::HEAD, "/health/live")).await;
     assert_eq!((head.status.as_u16(), head.text.as_str()), (200, ""));
-    let document: Value = send(gateway.request(Method::GET, "/openapi.json")).await.json();
+    let document: Value = send(gateway.request(Method::GET, "/openapi.json"))
+        .await
+        .json();
     assert_eq!(document["info"]["title"], "CFA Gateway");
     gateway.stop().await;
 }

@@ -1,0 +1,369 @@
+//! What a person may do to a delivery, and what follows. Every action has a reason and an event.
+
+use std::sync::Arc;
+
+use domain::delivery::Action;
+use domain::id::{DeliveryId, DossierId, MandateId, TenantId};
+use domain::{
+    Effect, Environment, HoldReason, Kind, Opco, Receipt, Siret, Status, Timestamp, WaitReason,
+};
+use store::read_jobs::ReadKey;
+use store::{Delivery, GivenMandate, NewDossier, NewEvent, ReadPlan, Standing, StoreError};
+
+use crate::app::App;
+use crate::intake::Mandate;
+use crate::reroute;
+
+/// The longest reason a person gives.
+pub(crate) const REASON_CHARS_MAX: usize = 500;
+
+/// An action asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// What to do.
+    pub(crate) action: Action,
+    /// Why, in the person's words.
+    pub(crate) reason: String,
+    /// The OPCO, for `choose-opco`.
+    pub(crate) opco: Option<Opco>,
+    /// The mandate, for `complete`.
+    pub(crate) mandate: Option<Mandate>,
+    /// The OPCO's numbers, for `confirm-sent`.
+    pub(crate) receipt: Option<Receipt>,
+}
+
+/// Who acts.
+#[derive(Debug, Clone)]
+pub(crate) struct Actor {
+    /// The network.
+    pub(crate) tenant: TenantId,
+    /// Which world.
+    pub(crate) environment: Environment,
+    /// The sites it speaks for; all of the network's when absent.
+    pub(crate) sites: Option<Arc<[Siret]>>,
+    /// The name events give it: `credential:…`.
+    pub(crate) name: String,
+}
+
+/// Why an action is refused.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// No such delivery, for this actor.
+    Unknown,
+    /// The delivery's state does not allow it.
+    NotNow {
+        /// Where it stands.
+        status: Status,
+        /// What may be done instead.
+        allowed: Vec<Action>,
+    },
+    /// Something the action needs is missing: the JSON Pointer of it.
+    Missing(&'static str),
+    /// It changed between reading and writing; ask again.
+    Changed,
+    /// The store cannot answer.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(_) => Self::Changed,
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// Returns what may be done to a delivery as it stands.
+pub(crate) fn allowed(standing: &Standing) -> Vec<Action> {
+    match standing.status {
+        Status::Held => {
+            let mut actions = vec![Action::Retry, Action::Cancel, Action::ChooseOpco];
+            match standing.hold_reason {
+                Some(HoldReason::MandateMissing | HoldReason::ProbableDuplicate) => {
+                    actions.push(Action::Complete);
+                }
+                Some(HoldReason::OutcomeUnknown) => {
+                    actions.retain(|action| *action != Action::ChooseOpco);
+                    actions.push(Action::ConfirmSent);
+                }
+                _ => {}
+            }
+            actions
+        }
+        Status::Waiting if standing.wait_reason == Some(WaitReason::RouteLookup) => {
+            vec![Action::Retry, Action::Cancel, Action::ChooseOpco]
+        }
+        Status::Waiting | Status::Queued => vec![Action::Retry, Action::Cancel],
+        Status::Unknown => vec![Action::Retry, Action::ConfirmSent],
+        Status::Dead => vec![Action::Revive, Action::Cancel, Action::ConfirmSent],
+        Status::Rejected => vec![Action::Revive],
+        Status::Sending | Status::Delivered | Status::Cancelled => Vec::new(),
+    }
+}
+
+/// Acts on a delivery.
+pub(crate) async fn act(
+    app: &App,
+    actor: &Actor,
+    id: DeliveryId,
+    request: Request,
+) -> Result<Delivery, Refusal> {
+    let delivery = find(app, actor, id).await?;
+    let allowed = allowed(&delivery.standing);
+    if !allowed.contains(&request.action) {
+        return Err(Refusal::NotNow {
+            status: delivery.standing.status,
+            allowed,
+        });
+    }
+    match request.action {
+        Action::Cancel => {
+            change(
+                app,
+                actor,
+                &delivery,
+                &request,
+                Standing::ended(Status::Cancelled),
+            )
+            .await?;
+        }
+        Action::ConfirmSent => confirm(app, actor, &delivery, &request).await?,
+        Action::Complete => complete(app, actor, &delivery, &request).await?,
+        Action::ChooseOpco => {
+            let opco = request.opco.ok_or(Refusal::Missing("/opco"))?;
+            judge(app, actor, &delivery, &request, Some(opco)).await?;
+        }
+        Action::Retry | Action::Revive => retry(app, actor, &delivery, &request).await?,
+    }
+    find(app, actor, id).await
+}
+
+async fn find(app: &App, actor: &Actor, id: DeliveryId) -> Result<Delivery, Refusal> {
+    let mut tx = app.store.reading().await?;
+    let found = store::deliveries::find(&mut tx, actor.tenant, id).await?;
+    found
+        .filter(|delivery| delivery.environment == actor.environment)
+        .filter(|delivery| {
+            actor
+                .sites
+                .as_ref()
+                .is_none_or(|sites| sites.contains(&delivery.siret_cfa))
+        })
+        .ok_or(Refusal::Unknown)
+}
+
+/// Now instead of later. What waits for nothing but time goes; what was held is judged again; what
+/// may be at the OPCO is looked for.
+async fn retry(
+    app: &App,
+    actor: &Actor,
+    delivery: &Delivery,
+    request: &Request,
+) -> Result<(), Refusal> {
+    let now = app.clock.now();
+    let lost = delivery.first_lost_at.is_some();
+    match delivery.standing {
+        Standing {
+            status: Status::Unknown,
+            ..
+        } => change(app, actor, delivery, request, Standing::unknown(now)).await,
+        Standing {
+            hold_reason: Some(HoldReason::OutcomeUnknown),
+            ..
+        } => change(app, actor, delivery, request, Standing::unknown(now)).await,
+        // Revived after a lost answer: looked for before anything is written again.
+        Standing {
+            status: Status::Dead,
+            ..
+        } if lost => change(app, actor, delivery, request, Standing::unknown(now)).await,
+        Standing {
+            status: Status::Waiting,
+            wait_reason: Some(WaitReason::Predecessor),
+            ..
+        } => change(app, actor, delivery, request, Standing::behind()).await,
+        Standing {
+            status: Status::Waiting,
+            wait_reason: Some(WaitReason::RouteLookup),
+            ..
+        } => {
+            let standing = Standing::waiting(WaitReason::RouteLookup, now);
+            change(app, actor, delivery, request, standing).await
+        }
+        Standing {
+            status: Status::Waiting | Status::Queued,
+            ..
+        } => change(app, actor, delivery, request, Standing::queued(now)).await,
+        _ => judge(app, actor, delivery, request, None).await,
+    }
+}
+
+/// Supplies what was missing: a mandate, or the word that this is no duplicate.
+async fn complete(
+    app: &App,
+    actor: &Actor,
+    delivery: &Delivery,
+    request: &Request,
+) -> Result<(), Refusal> {
+    let now = app.clock.now();
+    if delivery.standing.hold_reason == Some(HoldReason::MandateMissing) {
+        let mandate = request.mandate.clone().ok_or(Refusal::Missing("/mandat"))?;
+        let given = GivenMandate {
+            id: MandateId::new(now),
+            reference: mandate.reference,
+            signed_on: mandate.signed_on,
+            document_hash: mandate.document_hash,
+            author: actor.name.clone(),
+        };
+        let mut tx = app.store.writing().await?;
+        let mandate = store::mandates::Mandate::of_delivery(
+            delivery.tenant,
+            delivery.id,
+            delivery.siret_cfa,
+            given,
+            now,
+        );
+        store::mandates::put(&mut tx, &mandate).await?;
+        tx.commit().await?;
+        return judge(app, actor, delivery, request, None).await;
+    }
+    let again = reroute::again(app, delivery, None)
+        .await?
+        .ok_or(Refusal::Changed)?;
+    let mut again = again;
+    for finding in &mut again.findings {
+        if finding.rule == "DUP-002" {
+            finding.effect = Effect::Warn;
+        }
+    }
+    finish(app, actor, delivery, request, &again).await
+}
+
+/// Judges again, with what has been mended or chosen since.
+async fn judge(
+    app: &App,
+    actor: &Actor,
+    delivery: &Delivery,
+    request: &Request,
+    chosen: Option<Opco>,
+) -> Result<(), Refusal> {
+    let again = reroute::again(app, delivery, chosen)
+        .await?
+        .ok_or(Refusal::Changed)?;
+    finish(app, actor, delivery, request, &again).await
+}
+
+async fn finish(
+    app: &App,
+    actor: &Actor,
+    delivery: &Delivery,
+    request: &Request,
+    again: &reroute::Again,
+) -> Result<(), Refusal> {
+    let standing = reroute::standing(again, app.clock.now());
+    let by = reroute::By {
+        actor: &actor.name,
+        reason: Some(&request.reason),
+    };
+    let kind = event_kind(request.action);
+    if reroute::keep(app, delivery, again, standing, kind, by).await? {
+        Ok(())
+    } else {
+        Err(Refusal::Changed)
+    }
+}
+
+/// Changes where a delivery stands and nothing else.
+async fn change(
+    app: &App,
+    actor: &Actor,
+    before: &Delivery,
+    request: &Request,
+    standing: Standing,
+) -> Result<(), Refusal> {
+    let now = app.clock.now();
+    let mut tx = app.store.writing().await?;
+    let current = store::deliveries::find_for_update(&mut tx, before.tenant, before.id).await?;
+    let mut delivery = current
+        .filter(|current| current.standing == before.standing)
+        .ok_or(Refusal::Changed)?;
+    delivery.standing = standing;
+    store::deliveries::update(&mut tx, &delivery, &event(actor, before, request, now)).await?;
+    tx.commit().await?;
+    if let (Status::Queued, Some(system)) = (standing.status, crate::system::of(&delivery)) {
+        app.inbox.hand_over(delivery.tenant, system, delivery.id);
+    }
+    app.inbox.wake();
+    Ok(())
+}
+
+/// A person states that the OPCO has it: the number is kept, and the next read will tell.
+async fn confirm(
+    app: &App,
+    actor: &Actor,
+    before: &Delivery,
+    request: &Request,
+) -> Result<(), Refusal> {
+    let receipt = request
+        .receipt
+        .clone()
+        .filter(|receipt| receipt.numero_interne.is_some())
+        .ok_or(Refusal::Missing("/numeroInterne"))?;
+    let now = app.clock.now();
+    let mut tx = app.store.writing().await?;
+    let current = store::deliveries::find_for_update(&mut tx, before.tenant, before.id).await?;
+    let mut delivery = current
+        .filter(|current| current.standing == before.standing)
+        .ok_or(Refusal::Changed)?;
+    delivery.standing = Standing::ended(Status::Delivered);
+    delivery.receipt = receipt.clone();
+    delivery.fault = None;
+    store::deliveries::update(&mut tx, &delivery, &event(actor, before, request, now)).await?;
+    if delivery.kind == Kind::Dossier {
+        let dossier = NewDossier {
+            id: DossierId::new(now),
+            pairing: Some(delivery.lane),
+            receipt,
+        };
+        store::dossiers::open(&mut tx, &delivery, &dossier, now).await?;
+        if let Some(instance) = delivery.target() {
+            let key = ReadKey {
+                tenant: delivery.tenant,
+                siret_cfa: delivery.siret_cfa,
+                instance,
+                environment: delivery.environment,
+            };
+            let plan = ReadPlan {
+                due_at: now,
+                interval_ms: app.settings.poll.hot_ms(),
+            };
+            store::read_jobs::schedule(&mut tx, &key, plan).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+fn event(actor: &Actor, before: &Delivery, request: &Request, now: Timestamp) -> NewEvent {
+    NewEvent::new(now, event_kind(request.action))
+        .delivery(before.id)
+        .by(actor.name.clone())
+        .with(serde_json::json!({
+            "action": request.action,
+            "reason": request.reason.chars().take(REASON_CHARS_MAX).collect::<String>(),
+            "was": before.standing.status,
+            "was_held": before.standing.hold_reason,
+            "numeroInterne": request.receipt.as_ref().and_then(|r| r.numero_interne.as_deref()),
+        }))
+}
+
+fn event_kind(action: Action) -> &'static str {
+    match action {
+        Action::Retry => "delivery.retried",
+        Action::Cancel => "delivery.cancelled",
+        Action::ChooseOpco => "delivery.opco_chosen",
+        Action::Complete => "delivery.completed",
+        Action::Revive => "delivery.revived",
+        Action::ConfirmSent => "delivery.confirmed_sent",
+    }
+}

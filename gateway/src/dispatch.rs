@@ -1,0 +1,351 @@
+//! One attempt, from claim to verdict, as a list. No transaction is open while a stranger answers.
+
+use std::time::{Duration, Instant};
+
+use domain::step::{self, Next, Policy, Progress};
+use domain::{Fault, FaultKind, HoldReason, NormVersion, Outcome, Timestamp, WaitReason};
+use opco::{Identity, Operation, Profile};
+use store::{Claimed, Was};
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
+
+use crate::app::App;
+use crate::failpoint::{self, Step};
+use crate::limits::Turn;
+use crate::settle::Verdict;
+use crate::system::System;
+use crate::view::{CfaKey, View};
+use crate::worker::TURN_WAIT_MAX;
+use crate::{contract, look, pause, telemetry};
+
+/// How long a job whose attempt broke on our side rests before it is taken again.
+const BROKEN_REST: Duration = Duration::from_secs(30);
+
+/// What an attempt needs besides the claim.
+pub(crate) struct Attempt<'a> {
+    /// The gateway.
+    pub(crate) app: &'a App,
+    /// The job.
+    pub(crate) job: &'a Claimed,
+    /// Where it goes.
+    pub(crate) system: System,
+    /// The facts of that OPCO.
+    pub(crate) profile: &'a Profile,
+    /// What is known of its network and site.
+    pub(crate) view: &'a View,
+    /// The CFA key used, named in the events by its id.
+    pub(crate) key: &'a CfaKey,
+    /// Who calls.
+    pub(crate) identity: Identity,
+    /// The version of the norm.
+    pub(crate) version: NormVersion,
+    /// When the attempt must be over, well before its lease ends.
+    pub(crate) deadline: Timestamp,
+}
+
+/// Why an attempt stops before the OPCO is called.
+pub(crate) enum Stop {
+    /// Back in the queue, unsent.
+    Later(WaitReason, Timestamp),
+    /// A person must act.
+    Hold(HoldReason, Fault),
+    /// The store or the seal failed: the lease will tell.
+    Broken(anyhow::Error),
+}
+
+/// Runs one claimed job to its verdict and settles it.
+pub(crate) async fn run(app: App, system: System, job: Claimed, slot: OwnedSemaphorePermit) {
+    failpoint::pass(Step::Claimed);
+    let span = tracing::info_span!(
+        "attempt",
+        delivery.id = %job.delivery.id,
+        opco = system.instance.opco.slug(),
+        attempt.number = job.number,
+    );
+    telemetry::follow(&span, job.traceparent.as_deref());
+    let trace_id = telemetry::traceparent(&span)
+        .as_deref()
+        .and_then(telemetry::trace_id);
+    deliver(&app, system, job, slot, trace_id)
+        .instrument(span)
+        .await;
+    app.inbox.wake();
+}
+
+async fn deliver(
+    app: &App,
+    system: System,
+    job: Claimed,
+    slot: OwnedSemaphorePermit,
+    trace_id: Option<String>,
+) {
+    let started = Instant::now();
+    let verdict = match attempt(app, &job, system).await {
+        Ok(exchanged) => {
+            learn(app, system, &exchanged.outcome);
+            decided(app, job, system, &exchanged)
+        }
+        Err(Stop::Later(reason, until)) => {
+            app.breakers.withdraw(system);
+            drop(slot);
+            return app.settler.release(app, &job, Some(reason), until).await;
+        }
+        Err(Stop::Hold(reason, fault)) => {
+            app.breakers.withdraw(system);
+            Verdict::held(job, reason, fault, app.clock.now())
+        }
+        Err(Stop::Broken(error)) => {
+            app.breakers.withdraw(system);
+            tracing::error!(delivery.id = %job.delivery.id, error = %format!("{error:#}"), "an attempt broke");
+            drop(slot);
+            let until = pause::later(app.clock.now(), BROKEN_REST);
+            return app
+                .settler
+                .release(app, &job, Some(WaitReason::Retry), until)
+                .await;
+        }
+    };
+    let took = started.elapsed();
+    // The place is free as soon as the OPCO has answered; writing the outcome is our own time.
+    drop(slot);
+    app.inbox.wake();
+    failpoint::pass(Step::Decided);
+    tell(app, system, &verdict, took);
+    app.settler.settle(app, &verdict, took, trace_id).await;
+    failpoint::pass(Step::Settled);
+}
+
+/// One canonical line and one measure for each attempt.
+fn tell(app: &App, system: System, verdict: &Verdict, took: Duration) {
+    let job = &verdict.job;
+    let purpose = if job.was == Was::Unknown {
+        "look"
+    } else {
+        "write"
+    };
+    tracing::info!(
+        delivery.id = %job.delivery.id,
+        tenant.id = %job.delivery.tenant,
+        opco = system.instance.opco.slug(),
+        attempt.number = job.number,
+        attempt.purpose = purpose,
+        outcome = verdict.outcome(),
+        next = word(verdict.next()),
+        http.status = verdict.http_status(),
+        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "attempt"
+    );
+    app.metrics
+        .attempt(system.instance.opco, purpose, verdict.outcome(), took);
+}
+
+/// Puts a claimed job back unsent.
+pub(crate) async fn put_back(app: &App, job: &Claimed, reason: WaitReason, until: Timestamp) {
+    app.settler.release(app, job, Some(reason), until).await;
+}
+
+/// What was exchanged.
+struct Exchanged {
+    outcome: Outcome,
+    version: NormVersion,
+    sent: Option<[u8; 32]>,
+}
+
+/// The attempt itself: key, turn, payload, exchange.
+async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, Stop> {
+    let delivery = &job.delivery;
+    let profile = app.profiles.get(system.instance).ok_or_else(|| {
+        hold(
+            HoldReason::FlowNotOpen,
+            format!("no profile for {}", system.instance),
+        )
+    })?;
+    let view = app
+        .views
+        .of(app, delivery.tenant, delivery.siret_cfa)
+        .await
+        .map_err(broken)?;
+    let version = delivery
+        .version
+        .ok_or_else(|| hold(HoldReason::FlowNotOpen, "no version was chosen"))?;
+    let (key, identity) = identity(app, &view, system)?;
+    let deadline = pause::later(app.clock.now(), TURN_WAIT_MAX);
+    match app.limits.turn(system, &key.id.to_string(), deadline).await {
+        Turn::Go => {}
+        Turn::NotBefore(at) => return Err(Stop::Later(WaitReason::Limit, at)),
+    }
+    failpoint::pass(Step::Permitted);
+    let context = Attempt {
+        app,
+        job,
+        system,
+        profile,
+        view: &view,
+        key: &key,
+        identity,
+        version,
+        deadline: pause::later(app.clock.now(), profile.timeout()),
+    };
+    let opened = contract::open(&view.network.keys, job).map_err(broken)?;
+    failpoint::pass(Step::Opened);
+    let mut sent = None;
+    let outcome = match job.was {
+        Was::Queued => {
+            let dossier = opened.dossier.write();
+            let hash = view.network.keys.content_hash(
+                delivery.id,
+                &job.sealed,
+                dossier.to_string().as_bytes(),
+            );
+            sent = Some(hash.map_err(broken)?);
+            write(&context, &Operation::FileDossier { version, dossier }).await
+        }
+        Was::Unknown => look::look(&context, &opened).await,
+    };
+    failpoint::pass(Step::Answered);
+    Ok(Exchanged {
+        outcome,
+        version,
+        sent,
+    })
+}
+
+/// Writes, and bounds the wait on the gateway's own clock: a lease must never end under a call.
+async fn write(context: &Attempt<'_>, operation: &Operation) -> Outcome {
+    let app = context.app;
+    let bound = app.real(context.profile.timeout());
+    let call = opco::file(
+        &app.transport,
+        context.profile,
+        &context.identity,
+        operation,
+    );
+    match tokio::time::timeout(bound, call).await {
+        Ok(outcome) => outcome,
+        Err(_) => Outcome::Lost(Fault::new(FaultKind::Unavailable, "no answer in time")),
+    }
+}
+
+/// Returns the CFA key and the identity to call with.
+pub(crate) fn identity(app: &App, view: &View, system: System) -> Result<(CfaKey, Identity), Stop> {
+    let software = view
+        .software(system)
+        .ok_or_else(|| hold(HoldReason::NoSoftwareCredential, "no software credential"))?;
+    let key = view
+        .site
+        .key(system)
+        .ok_or_else(|| hold(HoldReason::NoKey, "no active CFA key"))?
+        .clone();
+    let cfa_key = view.open_key(&key).map_err(broken)?;
+    let software = view.open_software(software).map_err(broken)?;
+    let identity = Identity {
+        environment: system.environment,
+        software: Some(software),
+        cfa_key,
+        editor: app.editor.clone(),
+    };
+    Ok((key, identity))
+}
+
+/// Tells limits and breaker what the OPCO's behaviour teaches about its health.
+pub(crate) fn learn(app: &App, system: System, outcome: &Outcome) {
+    let fault = match outcome {
+        Outcome::Taken(_) | Outcome::Found(_) | Outcome::Absent => {
+            return answered(app, system);
+        }
+        Outcome::Failed(fault) | Outcome::Lost(fault) | Outcome::CouldNotTell(fault) => fault,
+    };
+    learn_fault(app, system, fault);
+}
+
+/// The same for a read.
+pub(crate) fn learn_fault(app: &App, system: System, fault: &Fault) {
+    let now = app.clock.now();
+    if let Some(span) = fault.retry_after {
+        app.limits.silence(system, pause::later(now, span));
+    }
+    match fault.kind {
+        FaultKind::Unavailable | FaultKind::Unreadable => {
+            if let Some(until) = app.breakers.failed(system, now) {
+                tracing::warn!(%system, %until, "an OPCO is unwell and rests");
+                app.metrics
+                    .breaker(system.instance, crate::metrics::BreakerState::Open);
+            }
+        }
+        FaultKind::Misconfigured => app.breakers.withdraw(system),
+        _ => answered(app, system),
+    }
+}
+
+fn answered(app: &App, system: System) {
+    if app.breakers.answered(system) {
+        tracing::info!(%system, "an OPCO is well again");
+        app.metrics
+            .breaker(system.instance, crate::metrics::BreakerState::Closed);
+    }
+}
+
+fn decided(app: &App, job: Claimed, system: System, exchanged: &Exchanged) -> Verdict {
+    let now = app.clock.now();
+    let policy = policy(app, system);
+    let progress = Progress {
+        attempts: job.delivery.attempts,
+        looks: job.delivery.looks,
+        first_lost_at: job.delivery.first_lost_at,
+        fault: job.delivery.fault.clone(),
+        chance: chance(&job, now),
+    };
+    let next = step::next(&progress, &exchanged.outcome, &policy, now);
+    let kept = step::remember(&progress, &exchanged.outcome, now);
+    Verdict::new(
+        job,
+        &exchanged.outcome,
+        next,
+        kept,
+        (exchanged.version, exchanged.sent),
+        now,
+    )
+}
+
+fn policy(app: &App, system: System) -> Policy {
+    let schedule = app.settings.worker.schedule();
+    match app.profiles.get(system.instance) {
+        Some(profile) => Policy {
+            schedule,
+            looks: profile.looks(),
+            after_lost: profile.after_lost(),
+        },
+        None => Policy {
+            schedule,
+            ..Policy::default()
+        },
+    }
+}
+
+/// A number that differs between jobs, so that retries spread; nothing secret hangs on it.
+fn chance(job: &Claimed, now: Timestamp) -> u32 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (job.delivery.id, job.number, now.as_millisecond()).hash(&mut hasher);
+    u32::try_from(hasher.finish() >> 32).unwrap_or_default()
+}
+
+fn hold(reason: HoldReason, detail: impl Into<String>) -> Stop {
+    Stop::Hold(reason, Fault::new(FaultKind::Misconfigured, detail))
+}
+
+pub(crate) fn broken(error: impl Into<anyhow::Error>) -> Stop {
+    Stop::Broken(error.into())
+}
+
+/// Returns the word of what comes next, for the log line.
+pub(crate) fn word(next: &Next) -> &'static str {
+    match next {
+        Next::Delivered(_) => "delivered",
+        Next::Rejected(_) => "rejected",
+        Next::Wait { .. } => "waiting",
+        Next::Look { .. } => "unknown",
+        Next::Hold(..) => "held",
+        Next::Dead(_) => "dead",
+    }
+}

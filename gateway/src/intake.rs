@@ -1,0 +1,419 @@
+//! Taking a contract in: read, judged, routed, compared, and in custody before anyone is told so.
+
+mod likeness;
+
+use std::sync::Arc;
+
+use domain::calendar::day_in_france;
+use domain::dossier::Reading;
+use domain::id::{CredentialId, DeliveryId, MandateId, TenantId};
+use domain::matching;
+use domain::rules::{self, Context, RULE_SET};
+use domain::{
+    Effect, Environment, Finding, HoldReason, Kind, Opco, Route, Siret, Status, Timestamp,
+    WaitReason,
+};
+use jiff::civil::Date;
+use store::{
+    Accepted as Stored, GivenMandate, Idempotency, NewDelivery, NewEvent, Standing, StoreError,
+};
+use zeroize::Zeroizing;
+
+use crate::app::App;
+use crate::failpoint::{self, Step};
+use crate::plan::{self, Plan, Question, Way};
+use crate::view::View;
+use crate::{contract, notes, pause};
+
+pub(crate) use self::likeness::Twins;
+
+/// How long an idempotency key is remembered. Published in the API's description.
+pub(crate) const IDEMPOTENCY_DAYS: i64 = 7;
+
+/// The purposes under which texts are fingerprinted; two purposes never give the same value.
+mod purpose {
+    pub(super) const NEAR: [&str; 3] = ["near-nir", "near-contract", "near-person"];
+    pub(super) const PERSON: &str = "person";
+    pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+    pub(super) const CONTENT: &str = "content";
+}
+
+/// A contract handed in, read and not yet judged.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    /// The contract, and what reading it found, the envelope included.
+    pub(crate) reading: Reading,
+    /// The mandate that came with it.
+    pub(crate) mandate: Option<Mandate>,
+    /// The OPCO the sender named.
+    pub(crate) opco: Option<Opco>,
+    /// The sender's idempotency key, and the route it belongs to.
+    pub(crate) idempotency: Option<(&'static str, String)>,
+    /// The sender's trace.
+    pub(crate) traceparent: Option<String>,
+}
+
+/// A management mandate, as the sender records it.
+#[derive(Debug, Clone)]
+pub(crate) struct Mandate {
+    /// The sender's reference.
+    pub(crate) reference: String,
+    /// The day it was signed.
+    pub(crate) signed_on: Date,
+    /// The SHA-256 of the signed document.
+    pub(crate) document_hash: Option<[u8; 32]>,
+}
+
+/// Who hands in: all of it comes from the credential.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender {
+    /// The network.
+    pub(crate) tenant: TenantId,
+    /// The credential.
+    pub(crate) credential: CredentialId,
+    /// Which world.
+    pub(crate) environment: Environment,
+    /// The sites it speaks for; all of the network's when absent.
+    pub(crate) sites: Option<Arc<[Siret]>>,
+}
+
+/// What became of a contract at the door.
+#[derive(Debug, Clone)]
+pub(crate) struct Accepted {
+    /// The delivery to follow.
+    pub(crate) id: DeliveryId,
+    /// Where it stands.
+    pub(crate) status: Status,
+    /// Why it waits.
+    pub(crate) waiting: Option<WaitReason>,
+    /// Why a person must act.
+    pub(crate) held: Option<HoldReason>,
+    /// The OPCO it goes to.
+    pub(crate) opco: Option<Opco>,
+    /// Why that OPCO.
+    pub(crate) route: Route,
+    /// What was found and does not refuse it.
+    pub(crate) warnings: Vec<Finding>,
+    /// Whether this is the answer of an earlier call with the same key.
+    pub(crate) replayed: bool,
+}
+
+/// Why a contract is not taken. Nothing of it is kept.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The rules refuse it.
+    Findings(Vec<Finding>),
+    /// The same contract is on its way already (DUP-001).
+    Duplicate {
+        /// That delivery.
+        existing: DeliveryId,
+        /// All findings, the duplicate among them.
+        findings: Vec<Finding>,
+    },
+    /// The site is not one the credential speaks for.
+    ForeignSite(Siret),
+    /// The idempotency key was used for another content.
+    KeyReused(DeliveryId),
+    /// The store cannot take it now.
+    Store(Arc<StoreError>),
+}
+
+impl From<Arc<StoreError>> for Refused {
+    fn from(error: Arc<StoreError>) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+/// A contract judged, with everything that speaks for or against sending it.
+struct Judged {
+    view: Arc<View>,
+    question: Question,
+    plan: Plan,
+    findings: Vec<Finding>,
+}
+
+/// Takes a contract into custody.
+pub(crate) async fn accept(
+    app: &App,
+    sender: &Sender,
+    submission: Submission,
+) -> Result<Accepted, Refused> {
+    let judged = judge(app, sender, &submission).await?;
+    failpoint::pass(Step::Checked);
+    take(app, sender, submission, judged).await
+}
+
+/// Judges a contract with the same rules and keeps nothing of it. The answer says what would be.
+pub(crate) async fn validate(
+    app: &App,
+    sender: &Sender,
+    submission: &Submission,
+) -> Result<(Plan, Vec<Finding>), Refused> {
+    let judged = judge(app, sender, submission).await?;
+    Ok((judged.plan, judged.findings))
+}
+
+async fn judge(app: &App, sender: &Sender, submission: &Submission) -> Result<Judged, Refused> {
+    let now = app.clock.now();
+    let today = day_in_france(now);
+    let dossier = &submission.reading.dossier;
+    let findings = rules::examine(&submission.reading, &Context { today });
+    let (Some(siret_employeur), Some(siret_cfa)) = (dossier.siret_employeur(), dossier.siret_cfa())
+    else {
+        // Without both there is nobody to send for or to; the rules have said so.
+        return Err(Refused::Findings(findings));
+    };
+    let view = app.views.of(app, sender.tenant, siret_cfa).await?;
+    let allowed = sender
+        .sites
+        .as_ref()
+        .is_none_or(|sites| sites.contains(&siret_cfa));
+    if !allowed || !view.site.known {
+        return Err(Refused::ForeignSite(siret_cfa));
+    }
+    let mut findings = rules::effective(findings, &view.network.rules);
+    if findings
+        .iter()
+        .any(|finding| finding.effect == Effect::Refuse)
+    {
+        return Err(Refused::Findings(findings));
+    }
+    let question = Question {
+        employer: contract::employer(dossier, siret_employeur, submission.opco),
+        siret_cfa,
+        environment: sender.environment,
+        chosen: None,
+        mandate: submission.mandate.is_some(),
+        now,
+        today,
+    };
+    let mut plan = plan::plan(&app.routing, &app.seed, &view, &question);
+    let view = if matches!(plan.way, Way::Hold(_)) && view.is_stale() {
+        // What is missing may have been added a moment ago: ask the store before holding.
+        let fresh = app.views.fresh(app, sender.tenant, siret_cfa).await?;
+        plan = plan::plan(&app.routing, &app.seed, &fresh, &question);
+        fresh
+    } else {
+        view
+    };
+    findings.append(&mut plan.findings.clone());
+    Ok(Judged {
+        view,
+        question,
+        plan,
+        findings,
+    })
+}
+
+async fn take(
+    app: &App,
+    sender: &Sender,
+    mut submission: Submission,
+    judged: Judged,
+) -> Result<Accepted, Refused> {
+    let Judged {
+        view,
+        question,
+        plan,
+        mut findings,
+    } = judged;
+    let keys = &view.network.keys;
+    let now = question.now;
+    let id = DeliveryId::new(now);
+    let nir = contract::nir(&submission.reading.dossier);
+    let traits = contract::traits(&submission.reading.dossier, nir.as_ref());
+    let near = traits
+        .as_ref()
+        .map(matching::near_texts)
+        .unwrap_or_default();
+    let match_keys = [0, 1, 2].map(|at| {
+        let (purpose, text) = (purpose::NEAR.get(at)?, near.get(at)?.as_ref()?);
+        Some(keys.fingerprint(purpose, text))
+    });
+    let pairing_text = traits.as_ref().map(matching::pairing_text);
+    let pairing = pairing_text
+        .as_ref()
+        .map(|text| keys.fingerprint(contract::PAIRING, text));
+    let person = keys.fingerprint(purpose::PERSON, nir.as_ref().map_or("", |nir| nir.expose()));
+    // One contract of a person at a time: two spellings sent together must see each other.
+    let _turn = app.views.twins.enter(sender.tenant, person).await;
+    if let Some(traits) = &traits {
+        let like = likeness::find(app, sender, keys, traits, &match_keys).await?;
+        findings.extend(rules::effective(like, &view.network.rules));
+    }
+    let avenant = contract::is_avenant(&submission.reading.dossier);
+    let conflict = rules::effective(vec![rules::duplicate("")], &view.network.rules)
+        .first()
+        .is_some_and(|finding| finding.effect == Effect::Conflict);
+    let standing = standing(&plan, &findings, now);
+    let idempotency = submission
+        .idempotency
+        .take()
+        .map(|(route, key)| Idempotency {
+            route,
+            key: keys.fingerprint(purpose::IDEMPOTENCY_KEY, &key),
+            content: keys.fingerprint(purpose::CONTENT, &content(&submission)),
+            expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
+        });
+    submission.reading.dossier.take_nir();
+    let body = Zeroizing::new(contract::sealed_form(&submission.reading.dossier));
+    let sealed = keys
+        .seal_payload(id, &body, nir.as_ref())
+        .map_err(StoreError::from)?;
+    let actor = format!("credential:{}", sender.credential);
+    let event = NewEvent::new(now, "delivery.accepted")
+        .delivery(id)
+        .by(actor.clone())
+        .with(accepted_data(&plan, &findings, standing));
+    let new = NewDelivery {
+        tenant: sender.tenant,
+        id,
+        environment: sender.environment,
+        kind: Kind::Dossier,
+        standing,
+        // A contract without a pairing key is alone in its lane.
+        lane: pairing.unwrap_or_else(|| keys.fingerprint("lane", &id.to_string())),
+        opco: plan.target.map(|target| target.opco),
+        instance: plan.target.map_or(1, |target| target.number),
+        credential: Some(sender.credential),
+        siret_cfa: question.siret_cfa,
+        siret_employeur: Some(question.employer.siret),
+        route_json: json(&plan.route),
+        warnings_json: notes::write(&findings),
+        idempotency,
+        pairing: pairing.filter(|_| conflict && !avenant),
+        match_keys,
+        sealed,
+        person,
+        rule_set: RULE_SET.to_owned(),
+        traceparent: submission.traceparent.take(),
+        version: plan.version,
+        mandate: submission.mandate.take().map(|mandate| GivenMandate {
+            id: MandateId::new(now),
+            reference: mandate.reference,
+            signed_on: mandate.signed_on,
+            document_hash: mandate.document_hash,
+            author: actor,
+        }),
+        created_at: now,
+        event,
+    };
+    let stored = app.committer.accept(new).await.map_err(Refused::Store)?;
+    failpoint::pass(Step::Accepted);
+    answer(app, sender, stored, (id, standing, plan, findings)).await
+}
+
+/// Says what became of it, in the order in which a caller must know.
+async fn answer(
+    app: &App,
+    sender: &Sender,
+    stored: Stored,
+    (id, standing, plan, mut findings): (DeliveryId, Standing, Plan, Vec<Finding>),
+) -> Result<Accepted, Refused> {
+    match stored {
+        Stored::Stored => {
+            app.metrics
+                .accepted(Kind::Dossier, sender.environment, standing.status);
+            if let (Some(target), Status::Queued) = (plan.target, standing.status) {
+                let system = crate::system::System {
+                    instance: target,
+                    environment: sender.environment,
+                };
+                app.inbox.hand_over(sender.tenant, system, id);
+            }
+            Ok(Accepted {
+                id,
+                status: standing.status,
+                waiting: standing.wait_reason,
+                held: standing.hold_reason,
+                opco: plan.target.map(|target| target.opco),
+                route: plan.route,
+                warnings: findings,
+                replayed: false,
+            })
+        }
+        Stored::Replayed {
+            existing,
+            same_content: true,
+        } => replayed(app, sender, existing).await,
+        Stored::Replayed {
+            existing,
+            same_content: false,
+        } => Err(Refused::KeyReused(existing)),
+        Stored::DuplicateDossier { existing } => {
+            findings.push(rules::duplicate(&existing.to_string()));
+            Err(Refused::Duplicate { existing, findings })
+        }
+    }
+}
+
+/// Answers a repeated call with what the first one stored, as it stands now.
+async fn replayed(app: &App, sender: &Sender, id: DeliveryId) -> Result<Accepted, Refused> {
+    let mut tx = app.store.reading().await?;
+    let delivery = store::deliveries::find(&mut tx, sender.tenant, id).await?;
+    let submission = store::deliveries::submission(&mut tx, sender.tenant, id).await?;
+    let (Some(delivery), Some(submission)) = (delivery, submission) else {
+        return Err(Refused::Store(Arc::new(StoreError::Conflict(
+            "a replayed delivery is gone",
+        ))));
+    };
+    let route = serde_json::from_str(&submission.route_json)
+        .map_err(|_| StoreError::Conflict("a stored route cannot be read"))?;
+    Ok(Accepted {
+        id,
+        status: delivery.standing.status,
+        waiting: delivery.standing.wait_reason,
+        held: delivery.standing.hold_reason,
+        opco: delivery.opco,
+        route,
+        warnings: notes::read(&submission.warnings_json),
+        replayed: true,
+    })
+}
+
+/// Returns what a repeated call must equal: the contract as it is read, and what came beside it.
+fn content(submission: &Submission) -> Zeroizing<String> {
+    let mandate = submission.mandate.as_ref();
+    let beside = serde_json::json!([
+        submission.opco,
+        mandate.map(|mandate| &mandate.reference),
+        mandate.map(|mandate| mandate.signed_on.to_string()),
+    ]);
+    Zeroizing::new(format!("{}{beside}", submission.reading.dossier.write()))
+}
+
+/// Returns where a judged contract starts.
+fn standing(plan: &Plan, findings: &[Finding], now: Timestamp) -> Standing {
+    match plan.way {
+        Way::Lookup => Standing::waiting(WaitReason::RouteLookup, now),
+        Way::Hold(reason) => Standing::held(reason),
+        Way::Go => match plan::first_hold(findings) {
+            Some(reason) => Standing::held(reason),
+            None => Standing::queued(now),
+        },
+    }
+}
+
+/// What the log says of an accepted contract: no personal data, only rule ids and words.
+fn accepted_data(plan: &Plan, findings: &[Finding], standing: Standing) -> serde_json::Value {
+    serde_json::json!({
+        "status": standing.status,
+        "held": standing.hold_reason,
+        "opco": plan.target.map(|target| target.opco),
+        "route_source": plan.route.source,
+        "version": plan.version,
+        "rule_set": RULE_SET,
+        "rules": findings.iter().map(|finding| finding.rule).collect::<Vec<_>>(),
+    })
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    // Plain data whose keys are texts: writing it cannot fail.
+    serde_json::to_string(value).unwrap_or_default()
+}

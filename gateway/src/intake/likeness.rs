@@ -1,0 +1,118 @@
+//! Contracts much like this one: found by loose fingerprints, then opened and compared (DUP-002).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::id::TenantId;
+use domain::matching::{self, Reason, Traits};
+use domain::{Finding, Kind, rules};
+use store::{Fingerprint, NearQuery, NewEvent, SealError, StoreError, TenantKey};
+use tokio::sync::OwnedMutexGuard;
+
+use super::Sender;
+use crate::app::App;
+use crate::contract;
+
+/// Most contracts opened for one comparison; the closest keys come first.
+const OPENED_MAX: usize = 5;
+
+/// Lets one contract of a person be taken in at a time, within this process.
+#[derive(Debug, Default)]
+pub(crate) struct Twins {
+    turns: Mutex<HashMap<(TenantId, Fingerprint), Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// The turn of one contract; the next of the same person follows when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    owner: &'a Twins,
+    person: (TenantId, Fingerprint),
+    guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl Twins {
+    /// Waits for the turn of this contract.
+    pub(crate) async fn enter(&self, tenant: TenantId, person: Fingerprint) -> Turn<'_> {
+        let person = (tenant, person);
+        let lock = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(person).or_default())
+        };
+        let mut turn = Turn {
+            owner: self,
+            person,
+            guard: None,
+        };
+        turn.guard = Some(lock.lock_owned().await);
+        turn
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.guard = None;
+        let mut turns = self
+            .owner
+            .turns
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // The map's own copy is the last one when nobody waits.
+        if turns
+            .get(&self.person)
+            .is_some_and(|lock| Arc::strong_count(lock) == 1)
+        {
+            turns.remove(&self.person);
+        }
+    }
+}
+
+/// Returns a finding for each contract on its way that is much like this one.
+pub(super) async fn find(
+    app: &App,
+    sender: &Sender,
+    keys: &TenantKey,
+    traits: &Traits<'_>,
+    match_keys: &[Option<Fingerprint>; 3],
+) -> Result<Vec<Finding>, Arc<StoreError>> {
+    let query = NearQuery {
+        tenant: sender.tenant,
+        environment: sender.environment,
+        kind: Kind::Dossier,
+        match_keys: *match_keys,
+    };
+    let hits = app.committer.near(query).await?;
+    let mut findings = Vec::new();
+    for hit in hits.into_iter().take(OPENED_MAX) {
+        let mut tx = app.store.writing().await?;
+        let Some(sealed) = store::deliveries::payload(&mut tx, sender.tenant, hit.delivery).await?
+        else {
+            continue;
+        };
+        // Opening a sealed payload is itself on record.
+        let now = app.clock.now();
+        let opened = NewEvent::new(now, "payload.opened")
+            .delivery(hit.delivery)
+            .with(serde_json::json!({"why": "likeness"}));
+        store::events::append(&mut tx, sender.tenant, std::slice::from_ref(&opened)).await?;
+        tx.commit().await?;
+        let open = match contract::open_sealed(keys, hit.delivery, &sealed) {
+            Ok(open) => open,
+            // Shredded meanwhile: there is nothing left to compare with.
+            Err(contract::OpenError::Seal(SealError::Shredded)) => continue,
+            Err(error) => {
+                tracing::warn!(delivery.id = %hit.delivery, error = %error, "a payload does not open");
+                continue;
+            }
+        };
+        let Some(other) = open.traits() else { continue };
+        let likeness = matching::score(traits, &other);
+        // The very same contract is a matter of the exact key (DUP-001), not of likeness.
+        if likeness.reason != Reason::Same && likeness.score >= matching::TELL_AT {
+            findings.push(rules::probable_duplicate(
+                &hit.delivery.to_string(),
+                likeness,
+            ));
+        }
+    }
+    Ok(findings)
+}

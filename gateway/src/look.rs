@@ -1,0 +1,215 @@
+//! After a lost answer: is the contract there? (design §6.1)
+//!
+//! The list of states carries numbers and no names, so every number that no delivery of ours has is
+//! read in full and its pairing key compared. What was read once is remembered, by fingerprint.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use domain::id::TenantId;
+use domain::{Fault, FaultKind, Outcome, Receipt};
+use opco::{Answer, EtatDossier, Operation};
+use store::Fingerprint;
+
+use crate::contract::{self, Opened};
+use crate::dispatch::Attempt;
+use crate::limits::Turn;
+use crate::states::{self, Reader, Unread};
+use crate::system::System;
+
+/// Most dossiers read in full for one look; the next look goes on where this one stopped.
+const READ_MAX: usize = 200;
+
+/// Most pairings remembered; beyond it all are forgotten and read again when needed.
+const REMEMBERED_MAX: usize = 200_000;
+
+/// The pairing of dossiers that no delivery of ours has, as read from the OPCO.
+#[derive(Debug, Default)]
+pub(crate) struct Strangers {
+    pairings: Mutex<HashMap<(TenantId, System, String), Fingerprint>>,
+}
+
+impl Strangers {
+    fn get(&self, key: &(TenantId, System, String)) -> Option<Fingerprint> {
+        self.pairings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .copied()
+    }
+
+    fn put(&self, key: (TenantId, System, String), pairing: Fingerprint) {
+        let mut pairings = self.pairings.lock().unwrap_or_else(PoisonError::into_inner);
+        if pairings.len() >= REMEMBERED_MAX {
+            pairings.clear();
+        }
+        pairings.insert(key, pairing);
+    }
+}
+
+/// Looks for the contract at the OPCO.
+pub(crate) async fn look(context: &Attempt<'_>, opened: &Opened) -> Outcome {
+    match search(context, opened).await {
+        Ok(Some(receipt)) => Outcome::Found(receipt),
+        Ok(None) => Outcome::Absent,
+        Err(fault) => Outcome::CouldNotTell(fault),
+    }
+}
+
+async fn search(context: &Attempt<'_>, opened: &Opened) -> Result<Option<Receipt>, Fault> {
+    let app = context.app;
+    let wanted = opened
+        .pairing(&context.view.network.keys)
+        .ok_or_else(|| Fault::new(FaultKind::Misconfigured, "the contract has no pairing key"))?;
+    let key = context.key.id.to_string();
+    let reader = Reader {
+        profile: context.profile,
+        identity: &context.identity,
+        system: context.system,
+        version: context.version,
+        key: &key,
+        deadline: context.deadline,
+    };
+    // The claim already waited for the turn of the first page.
+    let listed = async {
+        states::all(app, &reader, true)
+            .await
+            .map_err(|unread| match unread {
+                Unread::Fault(fault) => fault,
+                Unread::NotBefore(_) => {
+                    Fault::new(FaultKind::Throttled, "the look did not fit into the limits")
+                }
+            })
+    };
+    let etats = within(context, listed).await?;
+    let known = known(context, &etats.items).await?;
+    let mut unread = 0;
+    for item in etats
+        .items
+        .iter()
+        .filter(|item| !known.contains(&item.numero_interne))
+    {
+        let key = (
+            context.job.delivery.tenant,
+            context.system,
+            item.numero_interne.clone(),
+        );
+        let pairing = match app.views.strangers.get(&key) {
+            Some(pairing) => Some(pairing),
+            None if unread >= READ_MAX => {
+                return Err(Fault::new(
+                    FaultKind::Unavailable,
+                    "too many dossiers to read at once",
+                ));
+            }
+            None => {
+                unread += 1;
+                let pairing = read_pairing(context, item).await?;
+                if let Some(pairing) = pairing {
+                    app.views.strangers.put(key, pairing);
+                }
+                pairing
+            }
+        };
+        if pairing == Some(wanted) {
+            return Ok(Some(receipt(item)));
+        }
+    }
+    if etats.complete {
+        Ok(None)
+    } else {
+        Err(Fault::new(
+            FaultKind::Unreadable,
+            "the list of states is not whole",
+        ))
+    }
+}
+
+/// Returns the numbers that deliveries of this network already have.
+async fn known(
+    context: &Attempt<'_>,
+    items: &[EtatDossier],
+) -> Result<std::collections::HashSet<String>, Fault> {
+    let numeros: Vec<&str> = items
+        .iter()
+        .map(|item| item.numero_interne.as_str())
+        .collect();
+    let job = context.job;
+    context
+        .app
+        .store
+        .known_numbers(
+            job.delivery.tenant,
+            context.system.instance,
+            job.delivery.environment,
+            &numeros,
+        )
+        .await
+        .map_err(|error| Fault::new(FaultKind::Unavailable, format!("store: {error}")))
+}
+
+async fn read_pairing(
+    context: &Attempt<'_>,
+    item: &EtatDossier,
+) -> Result<Option<Fingerprint>, Fault> {
+    turn(context).await?;
+    let operation = Operation::Detail {
+        version: context.version,
+        numero_interne: item.numero_interne.clone(),
+    };
+    let app = context.app;
+    let asked = opco::exchange(
+        &app.transport,
+        context.profile,
+        &context.identity,
+        &operation,
+    );
+    match within(context, asked).await? {
+        Answer::Detail(detail) => Ok(contract::pairing_of_wire(&detail.cerfa).map(|text| {
+            context
+                .view
+                .network
+                .keys
+                .fingerprint(contract::PAIRING, &text)
+        })),
+        _ => Err(Fault::new(FaultKind::Unreadable, "not a dossier")),
+    }
+}
+
+/// Waits for the turn of one more call of the same look.
+async fn turn(context: &Attempt<'_>) -> Result<(), Fault> {
+    let key = context.key.id.to_string();
+    match context
+        .app
+        .limits
+        .turn(context.system, &key, context.deadline)
+        .await
+    {
+        Turn::Go => Ok(()),
+        Turn::NotBefore(_) => Err(Fault::new(
+            FaultKind::Throttled,
+            "the look did not fit into the limits",
+        )),
+    }
+}
+
+/// Bounds a read by the attempt's deadline.
+async fn within<T>(
+    context: &Attempt<'_>,
+    read: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let left = crate::pause::span_until(context.app.clock.now(), context.deadline);
+    match tokio::time::timeout(context.app.real(left), read).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Fault::new(FaultKind::Unavailable, "no answer in time")),
+    }
+}
+
+fn receipt(item: &EtatDossier) -> Receipt {
+    Receipt {
+        numero_interne: Some(item.numero_interne.clone()),
+        numero_externe: item.numero_externe.clone(),
+        numero_deca: item.numero_deca.clone(),
+        etat: item.etat_brut.clone(),
+    }
+}

@@ -1,0 +1,315 @@
+//! Reads states back: one list for each site at each system, within a budget, often while things
+//! move and seldom once they rest. A list that is empty or cut short never erases what is known.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Etat, Fault, FaultKind, NormVersion, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::read_jobs::{ReadBudget, ReadJob, ReadResult};
+use store::{EtatSeen, StateChange, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::app::App;
+use crate::breaker::State;
+use crate::dispatch::{self, Stop};
+use crate::pause;
+use crate::states::{self, Reader, Unread};
+use crate::system::System;
+
+/// How often the store is asked which reads are due, on the gateway's clock.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Most states written in one transaction.
+const APPLIED_AT_ONCE: usize = 500;
+
+/// The least rest after a read that failed.
+const FAILED_REST: Duration = Duration::from_mins(1);
+
+/// The rest of a read for which a key or a profile is missing.
+const UNABLE_REST: Duration = Duration::from_hours(1);
+
+/// How often reads are made and how much of a limit they may use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// How long after a contract was taken its state is first read, in seconds.
+    pub first_s: u64,
+    /// The interval while things move, in seconds.
+    pub hot_s: u64,
+    /// The interval once nothing moves any more, in seconds; it doubles until then.
+    pub cold_s: u64,
+    /// How many reads of one system may be under way at once: deliveries go first.
+    pub at_once: usize,
+    /// How long a read is held, in seconds.
+    pub lease_s: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            first_s: 60,
+            hot_s: 300,
+            cold_s: 21_600,
+            at_once: 1,
+            lease_s: 300,
+        }
+    }
+}
+
+impl Settings {
+    /// Returns when the first read of a new dossier is due.
+    pub(crate) fn first(&self) -> Duration {
+        Duration::from_secs(self.first_s)
+    }
+
+    /// Returns the interval while things move.
+    pub(crate) fn hot_ms(&self) -> u64 {
+        self.hot_s.saturating_mul(1_000)
+    }
+
+    /// Returns the interval after a read: short again when something moved, doubled otherwise.
+    fn after(&self, interval_ms: u64, moved: bool) -> u64 {
+        let cold = self.cold_s.saturating_mul(1_000).max(self.hot_ms());
+        if moved {
+            self.hot_ms()
+        } else {
+            interval_ms.saturating_mul(2).clamp(self.hot_ms(), cold)
+        }
+    }
+}
+
+/// Runs until the process is asked to stop.
+pub(crate) async fn run(app: App) {
+    let places: HashMap<System, Arc<Semaphore>> = app
+        .limits
+        .systems()
+        .into_iter()
+        .map(|system| {
+            (
+                system,
+                Arc::new(Semaphore::new(app.settings.poll.at_once.max(1))),
+            )
+        })
+        .collect();
+    while !app.tasks.is_stopping() {
+        let now = app.clock.now();
+        let budgets: Vec<ReadBudget> = places
+            .iter()
+            .filter(|(system, _)| app.limits.silent_until(**system).is_none())
+            .filter(|(system, _)| matches!(app.breakers.state(**system, now), State::Closed))
+            .map(|(system, places)| ReadBudget {
+                instance: system.instance,
+                environment: system.environment,
+                limit: u32::try_from(places.available_permits()).unwrap_or(u32::MAX),
+            })
+            .collect();
+        let until = pause::later(now, Duration::from_secs(app.settings.poll.lease_s));
+        match app
+            .store
+            .claim_reads(now, until, &app.owner, &budgets)
+            .await
+        {
+            Ok(jobs) => {
+                for job in jobs {
+                    let system = System {
+                        instance: job.key.instance,
+                        environment: job.key.environment,
+                    };
+                    let place = places
+                        .get(&system)
+                        .and_then(|places| Arc::clone(places).try_acquire_owned().ok());
+                    if let Some(place) = place {
+                        app.tasks.spawn(read(app.clone(), job, system, place));
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(error = %error, "the reads due could not be claimed"),
+        }
+        tokio::select! {
+            () = pause::for_span(&*app.clock, EVERY) => {}
+            () = app.tasks.stopping() => {}
+        }
+    }
+}
+
+async fn read(app: App, job: ReadJob, system: System, _place: OwnedSemaphorePermit) {
+    let started = std::time::Instant::now();
+    let listed = listed(&app, &job, system).await;
+    let now = app.clock.now();
+    let (word, result) = match listed {
+        Ok(seen) => {
+            dispatch::learn(&app, system, &domain::Outcome::Absent);
+            written(&app, &job, &seen, now).await
+        }
+        Err(ReadFault::Opco(fault)) => {
+            dispatch::learn_fault(&app, system, &fault);
+            let rest = fault.retry_after.unwrap_or_default().max(FAILED_REST);
+            tracing::info!(%system, fault = fault.kind.as_str(), said = %fault.detail, "states could not be read");
+            (
+                fault.kind.as_str(),
+                failed(&job, fault.kind.as_str(), pause::later(now, rest)),
+            )
+        }
+        Err(ReadFault::NotNow(at)) => ("limit", failed(&job, "limit", at)),
+        Err(ReadFault::Unable(why)) => {
+            ("unable", failed(&job, why, pause::later(now, UNABLE_REST)))
+        }
+    };
+    app.metrics
+        .read(system.instance.opco, "etats", word, started.elapsed());
+    if let Err(error) = end(&app, &job, result, now).await {
+        tracing::warn!(error = %error, "a read could not be closed; its lease will");
+    }
+}
+
+/// Writes what a list says, and decides when it is read again.
+async fn written(
+    app: &App,
+    job: &ReadJob,
+    seen: &[EtatSeen],
+    now: Timestamp,
+) -> (&'static str, ReadResult) {
+    match apply(app, job, seen, now).await {
+        Ok(changes) => {
+            tracing::info!(
+                tenant.id = %job.key.tenant,
+                opco = job.key.instance.opco.slug(),
+                listed = seen.len(),
+                changed = changes.len(),
+                "states read"
+            );
+            for change in changes.iter().filter(|change| change.unknown) {
+                tracing::warn!(dossier.id = %change.dossier, "an OPCO spells a state nobody knows");
+            }
+            let interval_ms = app
+                .settings
+                .poll
+                .after(job.interval_ms, !changes.is_empty());
+            let due_at = pause::later(now, Duration::from_millis(interval_ms));
+            (
+                "read",
+                ReadResult {
+                    word: "read",
+                    read: true,
+                    due_at,
+                    interval_ms,
+                },
+            )
+        }
+        Err(error) => {
+            tracing::warn!(error = %error, "the states read could not be written");
+            (
+                "store",
+                failed(job, "store", pause::later(now, FAILED_REST)),
+            )
+        }
+    }
+}
+
+async fn apply(
+    app: &App,
+    job: &ReadJob,
+    seen: &[EtatSeen],
+    now: Timestamp,
+) -> Result<Vec<StateChange>, StoreError> {
+    let key = &job.key;
+    let mut changes = Vec::new();
+    for part in seen.chunks(APPLIED_AT_ONCE) {
+        let mut tx = app.store.writing().await?;
+        let changed = store::dossiers::apply_states(
+            &mut tx,
+            key.tenant,
+            &key.siret_cfa,
+            key.instance,
+            key.environment,
+            part,
+            now,
+        );
+        changes.extend(changed.await?);
+        tx.commit().await?;
+    }
+    Ok(changes)
+}
+
+async fn end(
+    app: &App,
+    job: &ReadJob,
+    result: ReadResult,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = app.store.writing().await?;
+    store::read_jobs::settle(&mut tx, &job.key, &app.owner, result, now).await?;
+    tx.commit().await
+}
+
+fn failed(job: &ReadJob, word: &'static str, due_at: Timestamp) -> ReadResult {
+    ReadResult {
+        word,
+        read: false,
+        due_at,
+        interval_ms: job.interval_ms,
+    }
+}
+
+enum ReadFault {
+    Opco(Fault),
+    NotNow(domain::Timestamp),
+    Unable(&'static str),
+}
+
+async fn listed(app: &App, job: &ReadJob, system: System) -> Result<Vec<EtatSeen>, ReadFault> {
+    let profile = app
+        .profiles
+        .get(system.instance)
+        .ok_or(ReadFault::Unable("no_profile"))?;
+    let view = app
+        .views
+        .of(app, job.key.tenant, job.key.siret_cfa)
+        .await
+        .map_err(|_| ReadFault::Unable("store"))?;
+    let (key, identity) = dispatch::identity(app, &view, system).map_err(|stop| match stop {
+        Stop::Hold(reason, _) => ReadFault::Unable(reason.as_str()),
+        _ => ReadFault::Unable("sealed"),
+    })?;
+    let version = crate::plan::open_version(app, &view, system).unwrap_or(NormVersion::V1);
+    let deadline = pause::later(app.clock.now(), profile.timeout());
+    let key = key.id.to_string();
+    let reader = Reader {
+        profile,
+        identity: &identity,
+        system,
+        version,
+        key: &key,
+        deadline,
+    };
+    let bound = app.real(profile.timeout().saturating_mul(2));
+    let etats = match tokio::time::timeout(bound, states::all(app, &reader, false)).await {
+        Ok(Ok(etats)) => etats,
+        Ok(Err(Unread::Fault(fault))) => return Err(ReadFault::Opco(fault)),
+        Ok(Err(Unread::NotBefore(at))) => return Err(ReadFault::NotNow(at)),
+        Err(_) => {
+            return Err(ReadFault::Opco(Fault::new(
+                FaultKind::Unavailable,
+                "no answer in time",
+            )));
+        }
+    };
+    Ok(etats.items.into_iter().map(seen).collect())
+}
+
+/// A state the profile knows under another name is kept under the norm's, so that the store, which
+/// knows no profile, reads it too.
+fn seen(item: opco::EtatDossier) -> EtatSeen {
+    let etat = match (&item.etat_brut, item.etat) {
+        (Some(raw), Some(known)) if Etat::read(raw).is_none() => Some(known.as_str().to_owned()),
+        _ => item.etat_brut,
+    };
+    EtatSeen {
+        numero_interne: item.numero_interne,
+        numero_externe: item.numero_externe,
+        numero_deca: item.numero_deca,
+        etat,
+    }
+}

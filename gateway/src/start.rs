@@ -1,0 +1,234 @@
+//! Putting a gateway together, running it, and stopping it without losing a step.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use anyhow::Context as _;
+use domain::clock::Clock;
+use domain::{Environment, Instance};
+use opco::{Profile, Seed, Transport};
+use store::{EngineKind, Store};
+use tokio::sync::oneshot;
+
+use crate::app::{App, Parts};
+use crate::breaker::Breakers;
+use crate::committer::Committer;
+use crate::config::Config;
+use crate::limits::{Keeper, Limit, Limits, Shared, Sharing};
+use crate::metrics::Metrics;
+use crate::routing::Routing;
+use crate::settle::Settler;
+use crate::system::System;
+use crate::tasks::Tasks;
+use crate::view::Views;
+use crate::worker::Inbox;
+use crate::{http, poll, sequence, sweep, worker};
+
+/// What one process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// Answers ERPs.
+    pub api: bool,
+    /// Delivers, reads states, numbers the log.
+    pub worker: bool,
+}
+
+/// A gateway that runs.
+#[derive(Debug)]
+pub struct Running {
+    app: App,
+    server: Option<(SocketAddr, ServerHandle)>,
+    ended: Option<oneshot::Receiver<()>>,
+    drain: Duration,
+}
+
+/// Puts a gateway together and starts it.
+///
+/// # Errors
+/// Whatever makes it unable to run as configured: an index that does not open, a port in use, a
+/// Redis address that is none, a lease shorter than an exchange.
+pub async fn start(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    store: Store,
+    roles: Roles,
+) -> anyhow::Result<Running> {
+    let app = assemble(config, clock, store).await?;
+    if roles.worker {
+        app.tasks.spawn(worker::run(app.clone()));
+        app.tasks.spawn(poll::run(app.clone()));
+        app.tasks.spawn(sweep::run(app.clone()));
+        app.tasks.spawn(sequence::run(app.clone()));
+    }
+    let mut running = Running {
+        app: app.clone(),
+        server: None,
+        ended: None,
+        drain: Duration::from_secs(config.server.drain_seconds),
+    };
+    if roles.api {
+        let server = http::serve(app, &config.server).context("the API's door cannot be opened")?;
+        let (end, ended) = oneshot::channel();
+        let (address, handle, serving) = server;
+        // Actix's own threads answer; this task only waits for their end.
+        running.app.tasks.spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(error = %error, "the API's door broke");
+            }
+            // Nobody listens any more when the process is already stopping.
+            let _ = end.send(());
+        });
+        running.server = Some((address, handle));
+        running.ended = Some(ended);
+    }
+    Ok(running)
+}
+
+/// Puts the parts together without starting anything that acts by itself.
+pub(crate) async fn assemble(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    store: Store,
+) -> anyhow::Result<App> {
+    let profiles = config.profiles()?;
+    let settings = config.delivery.clone();
+    for profile in profiles.iter() {
+        check_lease(profile, settings.worker.lease())?;
+    }
+    let owner = owner(&*clock);
+    let limits = Limits::new(Arc::clone(&clock), sharing(config, &store, &owner).await?);
+    for profile in profiles.iter() {
+        for environment in [Environment::Test, Environment::Live] {
+            let instance = Instance {
+                opco: profile.opco,
+                number: profile.instance,
+            };
+            limits.declare(
+                System {
+                    instance,
+                    environment,
+                },
+                limit(profile),
+            );
+        }
+    }
+    let tasks = Tasks::default();
+    let live = opco::lookup::Lookup::new(&config.lookup, Arc::clone(&clock))
+        .map_err(|fault| anyhow::anyhow!("the live lookups cannot start: {}", fault.detail))?
+        .map(Arc::new);
+    Ok(App::new(Parts {
+        transport: Transport::new(Arc::clone(&clock), &config.transport.settings())?,
+        seed: Seed::shipped()?,
+        editor: config.editor.headers(),
+        routing: Routing::open(config.routing.index.clone(), live)?,
+        breakers: Breakers::new(settings.breaker.clone()),
+        metrics: Metrics::new(),
+        committer: Committer::start(&tasks, &store),
+        settler: Settler::start(&tasks, &store),
+        inbox: Inbox::default(),
+        http: http::State::new(&config.server),
+        views: Views::default(),
+        profiles,
+        limits,
+        clock,
+        store,
+        tasks,
+        settings,
+        owner,
+    }))
+}
+
+impl Running {
+    /// Returns where the API listens, if this process has that role.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.server.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Returns the application, for commands that run inside the process.
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Ends when the API's door has closed by itself, which only a fault makes it do.
+    pub async fn ended(&mut self) {
+        match self.ended.as_mut() {
+            // A door that was never opened never closes.
+            None => std::future::pending().await,
+            Some(ended) => {
+                let _ = ended.await;
+            }
+        }
+    }
+
+    /// Stops: no new request, no new claim; what is under way ends within the bound. Tells whether
+    /// all of it did. What did not is claimed again after its lease, and looked for.
+    pub async fn stop(mut self) -> bool {
+        self.app.tasks.ask_to_stop();
+        if let Some((_, handle)) = self.server.take() {
+            handle.stop(true).await;
+        }
+        let ended = self.app.tasks.stop(self.drain).await;
+        if !ended {
+            tracing::warn!("some work was still under way; its leases will tell");
+        }
+        if let Err(error) = self.app.store.release_limits(&self.app.owner).await {
+            tracing::warn!(error = %error, "the leases of limits lapse by themselves");
+        }
+        // The last events get their place in the log even after a hurried stop.
+        if let Err(error) = self.app.store.sequence(10_000).await {
+            tracing::warn!(error = %error, "the log could not be numbered at the stop");
+        }
+        self.app.store.close().await;
+        ended
+    }
+}
+
+async fn sharing(config: &Config, store: &Store, owner: &str) -> anyhow::Result<Sharing> {
+    let keeper = match store.engine() {
+        // One file, one process: there is nobody to share with.
+        EngineKind::Sqlite => None,
+        EngineKind::Postgres => Some(Arc::new(Keeper::new(store.clone(), owner.to_owned()))),
+    };
+    let Some(url) = &config.redis.url else {
+        return Ok(keeper.map_or(Sharing::Alone, Sharing::Lease));
+    };
+    let client = ::redis::Client::open(url.expose())
+        .with_context(|| format!("the Redis address {url} is none"))?;
+    Ok(Sharing::Redis(
+        Box::new(Shared::new(client, keeper.clone())),
+        keeper,
+    ))
+}
+
+/// A job whose lease ends under a call could be sent twice.
+fn check_lease(profile: &Profile, lease: Duration) -> anyhow::Result<()> {
+    let longest = worker::TURN_WAIT_MAX + profile.timeout();
+    anyhow::ensure!(
+        longest < lease,
+        "delivery.worker.lease_s ({} s) must be longer than the longest exchange with {} ({} s)",
+        lease.as_secs(),
+        profile.opco.slug(),
+        longest.as_secs(),
+    );
+    Ok(())
+}
+
+fn limit(profile: &Profile) -> Limit {
+    let interval = |per_minute: u32| Duration::from_secs(60) / per_minute.max(1);
+    Limit {
+        interval: interval(profile.calls_per_minute),
+        burst: profile.burst,
+        in_flight: usize::try_from(profile.in_flight).unwrap_or(1),
+        key_interval: profile
+            .key_calls_per_minute
+            .map_or(Duration::ZERO, interval),
+        key_burst: profile.key_burst,
+    }
+}
+
+/// The name of this run of the process, under which it holds leases: never the same twice.
+fn owner(clock: &dyn Clock) -> String {
+    domain::EventId::new(clock.now()).to_string()
+}

@@ -143,15 +143,18 @@ impl Database {
 
     /// Changes the database behind the store's back.
     pub(crate) async fn execute(&self, sql: &'static str) {
+        self.try_execute(sql).await.unwrap();
+    }
+
+    pub(crate) async fn try_execute(&self, sql: &'static str) -> Result<(), sqlx::Error> {
         if self.config.url.starts_with("sqlite") {
-            let mut conn = sqlx::SqliteConnection::connect(&self.config.url)
-                .await
-                .unwrap();
-            sqlx::query(sql).execute(&mut conn).await.unwrap();
+            let mut conn = sqlx::SqliteConnection::connect(&self.config.url).await?;
+            sqlx::query(sql).execute(&mut conn).await?;
         } else {
-            let mut conn = PgConnection::connect(&self.config.url).await.unwrap();
-            sqlx::query(sql).execute(&mut conn).await.unwrap();
+            let mut conn = PgConnection::connect(&self.config.url).await?;
+            sqlx::query(sql).execute(&mut conn).await?;
         }
+        Ok(())
     }
 
     pub(crate) async fn remove(self) {

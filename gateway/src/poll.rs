@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::{Etat, Fault, FaultKind, NormVersion, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::read_jobs::{ReadBudget, ReadJob, ReadResult};
-use store::{EtatSeen, StateChange, StoreError};
+use store::{EtatSeen, NewEvent, StateChange, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
@@ -227,10 +227,44 @@ async fn apply(
             part,
             now,
         );
-        changes.extend(changed.await?);
+        let changed = changed.await?;
+        let events: Vec<NewEvent> = changed
+            .iter()
+            .flat_map(|change| told(change, now))
+            .collect();
+        store::events::append(&mut tx, key.tenant, &events).await?;
         tx.commit().await?;
+        changes.extend(changed);
     }
     Ok(changes)
+}
+
+/// Returns what the log says of a change: names as the norm's users know them (design §4.4).
+fn told(change: &StateChange, now: Timestamp) -> Vec<NewEvent> {
+    let event = |kind: &'static str, data| {
+        let mut event = NewEvent::new(now, kind)
+            .delivery(change.delivery)
+            .with(data);
+        event.dossier = Some(change.dossier);
+        event
+    };
+    let mut events = Vec::new();
+    if change.unknown {
+        events.push(event(
+            "dossier.state_unknown",
+            serde_json::json!({ "etat": change.raw }),
+        ));
+    } else if change.after != change.before {
+        let data = serde_json::json!({ "before": change.before, "etat": change.after });
+        events.push(event("dossier.etat_changed", data));
+    }
+    if let Some(deca) = &change.new_deca {
+        events.push(event(
+            "dossier.updated",
+            serde_json::json!({ "numeroDeca": deca }),
+        ));
+    }
+    events
 }
 
 async fn end(
@@ -240,7 +274,7 @@ async fn end(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut tx = app.store.writing().await?;
-    store::read_jobs::settle(&mut tx, &job.key, &app.owner, result, now).await?;
+    store::read_jobs::settle(&mut tx, job, &app.owner, result, now).await?;
     tx.commit().await
 }
 

@@ -120,7 +120,10 @@ pub async fn schedule(tx: &mut Tx, key: &ReadKey, plan: ReadPlan) -> Result<(), 
             due_at, interval_ms, failures)
         values ($1, $2, $3, $4, $5, $6, $7, 0)
         on conflict (tenant_id, siret_cfa, opco, instance, environment) do update set
-            due_at = excluded.due_at where read_job.due_at > excluded.due_at";
+            due_at = excluded.due_at,
+            interval_ms = case when read_job.interval_ms < excluded.interval_ms
+                then read_job.interval_ms else excluded.interval_ms end
+        where read_job.due_at > excluded.due_at";
     run!(
         tx,
         sqlx::query(SQL)
@@ -186,18 +189,24 @@ pub async fn due(
 }
 
 /// Keeps what came of a read. Returns whether the reader still held it; otherwise nothing changed.
+///
+/// A contract delivered during the read asks for an earlier one: that plan stands.
 pub async fn settle(
     tx: &mut Tx,
-    key: &ReadKey,
+    job: &ReadJob,
     owner: &str,
     result: ReadResult,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    const SQL: &str = "update read_job set due_at = $7, interval_ms = $8, last_result = $9,
+    const SQL: &str = "update read_job set
+            due_at = case when due_at < $12 and due_at < $7 then due_at else $7 end,
+            interval_ms = case when due_at < $12 and interval_ms < $8 then interval_ms else $8 end,
+            last_result = $9,
             last_read_at = case when $10 then $11 else last_read_at end,
             failures = case when $10 then 0 else failures + 1 end, lease_owner = null
         where tenant_id = $1 and siret_cfa = $2 and opco = $3 and instance = $4
           and environment = $5 and lease_owner = $6";
+    let key = &job.key;
     let done = run!(
         tx,
         sqlx::query(SQL)
@@ -212,6 +221,7 @@ pub async fn settle(
             .bind(result.word)
             .bind(result.read)
             .bind(ms(now))
+            .bind(ms(job.due_at))
     );
     Ok(done > 0)
 }

@@ -97,7 +97,10 @@ const SETTLE: &str = "
         where m.opco is not null and b.read_due_at is not null
         group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
         on conflict (tenant_id, siret_cfa, opco, instance, environment) do update set
-            due_at = excluded.due_at where read_job.due_at > excluded.due_at
+            due_at = excluded.due_at,
+            interval_ms = case when read_job.interval_ms < excluded.interval_ms
+                then read_job.interval_ms else excluded.interval_ms end
+        where read_job.due_at > excluded.due_at
     )
     select delivery_id, lane from mine";
 

@@ -49,7 +49,10 @@ const READ: &str = "
     select tenant_id, siret_cfa, opco, instance, environment, $3, $4, 0
     from delivery where tenant_id = $1 and delivery_id = $2 and opco is not null
     on conflict (tenant_id, siret_cfa, opco, instance, environment) do update set
-        due_at = excluded.due_at where read_job.due_at > excluded.due_at";
+            due_at = excluded.due_at,
+            interval_ms = case when read_job.interval_ms < excluded.interval_ms
+                then read_job.interval_ms else excluded.interval_ms end
+        where read_job.due_at > excluded.due_at";
 
 pub(super) async fn settle(
     store: &Store,

@@ -9,8 +9,10 @@ mod client;
 mod config;
 mod doctor;
 pub(crate) mod failure;
+mod index;
 pub(crate) mod input;
 pub(crate) mod output;
+mod route;
 mod secret_input;
 mod send;
 mod simulator;
@@ -80,6 +82,10 @@ enum Command {
     Config(config::ConfigArgs),
     #[command(about = "Essaie tout ce dont la passerelle a besoin, et dit quoi réparer")]
     Doctor(doctor::DoctorArgs),
+    #[command(about = "Construit, décrit et compare les index SIRET → OPCO")]
+    Index(index::IndexArgs),
+    #[command(about = "Dit de quel OPCO relève un employeur, et pourquoi")]
+    Route(route::RouteArgs),
     #[command(about = "Envoie des contrats à une passerelle, comme un ERP")]
     Send(send::SendArgs),
     #[command(about = "Fait tourner le simulateur des onze OPCO")]
@@ -185,6 +191,8 @@ fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(context, &args),
         Command::Config(args) => config::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
+        Command::Index(args) => index::run(context, &args),
+        Command::Route(args) => route::run(context, &args),
         Command::Send(args) => send::run(context, &args),
         Command::Simulator(args) => simulator::run(context, &args),
         Command::Watch(args) => watch::run(context, &args),

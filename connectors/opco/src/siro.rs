@@ -29,7 +29,7 @@ pub use self::guard::{GuardError, compare};
 pub use self::holder::{Holder, ReloadError};
 pub use self::index::{Company, Hit, Index, OpenError, Shares};
 pub use self::layout::{About, Damaged};
-pub use self::sample::{ATTRIBUTION, sample};
+pub use self::sample::{ATTRIBUTION, LICENCE, sample};
 
 /// The code of a collective agreement as the index keeps it: 0 to 9999, shown with four digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

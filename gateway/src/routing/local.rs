@@ -8,7 +8,7 @@ use opco::reference;
 use opco::siro::{Damaged, Hit, Index, Line};
 
 use super::agreement::{self, Leads};
-use super::{Employer, Naf, Nomenclature, RouteOverride, Routing, Target};
+use super::{Employer, Naf, Nomenclature, RouteOverride, Routing, Target, WHERE_TO_ASK};
 
 /// The day the official activity codes become those of NAF 2025.
 const NAF_2025: Date = date(2027, 1, 1);
@@ -24,13 +24,15 @@ pub(crate) fn resolve_local(
     now: Timestamp,
 ) -> Route {
     let mut search = Search::new(employer, now);
-    if !search.before_live(&routing.index.current(), overrides) {
-        if routing.live.is_none() {
-            search.note(
-                RouteSource::FranceCompetences,
-                "no live service is configured",
-            );
-        }
+    let answered = search.before_live(&routing.index.current(), overrides);
+    // Live services may tell more than the company's other lines, so the trail must say why not.
+    if routing.live.is_none() && (!answered || search.route.source == RouteSource::SiroSiren) {
+        search.note(
+            RouteSource::FranceCompetences,
+            "no live service is configured",
+        );
+    }
+    if !answered {
         search.after_live();
     }
     search.route
@@ -75,7 +77,8 @@ impl<'a> Search<'a> {
     /// Takes steps 5 to 7, which always leave an answer, if only that nobody knows.
     pub(super) fn after_live(&mut self) {
         if !self.by_idcc() && !self.by_siblings() && !self.by_form() && !self.by_naf() {
-            self.note(RouteSource::None, "no source knows: ask the employer");
+            let said = format!("no source knows: ask the employer, or {WHERE_TO_ASK}");
+            self.note(RouteSource::None, said);
         }
         if self.blind {
             self.nothing_final();

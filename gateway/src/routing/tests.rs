@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use domain::clock::ManualClock;
+use domain::clock::SystemClock;
 use jiff::civil::date;
 use opco::lookup::{Lookup, Settings, TabularSettings};
 use opco::siro::import;
@@ -279,6 +279,7 @@ fn a_new_establishment_follows_its_company_only_when_all_of_it_agrees() {
             .any(|step| step.said.contains("new establishment"))
     );
     assert_eq!(filing(&agreed, true), Filing::Go(Opco::Atlas));
+    assert_eq!(filing(&agreed, false), Filing::Hold(HoldReason::WeakRoute));
 
     let third = "41816609600077";
     let torn = routing(&format!("{FIRST}|1486|ATLAS|\n{third}|0016|AKTO|\n"));
@@ -449,7 +450,7 @@ async fn with_live(answer: ResponseTemplate) -> (MockServer, Routing) {
         tabular: Some(tabular),
         ..Settings::default()
     };
-    let live = Lookup::new(&settings, std::sync::Arc::new(ManualClock::new(now()))).unwrap();
+    let live = Lookup::new(&settings, std::sync::Arc::new(SystemClock)).unwrap();
     let index = index(&format!(
         "SIRET|IDCC|OPCO_PROPRIETAIRE|OPCO_GESTION\n{FIRST}|1486|ATLAS|\n"
     ));

@@ -206,6 +206,11 @@ impl Index {
         self.bytes.all().len()
     }
 
+    /// Returns the whole index as it is written to a file.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.all()
+    }
+
     /// Returns what the table says of one establishment (cascade step 2).
     pub fn lookup(&self, siret: Siret) -> Result<Hit, Damaged> {
         let mut lines = self.lines(siret)?;

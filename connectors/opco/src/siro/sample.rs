@@ -5,9 +5,12 @@ use jiff::civil::date;
 use super::layout::Damaged;
 use super::{Index, import};
 
-/// The attribution the licence of the table asks for, to be shown with every answer drawn from it.
+/// The attribution the licence of the table asks for, for answers drawn from the sample.
 pub const ATTRIBUTION: &str = "Source : France compétences, Table SIRET-OPCO, data.gouv.fr, \
                                Licence Ouverte 2.0, fichier de juin 2026";
+/// The same without a date, for a file of which only the index says which it is.
+pub const LICENCE: &str =
+    "Source : France compétences, Table SIRET-OPCO, data.gouv.fr, Licence Ouverte 2.0";
 
 /// A few hundred real lines in the layout of the public file; see `data/README.md`.
 const LINES: &[u8] = include_bytes!("../../data/siro_sample.csv");

@@ -258,8 +258,18 @@ on_both! {
         let again = db.store.claim(at(5), at(65), "w2", &[want(tenant, 1)]).await.unwrap();
         assert_eq!((again[0].was, again[0].number), (Was::Queued, 2));
         assert_eq!(again[0].delivery.attempts, 1);
-        let closed = "select count(*) from attempt where outcome = 'released' and number = 1";
-        assert_eq!(db.number(closed).await, 1);
+        let mut tx = db.store.reading().await.unwrap();
+        let attempts = store::attempts::of_delivery(&mut tx, tenant, id).await.unwrap();
+        let told: Vec<_> = attempts
+            .iter()
+            .map(|a| (a.number, a.purpose.as_str(), a.outcome.as_deref(), a.closed_at))
+            .collect();
+        assert_eq!(
+            told,
+            [(1, "write", Some("released"), Some(at(2))), (2, "write", None, None)]
+        );
+        let stranger = db.network().await;
+        assert!(store::attempts::of_delivery(&mut tx, stranger, id).await.unwrap().is_empty());
     }
 
     async fn pairs_tell_who_has_work_and_when(db) {

@@ -1,1 +1,119 @@
-//! Placeholder while writing.
+//! The tenant's log and its positions.
+
+use std::collections::BTreeSet;
+
+use domain::id::TenantId;
+use store::{NewEvent, Store, events};
+
+use crate::harness::{at, now, on_both};
+
+async fn append(store: &Store, tenant: TenantId, count: usize) {
+    let mut tx = store.writing().await.unwrap();
+    let list: Vec<_> = (0..count)
+        .map(|_| NewEvent::new(now(), "test.told"))
+        .collect();
+    events::append(&mut tx, tenant, &list).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+on_both! {
+    async fn positions_have_no_gap_under_concurrent_writers_and_sequencers(db) {
+        let tenants = [db.network().await, db.network().await, db.network().await];
+        let mut tasks = Vec::new();
+        for writer in 0..6 {
+            let store = db.store.clone();
+            tasks.push(tokio::spawn(async move {
+                for round in 0..15 {
+                    append(&store, tenants[(writer + round) % 3], 1 + round % 4).await;
+                }
+            }));
+        }
+        for _ in 0..2 {
+            let store = db.store.clone();
+            tasks.push(tokio::spawn(async move {
+                for _ in 0..30 {
+                    store.sequence(7).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let mut heads = std::collections::BTreeMap::new();
+        loop {
+            let done = db.store.sequence(50).await.unwrap();
+            if done.count == 0 {
+                break;
+            }
+            heads.extend(done.heads);
+        }
+        let mut tx = db.store.reading().await.unwrap();
+        let mut total = 0;
+        for tenant in tenants {
+            let log = events::after(&mut tx, tenant, 0, 10_000).await.unwrap();
+            let positions: Vec<i64> = log.iter().filter_map(|event| event.position).collect();
+            let expected: Vec<i64> = (1..).take(positions.len()).collect();
+            assert_eq!(positions, expected);
+            let names: BTreeSet<_> = log.iter().map(|event| event.id).collect();
+            assert_eq!(names.len(), log.len());
+            let head = events::head(&mut tx, tenant).await.unwrap();
+            assert_eq!(Some(head), positions.last().copied());
+            if let Some(told) = heads.get(&tenant) {
+                assert_eq!(*told, head);
+            }
+            total += log.len();
+        }
+        assert_eq!(i64::try_from(total).unwrap(), db.number("select count(*) from event").await);
+    }
+
+    async fn an_event_that_commits_late_comes_after_what_was_numbered(db) {
+        let tenant = db.network().await;
+        let early = NewEvent::new(now(), "test.early");
+        append(&db.store, tenant, 3).await;
+        assert_eq!(db.store.sequence(100).await.unwrap().count, 3);
+        let mut tx = db.store.writing().await.unwrap();
+        events::append(&mut tx, tenant, std::slice::from_ref(&early)).await.unwrap();
+        tx.commit().await.unwrap();
+        let done = db.store.sequence(100).await.unwrap();
+        assert_eq!((done.count, done.heads), (1, vec![(tenant, 4)]));
+        let mut tx = db.store.reading().await.unwrap();
+        let log = events::after(&mut tx, tenant, 3, 10).await.unwrap();
+        assert_eq!(log.len(), 1);
+        assert_eq!((log[0].id, log[0].position), (early.id, Some(4)));
+        assert_eq!(db.store.sequence(100).await.unwrap(), events::Sequenced::default());
+    }
+
+    async fn events_keep_all_they_were_told(db) {
+        let tenant = db.network().await;
+        let mut event = NewEvent::new(at(3), "delivery.held")
+            .delivery(domain::id::DeliveryId::new(at(3)))
+            .by("person:7")
+            .with(serde_json::json!({"reason": "no_key"}));
+        event.dossier = Some(domain::id::DossierId::new(at(3)));
+        event.content_hash = Some([1; 32]);
+        event.answer_hash = Some([2; 32]);
+        let mut tx = db.store.writing().await.unwrap();
+        events::append(&mut tx, tenant, std::slice::from_ref(&event)).await.unwrap();
+        tx.commit().await.unwrap();
+        db.store.sequence(1).await.unwrap();
+        let mut tx = db.store.reading().await.unwrap();
+        let found = events::after(&mut tx, tenant, 0, 1).await.unwrap().remove(0);
+        assert_eq!(found.id, event.id);
+        assert_eq!((found.at, found.kind.as_str()), (event.at, "delivery.held"));
+        assert_eq!((found.delivery, found.dossier), (event.delivery, event.dossier));
+        assert_eq!((found.actor.as_str(), &found.data), ("person:7", &event.data));
+        assert_eq!(found.content_hash, event.content_hash);
+        assert_eq!(found.answer_hash, event.answer_hash);
+    }
+
+    async fn a_network_sees_only_its_own_log(db) {
+        let (one, two) = (db.network().await, db.network().await);
+        append(&db.store, one, 2).await;
+        db.store.sequence(10).await.unwrap();
+        let mut tx = db.store.reading().await.unwrap();
+        assert_eq!(events::after(&mut tx, one, 0, 10).await.unwrap().len(), 2);
+        assert!(events::after(&mut tx, two, 0, 10).await.unwrap().is_empty());
+        assert_eq!(events::head(&mut tx, two).await.unwrap(), 0);
+    }
+}

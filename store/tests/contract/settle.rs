@@ -117,7 +117,7 @@ on_both! {
             .enumerate()
             .map(|(n, claimed)| delivered(claimed, &n.to_string()))
             .collect();
-        batch[3].owner = "someone else".to_owned();
+        "someone else".clone_into(&mut batch[3].owner);
         batch[7].number += 1;
         let answers = db.store.settle(&batch).await.unwrap();
         for (n, answer) in answers.iter().enumerate() {

@@ -311,16 +311,40 @@ on_both! {
         let result =
             ReadResult { word: "read", read: true, due_at: at(3_600), interval_ms: 3_600_000 };
         let mut tx = db.store.writing().await.unwrap();
-        let held = read_jobs::settle(&mut tx, &first[0].key, "r2", result, at(31)).await.unwrap();
+        let held = read_jobs::settle(&mut tx, &first[0], "r2", result, at(31)).await.unwrap();
         assert!(!held, "another reader holds it");
-        assert!(read_jobs::settle(&mut tx, &first[0].key, "r1", result, at(31)).await.unwrap());
+        assert!(read_jobs::settle(&mut tx, &first[0], "r1", result, at(31)).await.unwrap());
         let failed = ReadResult { word: "failed", read: false, ..result };
-        assert!(read_jobs::settle(&mut tx, &second[0].key, "r2", failed, at(31)).await.unwrap());
+        assert!(read_jobs::settle(&mut tx, &second[0], "r2", failed, at(31)).await.unwrap());
         let job = read_jobs::find(&mut tx, &first[0].key).await.unwrap().unwrap();
         assert_eq!((job.last_read_at, job.failures, job.due_at), (Some(at(31)), 0, at(3_600)));
         let job = read_jobs::find(&mut tx, &second[0].key).await.unwrap().unwrap();
         assert_eq!((job.last_read_at, job.failures), (None, 1));
         assert_eq!(job.last_result.as_deref(), Some("failed"));
+    }
+
+    async fn a_plan_made_during_a_read_stands(db) {
+        let tenant = db.network().await;
+        let key = ReadKey {
+            tenant,
+            siret_cfa: site(),
+            instance: afdas(),
+            environment: Environment::Live,
+        };
+        let mut tx = db.store.writing().await.unwrap();
+        let cold = ReadPlan { due_at: at(10), interval_ms: 86_400_000 };
+        read_jobs::schedule(&mut tx, &key, cold).await.unwrap();
+        tx.commit().await.unwrap();
+        let budget = ReadBudget { instance: afdas(), environment: Environment::Live, limit: 1 };
+        let jobs = db.store.claim_reads(at(10), at(100), "r1", &[budget]).await.unwrap();
+        let mut tx = db.store.writing().await.unwrap();
+        let warm = ReadPlan { due_at: at(40), interval_ms: 60_000 };
+        read_jobs::schedule(&mut tx, &key, warm).await.unwrap();
+        let result =
+            ReadResult { word: "read", read: true, due_at: at(9_000), interval_ms: 86_400_000 };
+        assert!(read_jobs::settle(&mut tx, &jobs[0], "r1", result, at(20)).await.unwrap());
+        let job = read_jobs::find(&mut tx, &key).await.unwrap().unwrap();
+        assert_eq!((job.due_at, job.interval_ms), (at(40), 60_000));
     }
 
     async fn a_waiting_reason_is_kept_as_given(db) {

@@ -99,7 +99,14 @@ async fn pass(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     match admit(rights, &mut request).await {
         Ok(()) => next.call(request).await,
-        Err(problem) => Ok(request.into_response(HttpResponse::from_error(problem))),
+        Err(problem) => {
+            // `into_response` would forget the error, which `request_log` still needs.
+            let (request, _) = request.into_parts();
+            Ok(ServiceResponse::new(
+                request,
+                HttpResponse::from_error(problem),
+            ))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::{Siret, TenantId, rules};
 use store::mandates::Scope;
 use store::overrides::Subject;
-use store::{StoreError, Tx};
+use store::{StoreError, TenantKey, Tx};
 
 use super::{CfaKey, Network, Platform, Site, Software};
 use crate::app::App;
@@ -17,6 +17,12 @@ use crate::system::System;
 pub(crate) const ALLOW_MEDIUM: &str = "file_on_medium_confidence";
 
 pub(super) async fn platform(app: &App) -> Result<Platform, StoreError> {
+    // Before the transaction: whoever holds one connection and waits for another can wait for ever.
+    let keys = match app.store.keys(TenantId::PLATFORM).await {
+        Ok(keys) => Some(keys),
+        Err(StoreError::UnknownTenant) => None,
+        Err(error) => return Err(error),
+    };
     let mut tx = app.store.reading().await?;
     let now = app.clock.now();
     let mut platform = Platform::default();
@@ -32,16 +38,14 @@ pub(super) async fn platform(app: &App) -> Result<Platform, StoreError> {
                 until: switch.until,
             });
     }
-    if store::tenants::find_network(&mut tx, TenantId::PLATFORM)
-        .await?
-        .is_some()
-    {
-        platform.software = software(app, &mut tx, TenantId::PLATFORM).await?;
+    if let Some(keys) = keys {
+        platform.software = software(&mut tx, TenantId::PLATFORM, &keys).await?;
     }
     Ok(platform)
 }
 
 pub(super) async fn network(app: &App, tenant: TenantId) -> Result<Network, StoreError> {
+    let keys = app.store.keys(tenant).await?;
     let mut tx = app.store.reading().await?;
     let network = store::tenants::find_network(&mut tx, tenant)
         .await?
@@ -77,15 +81,14 @@ pub(super) async fn network(app: &App, tenant: TenantId) -> Result<Network, Stor
             }
         })
         .collect();
-    let software = software(app, &mut tx, tenant).await?;
+    let software = software(&mut tx, tenant, &keys).await?;
     let allow_medium = network
         .settings
         .get(ALLOW_MEDIUM)
         .and_then(serde_json::Value::as_bool)
         .unwrap_or(false);
-    drop(tx);
     Ok(Network {
-        keys: app.store.keys(tenant).await?,
+        keys,
         allow_medium,
         rules,
         routes,
@@ -136,12 +139,11 @@ pub(super) async fn site(app: &App, tenant: TenantId, siret: Siret) -> Result<Si
 }
 
 async fn software(
-    app: &App,
     tx: &mut Tx,
     tenant: TenantId,
+    keys: &Arc<TenantKey>,
 ) -> Result<HashMap<System, Arc<Software>>, StoreError> {
     let rows = store::software::list(tx, tenant).await?;
-    let keys = app.store.keys(tenant).await?;
     Ok(rows
         .into_iter()
         .map(|row| {
@@ -151,7 +153,7 @@ async fn software(
             };
             let software = Software {
                 id: row.id,
-                keys: Arc::clone(&keys),
+                keys: Arc::clone(keys),
                 client_id: row.client_id,
                 secret: row.sealed_secret,
                 dpop: row.sealed_dpop_key,

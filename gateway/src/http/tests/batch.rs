@@ -9,10 +9,7 @@ use super::harness::{Answer, Gateway, dossier_of, send};
 fn row(n: usize) -> Value {
     let letter = char::from(b'A' + u8::try_from(n % 26).unwrap());
     let name = format!("MOREL{letter}");
-    let mut row = dossier_of(
-        &name,
-        &format!("2005-{:02}-{:02}T00:00:00+00:00", n % 12 + 1, n % 28 + 1),
-    );
+    let mut row = dossier_of(&name, &format!("{:02}-{:02}", n % 12 + 1, n % 28 + 1));
     row["idempotency_key"] = format!("row-{n}").into();
     row
 }

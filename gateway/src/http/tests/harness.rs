@@ -202,13 +202,18 @@ pub(super) fn dossier() -> Value {
     dossier
 }
 
-/// Returns the contract of another apprentice.
-pub(super) fn dossier_of(name: &str, birth: &str) -> Value {
+/// Returns the contract of another apprentice, born on a day of 2005 (`MM-DD`).
+pub(super) fn dossier_of(name: &str, born: &str) -> Value {
     let mut dossier = dossier();
     let apprenti = &mut dossier["cerfa"]["apprenti"];
     apprenti["nom"] = name.into();
-    apprenti["dateNaissance"] = birth.into();
-    apprenti.as_object_mut().unwrap().remove("nir");
+    apprenti["dateNaissance"] = format!("2005-{born}T00:00:00+00:00").into();
+    let order = name
+        .bytes()
+        .fold(7_u64, |sum, byte| (sum * 31 + u64::from(byte)) % 1_000);
+    let digits = format!("205{}93999{order:03}", &born[..2]);
+    let key = 97 - digits.parse::<u64>().unwrap() % 97;
+    apprenti["nir"] = format!("{digits}{key:02}").into();
     dossier
 }
 

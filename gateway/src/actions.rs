@@ -163,20 +163,17 @@ async fn retry(
 ) -> Result<(), Refusal> {
     let now = app.clock.now();
     let lost = delivery.first_lost_at.is_some();
-    match delivery.standing {
-        Standing {
-            status: Status::Unknown,
-            ..
-        } => change(app, actor, delivery, request, Standing::unknown(now)).await,
-        Standing {
-            hold_reason: Some(HoldReason::OutcomeUnknown),
-            ..
-        } => change(app, actor, delivery, request, Standing::unknown(now)).await,
+    let to_look_for = match delivery.standing.status {
+        Status::Unknown => true,
+        Status::Held => delivery.standing.hold_reason == Some(HoldReason::OutcomeUnknown),
         // Revived after a lost answer: looked for before anything is written again.
-        Standing {
-            status: Status::Dead,
-            ..
-        } if lost => change(app, actor, delivery, request, Standing::unknown(now)).await,
+        Status::Dead => lost,
+        _ => false,
+    };
+    if to_look_for {
+        return change(app, actor, delivery, request, Standing::unknown(now)).await;
+    }
+    match delivery.standing {
         Standing {
             status: Status::Waiting,
             wait_reason: Some(WaitReason::Predecessor),

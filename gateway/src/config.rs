@@ -104,6 +104,8 @@ pub struct Transport {
     pub token_timeout_ms: u64,
     /// An HTTP proxy to go through.
     pub proxy: Option<MaskedUrl>,
+    /// The address of a simulator that stands in for all OPCOs; none is called then.
+    pub simulator: Option<String>,
 }
 
 /// Who we say we are to the OPCOs (norm §3.1: `EDITEUR`, `LOGICIEL`, `VERSION`).
@@ -181,7 +183,11 @@ impl Config {
 
     /// Returns the facts of each OPCO: what ships, and what this deployment lays over it.
     pub fn profiles(&self) -> Result<Profiles, ProfileError> {
-        Profiles::assemble(&self.opco)
+        let profiles = Profiles::assemble(&self.opco)?;
+        match &self.transport.simulator {
+            None => Ok(profiles),
+            Some(origin) => profiles.rehosted(origin),
+        }
     }
 
     fn problems(&self) -> Vec<Problem> {

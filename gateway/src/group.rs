@@ -53,7 +53,7 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Group<I, O> {
         let (write, give_up) = (Arc::new(write), Arc::new(give_up));
         for _ in 0..writers.max(1) {
             let (queue, write, give_up) = (queue.clone(), write.clone(), give_up.clone());
-            tasks.spawn(async move {
+            tasks.serve(async move {
                 let mut group = Vec::with_capacity(most);
                 // Only one writer listens at a time, and it leaves with all that waits.
                 while queue.lock().await.recv_many(&mut group, most).await > 0 {

@@ -218,7 +218,7 @@ async fn apply(
     let mut changes = Vec::new();
     for part in seen.chunks(APPLIED_AT_ONCE) {
         let mut tx = app.store.writing().await?;
-        let changed = store::dossiers::apply_states(
+        let applied = store::dossiers::apply_states(
             &mut tx,
             key.tenant,
             &key.siret_cfa,
@@ -227,14 +227,14 @@ async fn apply(
             part,
             now,
         );
-        let changed = changed.await?;
-        let events: Vec<NewEvent> = changed
+        let applied = applied.await?;
+        let events: Vec<NewEvent> = applied
             .iter()
             .flat_map(|change| told(change, now))
             .collect();
         store::events::append(&mut tx, key.tenant, &events).await?;
         tx.commit().await?;
-        changes.extend(changed);
+        changes.extend(applied);
     }
     Ok(changes)
 }

@@ -146,11 +146,6 @@ impl Running {
         self.server.as_ref().map(|(address, _)| *address)
     }
 
-    /// Returns the application, for commands that run inside the process.
-    pub(crate) fn app(&self) -> &App {
-        &self.app
-    }
-
     /// Ends when the API's door has closed by itself, which only a fault makes it do.
     pub async fn ended(&mut self) {
         match self.ended.as_mut() {

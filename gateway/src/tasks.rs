@@ -22,6 +22,15 @@ impl Tasks {
         self.tracker.spawn(task);
     }
 
+    /// Starts a task that serves the others for as long as any of them may ask: a stop does not wait
+    /// for it, since whoever waits for its answer is waited for.
+    pub(crate) fn serve<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        tokio::spawn(task);
+    }
+
     /// Ends when the process has been asked to stop.
     pub(crate) async fn stopping(&self) {
         self.stop.cancelled().await;

@@ -130,8 +130,8 @@ impl Shared {
         match answer {
             Ok((0, wait_us)) => {
                 self.change(system, |pot| pot.started = true);
-                let wait = Duration::from_micros(wait_us).max(Duration::from_millis(1));
-                Share::Later(pause::later(clock.now(), wait))
+                let pause = Duration::from_micros(wait_us).max(Duration::from_millis(1));
+                Share::Later(pause::later(clock.now(), pause))
             }
             Ok((granted, _)) => {
                 let until = Instant::now() + SHARE_LIFE;

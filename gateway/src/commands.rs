@@ -11,10 +11,12 @@ mod doctor;
 pub(crate) mod failure;
 mod index;
 pub(crate) mod input;
+mod openapi;
 pub(crate) mod output;
 mod route;
 mod secret_input;
 mod send;
+mod serve;
 mod simulator;
 mod stop;
 mod usage;
@@ -86,8 +88,12 @@ enum Command {
     Index(index::IndexArgs),
     #[command(about = "Dit de quel OPCO relève un employeur, et pourquoi")]
     Route(route::RouteArgs),
+    #[command(about = "Affiche le contrat de l'API (OpenAPI)")]
+    Openapi(openapi::OpenapiArgs),
     #[command(about = "Envoie des contrats à une passerelle, comme un ERP")]
     Send(send::SendArgs),
+    #[command(about = "Fait tourner la passerelle, jusqu'à SIGTERM ou Ctrl-C")]
+    Serve(serve::ServeArgs),
     #[command(about = "Fait tourner le simulateur des onze OPCO")]
     Simulator(simulator::SimulatorArgs),
     #[command(
@@ -193,7 +199,9 @@ fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Index(args) => index::run(context, &args),
         Command::Route(args) => route::run(context, &args),
+        Command::Openapi(args) => openapi::run(context, &args),
         Command::Send(args) => send::run(context, &args),
+        Command::Serve(args) => serve::run(context, &args),
         Command::Simulator(args) => simulator::run(context, &args),
         Command::Watch(args) => watch::run(context, &args),
     }

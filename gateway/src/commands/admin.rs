@@ -2,8 +2,11 @@
 //! line in the network's log. For scripts and first steps; it needs the settings and the master key.
 
 mod credential;
+mod decision;
 mod key;
+mod mandate;
 mod software;
+mod switch;
 mod tenancy;
 #[cfg(test)]
 mod tests;
@@ -57,6 +60,14 @@ enum What {
     Key(key::KeyCommand),
     #[command(subcommand, about = "Clés d'API des ERP")]
     Credential(credential::CredentialCommand),
+    #[command(subcommand, about = "L'OPCO d'un employeur, dit par le réseau")]
+    Override(decision::OverrideCommand),
+    #[command(subcommand, about = "L'effet d'une règle, changé par le réseau")]
+    Rule(decision::RuleCommand),
+    #[command(subcommand, about = "Mandats de gestion attestés par un site")]
+    Mandate(mandate::MandateCommand),
+    #[command(subcommand, about = "Ce qu'un OPCO a ouvert, pour toute la passerelle")]
+    Switch(switch::SwitchCommand),
 }
 
 /// What every command of `admin` works with.
@@ -129,6 +140,10 @@ async fn act(desk: &mut Desk, what: What) -> Result<(), Failure> {
         What::Software(command) => software::run(desk, command).await,
         What::Key(command) => key::run(desk, command).await,
         What::Credential(command) => credential::run(desk, command).await,
+        What::Override(command) => decision::route(desk, command).await,
+        What::Rule(command) => decision::rule(desk, command).await,
+        What::Mandate(command) => mandate::run(desk, command).await,
+        What::Switch(command) => switch::run(desk, command).await,
     }
 }
 

@@ -154,7 +154,8 @@ impl Failure {
         self
     }
 
-    /// Returns the code, for tests and callers that choose by it.
+    /// Returns the code.
+    #[cfg(test)]
     pub(crate) fn code(&self) -> Code {
         self.code
     }

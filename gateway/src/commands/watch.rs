@@ -58,8 +58,12 @@ pub(crate) fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> 
             for one in watched.iter_mut().filter(|one| !one.is_settled()) {
                 let answer = api.get(&format!("/api/v1/deliveries/{}", one.id)).await?;
                 if answer.status != StatusCode::OK {
+                    let code = match answer.status {
+                        StatusCode::NOT_FOUND => Code::NotFound,
+                        _ => Code::ApiRefused,
+                    };
                     let said = detail(answer.status, &answer.body);
-                    return Err(Failure::new(Code::NotFound, format!("{} : {said}", one.id)));
+                    return Err(Failure::new(code, format!("{} : {said}", one.id)));
                 }
                 progress.clear();
                 one.look(&answer.body, &mut out)?;
@@ -100,7 +104,7 @@ impl Watched {
                 .unwrap_or_default()
         };
         self.status = text("status").parse().ok();
-        let parts = ["status", "reason", "until", "opco", "numero_interne"].map(text);
+        let parts = ["status", "reason", "next_at", "opco", "numero_interne"].map(text);
         let said = parts
             .into_iter()
             .filter(|part| !part.is_empty())

@@ -12,6 +12,7 @@ use opco::{Answer, Auth, Identity, Operation, Profile, Seed, Transport};
 use serde::Serialize;
 use serde_json::json;
 use store::keys::{self, CfaKey, KeyState};
+use store::switches::{self, CapabilitySwitch};
 use store::{software, tenants};
 
 use super::software::system;
@@ -234,7 +235,31 @@ async fn attempt(desk: &Desk, key: &CfaKey) -> Result<Option<Date>, Tried> {
         )
     })?;
     let seed = Seed::shipped().map_err(|error| Failure::internal("capabilities", error))?;
-    let capabilities = seed.of(key.instance.opco);
+    let now = desk.now;
+    let mut tx = desk.store.reading().await.map_err(Failure::from)?;
+    let said = switches::effective(&mut tx, now)
+        .await
+        .map_err(Failure::from)?;
+    drop(tx);
+    let said: Vec<opco::Switch> = said
+        .into_iter()
+        .filter(|switch| switch.instance == key.instance)
+        .map(
+            |CapabilitySwitch {
+                 capability,
+                 openness,
+                 from,
+                 until,
+                 ..
+             }| opco::Switch {
+                capability,
+                openness,
+                from,
+                until,
+            },
+        )
+        .collect();
+    let capabilities = seed.of(key.instance.opco).with_switches(&said, now);
     // Where no version is known to be open, the oldest is the likeliest to answer.
     let version = opco::choose_version(&capabilities, key.environment).unwrap_or(NormVersion::V1);
     let identity = identity(desk, key, profile).await?;

@@ -268,3 +268,70 @@ async fn with_two_networks_one_must_be_named() {
     assert_eq!(unknown.code(), Code::NotFound);
     place.end().await;
 }
+
+#[tokio::test]
+async fn what_a_network_decides_is_listed_until_it_is_ended() {
+    let mut place = Place::new().await;
+    place.tenancy().await;
+    let unsaid = Line::try_parse_from("admin override create --opco akto --reason x".split(' '));
+    assert!(unsaid.is_err(), "an override names an employer");
+    let made = place
+        .run("override create --siret 12345678200010 --opco akto --reason connu")
+        .await
+        .unwrap();
+    let id = made[0]["id"].as_str().unwrap();
+    assert_eq!(
+        place.run("override list").await.unwrap()[0]["siret"],
+        "12345678200010"
+    );
+    place.run(&format!("override revoke {id}")).await.unwrap();
+    assert!(!place.run("override list").await.unwrap()[0]["until"].is_null());
+    let twice = place
+        .run(&format!("override revoke {id}"))
+        .await
+        .unwrap_err();
+    assert_eq!(twice.code(), Code::NotFound);
+
+    let unknown = place
+        .run("rule create --rule DAT-999 --effect warn --reason x")
+        .await;
+    assert_eq!(unknown.unwrap_err().code(), Code::InputInvalid);
+    place
+        .run("rule create --rule DAT-003 --effect warn --reason connu")
+        .await
+        .unwrap();
+    assert_eq!(place.run("rule list").await.unwrap()[0]["effect"], "warn");
+    place.run("rule revoke DAT-003").await.unwrap();
+    assert!(place.run("rule list").await.unwrap().is_empty());
+
+    let line = format!("mandate create --siret {SIRET} --reference A1 --signed-on 2026-09-01");
+    place.run(&line).await.unwrap();
+    let other = "mandate list --siret 98765432400027";
+    assert!(place.run(other).await.unwrap().is_empty());
+    assert_eq!(
+        place.run("mandate list").await.unwrap()[0]["reference"],
+        "A1"
+    );
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_switch_holds_for_whole_days_in_france() {
+    let mut place = Place::new().await;
+    let line = "switch create --opco opcosante --capability dossiers_v1 --openness recette \
+                --reason essai --label bac-a-sable --from 2026-07-01 --until 2026-07-14";
+    let made = place.run(line).await.unwrap();
+    assert_eq!(made[0]["from"], "2026-06-30T22:00:00Z");
+    assert_eq!(made[0]["until"], "2026-07-14T22:00:00Z");
+    let backwards = line.replace("2026-07-14", "2026-06-01");
+    assert_eq!(
+        place.run(&backwards).await.unwrap_err().code(),
+        Code::InputInvalid
+    );
+    let listed = place.run("switch list").await.unwrap();
+    assert_eq!(
+        (listed.len(), &listed[0]["label"]),
+        (1, &"bac-a-sable".into())
+    );
+    place.end().await;
+}

@@ -1,0 +1,293 @@
+//! A network's own word: an employer's OPCO, a rule's effect. Each with its author and its reason.
+
+use clap::{ArgGroup, Args, Subcommand};
+use domain::id::OverrideId;
+use domain::{Effect, Opco, Siren, Siret, Timestamp, rules};
+use jiff::civil::Date;
+use serde::Serialize;
+use serde_json::json;
+use store::overrides::{self, RouteOverride, RuleOverride, Subject};
+
+use super::{Desk, InNetwork, dash};
+use crate::commands::failure::{Code, Failure};
+use crate::commands::words::{self, one_of};
+
+/// Why, and from when to when.
+#[derive(Debug, Args)]
+pub(super) struct Because {
+    #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
+    pub(super) reason: String,
+    #[arg(long, value_parser = words::day, value_name = "AAAA-MM-JJ", help = "Premier jour ; tout de suite sinon")]
+    from: Option<Date>,
+    #[arg(long, value_parser = words::day, value_name = "AAAA-MM-JJ", help = "Dernier jour ; sans fin sinon")]
+    until: Option<Date>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OverrideCommand {
+    #[command(about = "Dit l'OPCO d'un employeur, avant toute autre source")]
+    Create(NewOverride),
+    #[command(about = "Liste ce que le réseau a dit")]
+    List(InNetwork),
+    #[command(about = "Y met fin")]
+    Revoke {
+        #[command(flatten)]
+        network: InNetwork,
+        #[arg(value_name = "ID")]
+        id: OverrideId,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("target").required(true).args(["siret", "siren"])))]
+pub(super) struct NewOverride {
+    #[command(flatten)]
+    network: InNetwork,
+    #[arg(long, value_parser = words::siret, value_name = "SIRET", help = "Un établissement")]
+    siret: Option<Siret>,
+    #[arg(long, value_parser = words::siren, value_name = "SIREN", help = "Toute une entreprise")]
+    siren: Option<Siren>,
+    #[arg(long, value_parser = one_of!(Opco, slug), value_name = "OPCO", help = "Son OPCO")]
+    opco: Opco,
+    #[command(flatten)]
+    because: Because,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RuleCommand {
+    #[command(about = "Change l'effet d'une règle pour un réseau")]
+    Create {
+        #[command(flatten)]
+        network: InNetwork,
+        #[arg(long, value_name = "REGLE", help = "La règle (DAT-003…)")]
+        rule: String,
+        #[arg(long, value_parser = one_of!(Effect), value_name = "EFFET", help = "warn, wait, hold, conflict ou refuse")]
+        effect: Effect,
+        #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
+        reason: String,
+    },
+    #[command(about = "Liste les règles dont le réseau a changé l'effet")]
+    List(InNetwork),
+    #[command(about = "Rend à une règle son effet d'origine")]
+    Revoke {
+        #[command(flatten)]
+        network: InNetwork,
+        #[arg(value_name = "REGLE")]
+        rule: String,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct OverrideLine {
+    id: OverrideId,
+    siret: Option<Siret>,
+    siren: Option<Siren>,
+    opco: &'static str,
+    author: String,
+    reason: String,
+    from: Timestamp,
+    until: Option<Timestamp>,
+}
+
+pub(super) async fn route(desk: &mut Desk, command: OverrideCommand) -> Result<(), Failure> {
+    match command {
+        OverrideCommand::Create(new) => {
+            let tenant = desk.network(&new.network).await?.id;
+            let subject = match (new.siret, new.siren) {
+                (Some(siret), _) => Subject::Siret(siret),
+                (None, Some(siren)) => Subject::Siren(siren),
+                (None, None) => {
+                    return Err(Failure::new(Code::Usage, "il manque --siret ou --siren"));
+                }
+            };
+            let (from, until) = period(desk.now, &new.because)?;
+            let row = RouteOverride {
+                tenant,
+                id: OverrideId::new(desk.now),
+                subject,
+                opco: new.opco,
+                author: desk.author.clone(),
+                reason: new.because.reason,
+                from,
+                until,
+                created_at: desk.now,
+            };
+            let mut tx = desk.store.writing().await?;
+            overrides::put_route(&mut tx, &row).await?;
+            let line = override_line(row);
+            desk.log(&mut tx, tenant, "route_override.created", json!(line))
+                .await?;
+            tx.commit().await?;
+            let shown = [
+                ("choix", line.id.to_string()),
+                ("employeur", employer(&line)),
+                ("OPCO", line.opco.to_owned()),
+            ];
+            desk.out.record(&line, &shown)
+        }
+        OverrideCommand::List(network) => {
+            let tenant = desk.network(&network).await?.id;
+            let mut tx = desk.store.reading().await?;
+            let found = overrides::routes(&mut tx, tenant).await?;
+            let lines: Vec<OverrideLine> = found.into_iter().map(override_line).collect();
+            desk.out.list(
+                &["CHOIX", "EMPLOYEUR", "OPCO", "AUTEUR", "RAISON", "JUSQU'À"],
+                &lines,
+                |line| {
+                    vec![
+                        line.id.to_string(),
+                        employer(line),
+                        line.opco.to_owned(),
+                        line.author.clone(),
+                        line.reason.clone(),
+                        dash(line.until),
+                    ]
+                },
+            )
+        }
+        OverrideCommand::Revoke { network, id } => {
+            let tenant = desk.network(&network).await?.id;
+            let mut tx = desk.store.writing().await?;
+            let ended = overrides::end_route(&mut tx, tenant, id, desk.now).await?;
+            if !ended {
+                return Err(Failure::new(
+                    Code::NotFound,
+                    format!("aucun choix {id} en vigueur"),
+                ));
+            }
+            desk.log(
+                &mut tx,
+                tenant,
+                "route_override.ended",
+                json!({ "override": id }),
+            )
+            .await?;
+            tx.commit().await?;
+            desk.out
+                .record(&json!({ "ended": id }), &[("terminé", id.to_string())])
+        }
+    }
+}
+
+pub(super) async fn rule(desk: &mut Desk, command: RuleCommand) -> Result<(), Failure> {
+    match command {
+        RuleCommand::Create {
+            network,
+            rule,
+            effect,
+            reason,
+        } => {
+            let tenant = desk.network(&network).await?.id;
+            let author = desk.author.clone();
+            let asked = rules::Override {
+                rule,
+                effect,
+                author,
+                reason,
+            };
+            rules::Overrides::new(std::slice::from_ref(&asked)).map_err(|error| {
+                Failure::new(Code::InputInvalid, format!("changement refusé : {error}"))
+                    .remedy("docs/regles.md dit quels effets chaque règle admet")
+            })?;
+            let row = RuleOverride {
+                tenant,
+                rule: asked.rule,
+                effect,
+                author: asked.author,
+                reason: asked.reason,
+                created_at: desk.now,
+            };
+            let data = rule_line(&row);
+            let mut tx = desk.store.writing().await?;
+            overrides::put_rule(&mut tx, &row).await?;
+            desk.log(&mut tx, tenant, "rule_override.put", data.clone())
+                .await?;
+            tx.commit().await?;
+            let shown = [
+                ("règle", row.rule.clone()),
+                ("effet", row.effect.to_string()),
+            ];
+            desk.out.record(&data, &shown)
+        }
+        RuleCommand::List(network) => {
+            let tenant = desk.network(&network).await?.id;
+            let mut tx = desk.store.reading().await?;
+            let lines: Vec<serde_json::Value> = overrides::rules(&mut tx, tenant)
+                .await?
+                .iter()
+                .map(rule_line)
+                .collect();
+            let titles = ["RÈGLE", "EFFET", "AUTEUR", "RAISON"];
+            desk.out.list(&titles, &lines, |line| {
+                ["rule", "effect", "author", "reason"]
+                    .map(|name| dash(line.get(name).and_then(|text| text.as_str())))
+                    .to_vec()
+            })
+        }
+        RuleCommand::Revoke { network, rule } => {
+            let tenant = desk.network(&network).await?.id;
+            let mut tx = desk.store.writing().await?;
+            if !overrides::remove_rule(&mut tx, tenant, &rule).await? {
+                return Err(Failure::new(
+                    Code::NotFound,
+                    format!("la règle {rule} n'est pas changée"),
+                ));
+            }
+            desk.log(
+                &mut tx,
+                tenant,
+                "rule_override.removed",
+                json!({ "rule": rule }),
+            )
+            .await?;
+            tx.commit().await?;
+            desk.out
+                .record(&json!({ "removed": rule }), &[("rétablie", rule.clone())])
+        }
+    }
+}
+
+/// Days given are whole days in France; without a first one, it is now.
+pub(super) fn period(
+    now: Timestamp,
+    because: &Because,
+) -> Result<(Timestamp, Option<Timestamp>), Failure> {
+    let wrong = |error: jiff::Error| Failure::new(Code::InputInvalid, error.to_string());
+    let from = because.from.map_or(Ok(now), words::begins).map_err(wrong)?;
+    let until = because.until.map(words::ends).transpose().map_err(wrong)?;
+    if until.is_some_and(|until| until <= from) {
+        return Err(Failure::new(
+            Code::InputInvalid,
+            "la période finit avant de commencer",
+        ));
+    }
+    Ok((from, until))
+}
+
+fn override_line(row: RouteOverride) -> OverrideLine {
+    let (establishment, company) = match row.subject {
+        Subject::Siret(siret) => (Some(siret), None),
+        Subject::Siren(siren) => (None, Some(siren)),
+    };
+    OverrideLine {
+        id: row.id,
+        siret: establishment,
+        siren: company,
+        opco: row.opco.slug(),
+        author: row.author,
+        reason: row.reason,
+        from: row.from,
+        until: row.until,
+    }
+}
+
+fn employer(line: &OverrideLine) -> String {
+    let siret = line.siret.as_ref().map(ToString::to_string);
+    dash(siret.or_else(|| line.siren.as_ref().map(ToString::to_string)))
+}
+
+fn rule_line(row: &RuleOverride) -> serde_json::Value {
+    json!({
+        "rule": row.rule, "effect": row.effect, "author": row.author, "reason": row.reason,
+    })
+}

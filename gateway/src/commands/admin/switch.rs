@@ -1,0 +1,155 @@
+//! What an OPCO has opened, in place of the table that ships: the deployment's word, for every network.
+
+use clap::{Args, Subcommand};
+use domain::id::OverrideId;
+use domain::{Capability, Openness, TenantId, Timestamp};
+use serde::Serialize;
+use serde_json::json;
+use store::switches::{self, CapabilitySwitch};
+
+use super::decision::{Because, period};
+use super::software::system;
+use super::{AtOpco, Desk, dash};
+use crate::commands::failure::{Code, Failure};
+use crate::commands::words::one_of;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SwitchCommand {
+    #[command(about = "Dit ce qu'un OPCO a ouvert, à la place du tableau fourni")]
+    Create(NewSwitch),
+    #[command(about = "Liste ce qui a été dit")]
+    List,
+    #[command(about = "Y met fin")]
+    Revoke {
+        #[arg(value_name = "ID")]
+        id: OverrideId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewSwitch {
+    #[command(flatten)]
+    at: AtOpco,
+    #[arg(long, value_parser = one_of!(Capability), value_name = "FLUX", help = "Le flux (dossiers_v1…)")]
+    capability: Capability,
+    #[arg(
+        long,
+        value_parser = one_of!(Openness),
+        value_name = "OUVERTURE",
+        help = "production, recette, developpement ou unknown"
+    )]
+    openness: Openness,
+    #[arg(
+        long,
+        value_name = "TEXTE",
+        help = "Étiquette montrée avec ce choix (bac à sable…)"
+    )]
+    label: Option<String>,
+    #[command(flatten)]
+    because: Because,
+}
+
+#[derive(Debug, Serialize)]
+struct SwitchLine {
+    id: OverrideId,
+    system: String,
+    capability: Capability,
+    openness: Openness,
+    label: Option<String>,
+    author: String,
+    reason: String,
+    from: Timestamp,
+    until: Option<Timestamp>,
+}
+
+pub(super) async fn run(desk: &mut Desk, command: SwitchCommand) -> Result<(), Failure> {
+    match command {
+        SwitchCommand::Create(new) => {
+            let (from, until) = period(desk.now, &new.because)?;
+            let row = CapabilitySwitch {
+                id: OverrideId::new(desk.now),
+                instance: new.at.instance(),
+                capability: new.capability,
+                openness: new.openness,
+                author: desk.author.clone(),
+                reason: new.because.reason,
+                label: new.label,
+                from,
+                until,
+                created_at: desk.now,
+            };
+            let mut tx = desk.store.writing().await?;
+            switches::put(&mut tx, &row).await?;
+            let line = switch_line(row);
+            desk.log(
+                &mut tx,
+                TenantId::PLATFORM,
+                "capability_switch.created",
+                json!(line),
+            )
+            .await?;
+            tx.commit().await?;
+            let shown = [
+                ("choix", line.id.to_string()),
+                ("OPCO", line.system.clone()),
+                ("flux", line.capability.to_string()),
+                ("ouverture", line.openness.to_string()),
+            ];
+            desk.out.record(&line, &shown)
+        }
+        SwitchCommand::List => {
+            let mut tx = desk.store.reading().await?;
+            let found = switches::list(&mut tx).await?;
+            let lines: Vec<SwitchLine> = found.into_iter().map(switch_line).collect();
+            let titles = [
+                "CHOIX",
+                "OPCO",
+                "FLUX",
+                "OUVERTURE",
+                "AUTEUR",
+                "RAISON",
+                "JUSQU'À",
+            ];
+            desk.out.list(&titles, &lines, |line| {
+                vec![
+                    line.id.to_string(),
+                    line.system.clone(),
+                    line.capability.to_string(),
+                    line.openness.to_string(),
+                    line.author.clone(),
+                    line.reason.clone(),
+                    dash(line.until),
+                ]
+            })
+        }
+        SwitchCommand::Revoke { id } => {
+            let mut tx = desk.store.writing().await?;
+            if !switches::end(&mut tx, id, desk.now).await? {
+                return Err(Failure::new(
+                    Code::NotFound,
+                    format!("aucun choix {id} en vigueur"),
+                ));
+            }
+            let data = json!({ "switch": id });
+            desk.log(&mut tx, TenantId::PLATFORM, "capability_switch.ended", data)
+                .await?;
+            tx.commit().await?;
+            desk.out
+                .record(&json!({ "ended": id }), &[("terminé", id.to_string())])
+        }
+    }
+}
+
+fn switch_line(row: CapabilitySwitch) -> SwitchLine {
+    SwitchLine {
+        id: row.id,
+        system: system(row.instance.opco.slug(), row.instance.number),
+        capability: row.capability,
+        openness: row.openness,
+        label: row.label,
+        author: row.author,
+        reason: row.reason,
+        from: row.from,
+        until: row.until,
+    }
+}

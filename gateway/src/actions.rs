@@ -305,7 +305,7 @@ async fn confirm(
         .receipt
         .clone()
         .filter(|receipt| receipt.numero_interne.is_some())
-        .ok_or(Refusal::Missing("/numeroInterne"))?;
+        .ok_or(Refusal::Missing("/numero_interne"))?;
     let now = app.clock.now();
     let mut tx = app.store.writing().await?;
     let current = store::deliveries::find_for_update(&mut tx, before.tenant, before.id).await?;

@@ -53,20 +53,20 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The bounds of the door.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Settings {
+struct Bounds {
     /// The largest JSON body, and the longest line of a batch, in bytes.
-    pub(crate) body_bytes_max: usize,
+    body_bytes: usize,
     /// The largest batch, in bytes.
-    pub(crate) batch_bytes_max: usize,
+    batch_bytes: usize,
     /// The most rows of a batch.
-    pub(crate) batch_rows_max: usize,
+    batch_rows: usize,
 }
 
 /// What the requests of one process share.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) settings: Settings,
-    pub(crate) credentials: credentials::Memory,
+    bounds: Bounds,
+    credentials: credentials::Memory,
     quotas: quota::Quotas,
     in_flight: idempotency::InFlight,
     batches: batches::Places,
@@ -75,13 +75,13 @@ pub(crate) struct State {
 impl State {
     /// Starts with nobody known.
     pub(crate) fn new(server: &config::Server) -> Self {
-        let settings = Settings {
-            body_bytes_max: server.body_bytes_max,
-            batch_bytes_max: server.batch_bytes_max,
-            batch_rows_max: server.batch_rows_max,
+        let bounds = Bounds {
+            body_bytes: server.body_bytes_max,
+            batch_bytes: server.batch_bytes_max,
+            batch_rows: server.batch_rows_max,
         };
         Self {
-            settings,
+            bounds,
             credentials: credentials::Memory::default(),
             quotas: quota::Quotas::default(),
             in_flight: idempotency::InFlight::default(),

@@ -4,8 +4,8 @@
 //! after the commit, by one sequencer at a time, without a gap: who has read up to a position has
 //! read everything before it.
 
-use domain::Timestamp;
 use domain::id::{DeliveryId, DossierId, EventId, TenantId};
+use domain::{Environment, Siret, Timestamp};
 
 use crate::column::{At, json_text, ms};
 use crate::deliveries::NewEvent;
@@ -40,6 +40,15 @@ pub struct Event {
     pub content_hash: Option<[u8; 32]>,
     /// The salted hash of what the OPCO answered.
     pub answer_hash: Option<[u8; 32]>,
+}
+
+/// What a credential may see of a network's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// Its world.
+    pub environment: Environment,
+    /// The sites it speaks for; absent, all of the network's.
+    pub sites: Option<Vec<Siret>>,
 }
 
 /// What one numbering did.
@@ -150,6 +159,52 @@ pub async fn after(
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(Event::try_from).collect()
+}
+
+/// Returns the numbered events after a position that one credential may see, in order, and the
+/// position to go on from: what lies between is not for it.
+///
+/// An event is seen with its delivery's world and site; one that concerns no delivery only by who
+/// speaks for all sites.
+pub async fn seen_after(
+    tx: &mut Tx,
+    tenant: TenantId,
+    position: i64,
+    sight: &Sight,
+    limit: u32,
+) -> Result<(Vec<Event>, i64), StoreError> {
+    // A SIRET has fourteen digits, so a list of them joined by commas holds no other.
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from event where tenant_id = $1 and position > $2 and position is not null
+          and ((delivery_id = '' and $4 is null) or exists (
+            select 1 from delivery d
+            where d.tenant_id = event.tenant_id and d.delivery_id = event.delivery_id
+              and d.environment = $3 and ($4 is null or $4 like '%' || d.siret_cfa || '%')))
+        order by position limit $5"
+    );
+    let limit = limit.clamp(1, MAX_EVENTS);
+    let head = head(tx, tenant).await?;
+    let sites = sight.sites.as_ref().map(|sites| {
+        let sites: Vec<&str> = sites.iter().map(Siret::as_str).collect();
+        sites.join(",")
+    });
+    let rows: Vec<EventRow> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(tenant.to_string())
+        .bind(position)
+        .bind(sight.environment.as_str())
+        .bind(&sites)
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?);
+    let full = u32::try_from(rows.len()).unwrap_or(limit) >= limit;
+    let last = rows.last().and_then(|row| row.position).unwrap_or(position);
+    let events = rows
+        .into_iter()
+        .map(Event::try_from)
+        .collect::<Result<_, _>>()?;
+    Ok((events, if full { last } else { last.max(head) }))
 }
 
 /// Returns the events of one delivery, in the order they happened.

@@ -34,7 +34,7 @@ const ROWS_AT_ONCE: usize = 32;
 /// How many batches one network may send to this process at once.
 const BATCHES_AT_ONCE: usize = 4;
 /// How long the sender may pause.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_mins(1);
 /// How much of the answer may wait for a sender that does not read it yet.
 const PENDING_BYTES_MAX: u32 = 16 * 1024 * 1024;
 
@@ -224,12 +224,12 @@ async fn run(batch: &Batch, payload: web::Payload, mut sender: Sender) {
 
 /// Reads the lines, within the bounds of a batch.
 fn rows(batch: &Batch, payload: web::Payload) -> impl Stream<Item = Read> + '_ {
-    let settings = &batch.app.http.settings;
+    let bounds = batch.app.http.bounds;
     let reader = Reader {
         payload,
-        lines: Lines::new(settings.body_bytes_max),
-        bytes_left: settings.batch_bytes_max,
-        rows_left: settings.batch_rows_max,
+        lines: Lines::new(bounds.body_bytes),
+        bytes_left: bounds.batch_bytes,
+        rows_left: bounds.batch_rows,
         ended: false,
     };
     stream::unfold(reader, |mut reader| async move {
@@ -281,16 +281,12 @@ impl Reader {
     }
 
     fn counted(&mut self, line: Line) -> Read {
-        match self.rows_left.checked_sub(1) {
-            Some(left) => {
-                self.rows_left = left;
-                Ok(line)
-            }
-            None => {
-                let max = "Le lot a trop de lignes ; celles qui suivent sont à renvoyer.";
-                self.stop(Problem::new(Code::TooLarge, max))
-            }
-        }
+        let Some(left) = self.rows_left.checked_sub(1) else {
+            let max = "Le lot a trop de lignes ; celles qui suivent sont à renvoyer.";
+            return self.stop(Problem::new(Code::TooLarge, max));
+        };
+        self.rows_left = left;
+        Ok(line)
     }
 
     fn stop(&mut self, problem: Problem) -> Read {
@@ -303,7 +299,7 @@ impl Reader {
 async fn accept(batch: &Batch, read: Read) -> Result<Answer, Problem> {
     let Line { number, bytes } = read?;
     let Some(bytes) = bytes else {
-        let problem = body::too_large_problem(batch.app.http.settings.body_bytes_max);
+        let problem = body::too_large_problem(batch.app.http.bounds.body_bytes);
         return Ok(Answer {
             line: number,
             key: None,

@@ -39,7 +39,7 @@ impl FromRequest for JsonBody {
         Box::pin(async move {
             let app: &App = app(&request)?;
             expect_type(request.headers(), &[JSON])?;
-            read(request.headers(), payload, app.http.settings.body_bytes_max)
+            read(request.headers(), payload, app.http.bounds.body_bytes)
                 .await
                 .map(Self)
         })
@@ -48,9 +48,7 @@ impl FromRequest for JsonBody {
 
 /// Returns the application of a request.
 pub(crate) fn app(request: &HttpRequest) -> Result<&App, Problem> {
-    let app = request
-        .app_data::<web::Data<App>>()
-        .map(|data| data.get_ref());
+    let app = request.app_data::<web::Data<App>>().map(web::Data::get_ref);
     app.ok_or_else(|| Problem::plain(Code::Internal))
 }
 

@@ -1,6 +1,6 @@
 //! From the key in a header to the caller it stands for, with a short memory.
 //!
-//! A revocation made by this process is felt at once; one made by another within the memory's time.
+//! A revocation, made anywhere, is felt when that memory ends.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use domain::Timestamp;
-use domain::id::CredentialId;
 use store::credentials::{self, Credential};
 
 use super::api_key::{self, KeyHash};
@@ -37,12 +36,6 @@ struct Seen {
 }
 
 impl Memory {
-    /// Forgets a credential, so that its revocation is felt by the next request.
-    pub(crate) fn forget(&self, credential: CredentialId) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.retain(|_, seen| seen.caller.credential != credential);
-    }
-
     fn recall(&self, hash: &KeyHash, now: Timestamp) -> Option<Seen> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(hash).filter(|seen| now < seen.until).cloned()
@@ -65,16 +58,15 @@ pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, P
     let (environment, hash) =
         api_key::read(text).ok_or_else(|| Problem::plain(Code::UnknownKey))?;
     let now = app.clock.now();
-    let seen = match app.http.credentials.recall(&hash, now) {
-        Some(seen) => seen,
-        None => {
-            let mut tx = app.store.reading().await?;
-            let found = credentials::find_by_hash(&mut tx, &hash).await?;
-            let found = found.filter(|credential| credential.environment == environment);
-            let seen = believe(found.ok_or_else(|| Problem::plain(Code::UnknownKey))?, now)?;
-            app.http.credentials.keep(hash, seen.clone(), now);
-            seen
-        }
+    let seen = if let Some(seen) = app.http.credentials.recall(&hash, now) {
+        seen
+    } else {
+        let mut tx = app.store.reading().await?;
+        let found = credentials::find_by_hash(&mut tx, &hash).await?;
+        let found = found.filter(|credential| credential.environment == environment);
+        let seen = believe(found.ok_or_else(|| Problem::plain(Code::UnknownKey))?, now)?;
+        app.http.credentials.keep(hash, seen.clone(), now);
+        seen
     };
     match seen.expires_at {
         Some(expired) if expired <= now => Err(Problem::plain(Code::ExpiredKey)),

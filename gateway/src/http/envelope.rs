@@ -50,7 +50,12 @@ pub(crate) fn of_headers(headers: &HeaderMap) -> Result<Envelope, Problem> {
         None
     } else {
         let [reference, date, empreinte] = fields;
-        mandat(reference, date, empreinte, &mut findings)
+        mandat(
+            reference,
+            date.as_deref(),
+            empreinte.as_deref(),
+            &mut findings,
+        )
     };
     let opco = text(CFA_OPCO).and_then(|slug| opco(&slug, &mut findings));
     match findings.first() {
@@ -111,13 +116,13 @@ fn mandat_of_object(
             "Ne gardez que « reference », « date » et « empreinte ».",
         ));
     }
-    mandat(reference, date, empreinte, findings)
+    mandat(reference, date.as_deref(), empreinte.as_deref(), findings)
 }
 
 fn mandat(
     reference: Option<String>,
-    date: Option<String>,
-    empreinte: Option<String>,
+    date: Option<&str>,
+    empreinte: Option<&str>,
     findings: &mut Vec<Finding>,
 ) -> Option<Mandate> {
     let before = findings.len();
@@ -130,7 +135,7 @@ fn mandat(
             "Donnez la référence de votre mandat, en 100 caractères au plus.",
         ));
     }
-    let date = date.as_deref().and_then(|date| date.parse::<Date>().ok());
+    let date = date.and_then(|date| date.parse::<Date>().ok());
     if date.is_none() {
         findings.push(wrong(
             "/mandat/date",
@@ -138,7 +143,7 @@ fn mandat(
             "Donnez la date de signature sous la forme AAAA-MM-JJ.",
         ));
     }
-    let hash = empreinte.as_deref().map(bytes_of_hex);
+    let hash = empreinte.map(bytes_of_hex);
     if hash == Some(None) {
         findings.push(wrong(
             "/mandat/empreinte",

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::events::{self, Event};
+use store::events::{self, Event, Sight};
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
@@ -90,11 +90,12 @@ pub(crate) async fn feed(
 ) -> Result<HttpResponse, Problem> {
     let limit = page::limit(from.limit)?;
     let mut tx = app.store.reading().await?;
-    let found = events::after(&mut tx, caller.tenant, from.after, limit).await?;
-    let next = found
-        .last()
-        .and_then(|event| event.position)
-        .unwrap_or(from.after);
+    let sight = Sight {
+        environment: caller.environment,
+        sites: caller.sites(None),
+    };
+    let (found, next) =
+        events::seen_after(&mut tx, caller.tenant, from.after, &sight, limit).await?;
     let events = found.into_iter().map(EventBody::from).collect();
     Ok(HttpResponse::Ok().json(Events { events, next }))
 }

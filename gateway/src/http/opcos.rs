@@ -33,7 +33,7 @@ struct OpcoBody {
     #[schema(value_type = Option<String>, example = "v2")]
     version: Option<NormVersion>,
     /// How far each capability is open.
-    #[schema(value_type = std::collections::HashMap<String, String>)]
+    #[schema(value_type = std::collections::HashMap<String, words::Openness>)]
     capabilities: BTreeMap<&'static str, domain::Openness>,
     /// `ok`, `resting` (it answers badly and is left alone) or `probing` (one call goes to learn).
     #[schema(example = "ok")]

@@ -121,12 +121,12 @@ impl Texts {
 /// Adds what no handler says of itself.
 fn complete(document: &mut Value) {
     for (path, operation) in operations(document) {
-        if path.starts_with("/api/") {
-            if let Some(Value::Object(responses)) = operation.get_mut("responses") {
-                for status in REFUSALS {
-                    let refusal = json!({"$ref": "#/components/responses/Refusal"});
-                    responses.entry(status).or_insert(refusal);
-                }
+        if path.starts_with("/api/")
+            && let Some(Value::Object(responses)) = operation.get_mut("responses")
+        {
+            for status in REFUSALS {
+                let refusal = json!({"$ref": "#/components/responses/Refusal"});
+                responses.entry(status).or_insert(refusal);
             }
         }
     }

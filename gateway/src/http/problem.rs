@@ -220,10 +220,8 @@ impl Problem {
         if self.status_code() == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"cfa-gateway\""));
         }
-        if self.0.code == Code::DuplicateDossier {
-            if let Some(id) = self.0.delivery {
-                response.insert_header((header::LOCATION, format!("/api/v1/deliveries/{id}")));
-            }
+        if let (Code::DuplicateDossier, Some(id)) = (self.0.code, self.0.delivery) {
+            response.insert_header((header::LOCATION, format!("/api/v1/deliveries/{id}")));
         }
         response.json(self.body(trace_id))
     }

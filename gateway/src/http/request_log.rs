@@ -135,3 +135,76 @@ fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
         headers.insert(name, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use actix_web::middleware::from_fn;
+    use actix_web::{App, test, web};
+    use serde_json::Value;
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_request_is_one_line_without_its_query_its_path_or_its_body() {
+        let lines = Lines::default();
+        let json = tracing_subscriber::fmt()
+            .json()
+            .with_writer(lines.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(json);
+        let id: DeliveryId = "0190a0b0-0000-7000-8000-000000000000".parse().unwrap();
+        let refuse = move |request: HttpRequest| async move {
+            about(&request, id);
+            Err::<String, _>(Problem::plain(Code::Refused))
+        };
+        let service = App::new()
+            .route("/api/v1/deliveries/{name}", web::post().to(refuse))
+            .wrap(from_fn(log));
+        let service = test::init_service(service).await;
+        let request = test::TestRequest::post()
+            .uri("/api/v1/deliveries/path-canary?nir=query-canary")
+            .insert_header(("authorization", "Bearer header-canary"))
+            .set_payload("body-canary")
+            .to_request();
+        let answer = test::call_service(&service, request).await;
+        assert_eq!(answer.status(), 422);
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(!text.contains("canary"), "{text}");
+        let line: Value = serde_json::from_str(&text).unwrap();
+        let fields = &line["fields"];
+        assert_eq!(fields["method"], "POST");
+        assert_eq!(fields["route"], "/api/v1/deliveries/{name}");
+        assert_eq!(fields["status"], 422);
+        assert_eq!(fields["delivery.id"], id.to_string());
+        assert_eq!(fields["problem.code"], "payload-refuse");
+        assert_eq!(fields["trace.id"].as_str().unwrap().len(), 32);
+        assert!(fields["duration_ms"].is_number());
+    }
+}

@@ -212,7 +212,9 @@ pub(crate) async fn hand_in(
         Some(key) => Some(app.http.in_flight.enter(caller.tenant, ROUTE, key).await?),
         None => None,
     };
-    Ok(intake::accept(app, &caller.sender(), received.submission(key, trace)).await?)
+    let (sender, submission) = (caller.sender(), received.submission(key, trace));
+    // On the heap: the whole path of a payload lies in this one future.
+    Ok(Box::pin(intake::accept(app, &sender, submission)).await?)
 }
 
 fn unreadable(error: &SyntaxError) -> Problem {

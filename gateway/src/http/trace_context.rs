@@ -53,8 +53,8 @@ impl TraceContext {
     pub(crate) fn exported_as(mut self, traceparent: Option<&str>) -> Self {
         let mut parts = traceparent.unwrap_or_default().split('-').skip(1);
         if let (Some(trace), Some(span)) = (parts.next(), parts.next()) {
-            self.trace_id = trace.to_owned();
-            self.span_id = span.to_owned();
+            trace.clone_into(&mut self.trace_id);
+            span.clone_into(&mut self.span_id);
         }
         self
     }

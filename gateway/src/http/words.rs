@@ -49,8 +49,6 @@ documented! {
         domain::Confidence::ALL.iter().map(|w| w.as_str());
     RouteSource: "The step of the cascade that answered.",
         domain::route::RouteSource::ALL.iter().map(|w| w.as_str());
-    Capability: "What an OPCO may be able to do.",
-        domain::Capability::ALL.iter().map(|w| w.as_str());
     Openness: "How far a capability is open.",
         domain::Openness::ALL.iter().map(|w| w.as_str());
     Severity: "How sure a rule is.", domain::Severity::ALL.iter().map(|w| w.as_str());

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use domain::Environment;
 use domain::id::TenantId;
+use store::accept::NewDelivery;
+use store::events::Sight;
 use store::{NewEvent, Store, events};
 
-use crate::harness::{at, now, on_both};
+use crate::harness::{at, contract, now, on_both, site};
 
 async fn append(store: &Store, tenant: TenantId, count: usize) {
     let mut tx = store.writing().await.unwrap();
@@ -82,6 +85,35 @@ on_both! {
         assert_eq!(log.len(), 1);
         assert_eq!((log[0].id, log[0].position), (early.id, Some(4)));
         assert_eq!(db.store.sequence(100).await.unwrap(), events::Sequenced::default());
+    }
+
+    async fn a_credential_sees_its_world_and_its_sites_and_skips_the_rest(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let mine = contract(&keys, now());
+        let other_site = NewDelivery {
+            siret_cfa: "35600000049837".parse().unwrap(),
+            ..contract(&keys, now())
+        };
+        let test = NewDelivery { environment: Environment::Test, ..contract(&keys, now()) };
+        for new in [&mine, &other_site, &test] {
+            db.store.accept(std::slice::from_ref(new)).await.unwrap();
+        }
+        append(&db.store, tenant, 1).await;
+        db.store.sequence(100).await.unwrap();
+        let mut tx = db.store.reading().await.unwrap();
+        let all = Sight { environment: Environment::Live, sites: None };
+        let (seen, next) = events::seen_after(&mut tx, tenant, 0, &all, 10).await.unwrap();
+        let positions: Vec<_> = seen.iter().filter_map(|event| event.position).collect();
+        assert_eq!((positions, next), (vec![1, 2, 4], 4));
+        let (seen, next) = events::seen_after(&mut tx, tenant, 0, &all, 2).await.unwrap();
+        assert_eq!((seen.len(), next), (2, 2), "a full page goes on after its last event");
+        let one = Sight { sites: Some(vec![site()]), ..all };
+        let (seen, next) = events::seen_after(&mut tx, tenant, 0, &one, 10).await.unwrap();
+        assert_eq!((seen.len(), seen[0].delivery, next), (1, Some(mine.id), 4));
+        let none = Sight { sites: Some(Vec::new()), ..one };
+        let (seen, next) = events::seen_after(&mut tx, tenant, 4, &none, 10).await.unwrap();
+        assert_eq!((seen.len(), next), (0, 4));
     }
 
     async fn events_keep_all_they_were_told(db) {

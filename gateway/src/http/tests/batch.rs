@@ -14,6 +14,11 @@ fn row(n: usize) -> Value {
     row
 }
 
+fn rows(count: usize) -> String {
+    let rows: Vec<String> = (0..count).map(|n| row(n).to_string()).collect();
+    rows.join("\n")
+}
+
 async fn post(gateway: &Gateway, key: &str, body: impl Into<reqwest::Body>) -> Answer {
     let request = gateway
         .request(Method::POST, "/api/v1/batches")
@@ -89,7 +94,7 @@ async fn one_bad_row_never_costs_the_others() {
 async fn a_batch_sent_again_makes_no_second_delivery() {
     let gateway = Gateway::start().await;
     let key = gateway.key().await;
-    let body: String = (0..20).map(|n| format!("{}\n", row(n))).collect();
+    let body = rows(20);
     let first = post(&gateway, &key, body.clone()).await.lines();
     assert_eq!(
         first.last().unwrap()["summary"]["accepted"],
@@ -153,7 +158,7 @@ async fn a_batch_is_answered_while_it_is_still_being_sent() {
 async fn a_batch_over_its_bounds_says_where_it_stopped() {
     let gateway = Gateway::start_with(&[("SERVER__BATCH_ROWS_MAX", "3")]).await;
     let key = gateway.key().await;
-    let body: String = (0..5).map(|n| format!("{}\n", row(n))).collect();
+    let body = rows(5);
     let lines = post(&gateway, &key, body).await.lines();
     let last = lines.last().unwrap();
     assert_eq!(last["summary"]["rows"], 3);

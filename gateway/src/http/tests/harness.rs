@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use domain::clock::ManualClock;
 use domain::id::{CfaId, CredentialId, SiteId, TenantId};
-use domain::{Clock as _, Environment, Siret, Timestamp};
+use domain::{Environment, Siret, Timestamp};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use store::credentials::Credential;

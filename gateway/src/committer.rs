@@ -5,6 +5,7 @@ use std::sync::Arc;
 use store::{Accepted, NearHit, NearQuery, NewDelivery, Store, StoreError};
 
 use crate::group::Group;
+use crate::metrics::Metrics;
 use crate::tasks::Tasks;
 
 /// Most payloads of one transaction.
@@ -23,7 +24,7 @@ pub(crate) struct Committer {
 impl Committer {
     /// Starts the writers: one on SQLite, which has one writer; two on PostgreSQL, so that one
     /// group is being sent while the other is being synced.
-    pub(crate) fn start(tasks: &Tasks, store: &Store) -> Self {
+    pub(crate) fn start(tasks: &Tasks, store: &Store, metrics: &Metrics) -> Self {
         let writers = match store.engine() {
             store::EngineKind::Sqlite => 1,
             store::EngineKind::Postgres => 2,
@@ -42,15 +43,16 @@ impl Committer {
             },
             |error| Err(Arc::new(error)),
         );
-        let store = store.clone();
+        let (store, metrics) = (store.clone(), metrics.clone());
         let accepts = Group::start(
             tasks,
             writers,
             GROUP_MAX,
             move |group: Arc<Vec<NewDelivery>>| {
-                let store = store.clone();
+                let (store, metrics) = (store.clone(), metrics.clone());
                 async move {
                     let answers = store.accept(&group).await?;
+                    metrics.commit(group.len());
                     Ok::<_, StoreError>(answers.into_iter().map(Ok).collect())
                 }
             },

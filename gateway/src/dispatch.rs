@@ -170,7 +170,11 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
         .ok_or_else(|| hold(HoldReason::FlowNotOpen, "no version was chosen"))?;
     let (key, identity) = identity(app, &view, system)?;
     let deadline = pause::later(app.clock.now(), TURN_WAIT_MAX);
-    match app.limits.turn(system, &key.id.to_string(), deadline).await {
+    let asked = Instant::now();
+    let turn = app.limits.turn(system, &key.id.to_string(), deadline).await;
+    app.metrics
+        .limiter_wait(system.instance.opco, asked.elapsed());
+    match turn {
         Turn::Go => {}
         Turn::NotBefore(at) => return Err(Stop::Later(WaitReason::Limit, at)),
     }

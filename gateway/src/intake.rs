@@ -144,9 +144,20 @@ pub(crate) async fn accept(
     sender: &Sender,
     submission: Submission,
 ) -> Result<Accepted, Refused> {
-    let judged = judge(app, sender, &submission).await?;
+    let judged = judge(app, sender, &submission)
+        .await
+        .inspect_err(|refused| count(app, refused))?;
     failpoint::pass(Step::Checked);
     take(app, sender, submission, judged).await
+}
+
+/// Counts what refused a contract, rule by rule.
+fn count(app: &App, refused: &Refused) {
+    if let Refused::Findings(findings) = refused {
+        for finding in findings.iter().filter(|one| one.effect == Effect::Refuse) {
+            app.metrics.refused(finding.rule);
+        }
+    }
 }
 
 /// Judges a contract with the same rules and keeps nothing of it. The answer says what would be.

@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
+use store::deliveries::Count;
 
 /// The media type of [`Metrics::encode`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -61,7 +62,7 @@ struct Exchange {
 struct Queue {
     opco: &'static str,
     status: &'static str,
-    reason: &'static str,
+    reason: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -110,7 +111,6 @@ pub struct Metrics {
     attempts: Timed<Exchange>,
     reads: Timed<Exchange>,
     queue: Level<Queue>,
-    queue_age: Level<ByOpco>,
     breaker: Level<ByInstance>,
     limiter: Timed<ByOpco>,
     lookups: Family<Lookup, Counter>,
@@ -152,11 +152,6 @@ impl Metrics {
                 r,
                 "queue_deliveries",
                 "Deliveries not finished, by what they wait for",
-            ),
-            queue_age: counts(
-                r,
-                "queue_oldest_age_seconds",
-                "Age of the oldest delivery that could go now",
             ),
             breaker: counts(r, "breaker_state", "0 closed, 1 half open, 2 open"),
             limiter: durations(r, "limiter_wait", "Waits for a permit"),
@@ -242,26 +237,16 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Replaces the picture of the queue: (OPCO, status, reason, how many). What is not named is gone.
-    pub fn queue(&self, picture: &[(Option<Opco>, Status, &'static str, u64)]) {
+    /// Replaces the picture of the queue: what is not named is gone from it.
+    pub fn queue(&self, picture: &[Count]) {
         self.queue.clear();
-        for (opco, status, reason, count) in picture {
+        for count in picture {
             let labels = Queue {
-                opco: slug(*opco),
-                status: status.as_str(),
-                reason,
+                opco: slug(count.opco),
+                status: count.status.as_str(),
+                reason: count.reason.clone().unwrap_or_default(),
             };
-            self.queue.get_or_create(&labels).set(whole(*count));
-        }
-    }
-
-    /// Replaces the ages of the oldest deliveries that could go now.
-    pub fn queue_ages(&self, ages: &[(Opco, Duration)]) {
-        self.queue_age.clear();
-        for (opco, age) in ages {
-            self.queue_age
-                .get_or_create(&ByOpco { opco: opco.slug() })
-                .set(age.as_secs_f64());
+            self.queue.get_or_create(&labels).set(whole(count.count));
         }
     }
 
@@ -371,8 +356,14 @@ mod tests {
     #[test]
     fn a_new_picture_of_the_queue_forgets_the_old_one() {
         let metrics = Metrics::new();
-        metrics.queue(&[(Some(Opco::Akto), Status::Waiting, "retry", 4)]);
-        metrics.queue(&[(Some(Opco::Akto), Status::Held, "no_key", 2)]);
+        let count = |status, reason: &str, count| Count {
+            status,
+            reason: Some(reason.to_owned()),
+            opco: Some(Opco::Akto),
+            count,
+        };
+        metrics.queue(&[count(Status::Waiting, "retry", 4)]);
+        metrics.queue(&[count(Status::Held, "no_key", 2)]);
         let text = metrics.encode().unwrap();
         assert!(!text.contains("waiting"), "{text}");
         assert!(text.contains(

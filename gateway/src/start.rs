@@ -115,6 +115,7 @@ pub(crate) async fn assemble(
         }
     }
     let tasks = Tasks::default();
+    let metrics = Metrics::new();
     let live = opco::lookup::Lookup::new(&config.lookup, Arc::clone(&clock))
         .map_err(|fault| anyhow::anyhow!("the live lookups cannot start: {}", fault.detail))?
         .map(Arc::new);
@@ -124,8 +125,8 @@ pub(crate) async fn assemble(
         editor: config.editor.headers(),
         routing: Routing::open(config.routing.index.clone(), live)?,
         breakers: Breakers::new(settings.breaker.clone()),
-        metrics: Metrics::new(),
-        committer: Committer::start(&tasks, &store),
+        committer: Committer::start(&tasks, &store, &metrics),
+        metrics,
         settler: Settler::start(&tasks, &store),
         inbox: Inbox::default(),
         http: http::State::new(&config.server),

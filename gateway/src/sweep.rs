@@ -12,6 +12,9 @@ use crate::{pause, reroute};
 /// How often, on the gateway's clock.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// How many rounds between two pictures of the queue: it is a count of all that is not finished.
+const ROUNDS_PER_PICTURE: u32 = 6;
+
 /// Held for what an administrator mends elsewhere: looked at again by itself.
 const MENDED_ELSEWHERE: [HoldReason; 3] = [
     HoldReason::NoKey,
@@ -24,7 +27,14 @@ const HELD_MAX: u32 = 200;
 
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(app: App) {
+    let mut rounds = 0_u32;
     while !app.tasks.is_stopping() {
+        if rounds.is_multiple_of(ROUNDS_PER_PICTURE)
+            && let Err(error) = picture(&app).await
+        {
+            tracing::warn!(error = %error, "the queue could not be counted");
+        }
+        rounds = rounds.wrapping_add(1);
         if let Err(error) = round(&app).await {
             tracing::warn!(error = %error, "a sweep failed");
         }
@@ -33,6 +43,14 @@ pub(crate) async fn run(app: App) {
             () = app.tasks.stopping() => {}
         }
     }
+}
+
+/// Shows the queue to whoever reads the measures.
+async fn picture(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.store.reading().await?;
+    let counts = store::deliveries::counts(&mut tx, None).await?;
+    app.metrics.queue(&counts);
+    Ok(())
 }
 
 async fn round(app: &App) -> Result<(), StoreError> {

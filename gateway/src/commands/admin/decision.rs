@@ -91,40 +91,7 @@ struct OverrideLine {
 
 pub(super) async fn route(desk: &mut Desk, command: OverrideCommand) -> Result<(), Failure> {
     match command {
-        OverrideCommand::Create(new) => {
-            let tenant = desk.network(&new.network).await?.id;
-            let subject = match (new.siret, new.siren) {
-                (Some(siret), _) => Subject::Siret(siret),
-                (None, Some(siren)) => Subject::Siren(siren),
-                (None, None) => {
-                    return Err(Failure::new(Code::Usage, "il manque --siret ou --siren"));
-                }
-            };
-            let (from, until) = period(desk.now, &new.because)?;
-            let row = RouteOverride {
-                tenant,
-                id: OverrideId::new(desk.now),
-                subject,
-                opco: new.opco,
-                author: desk.author.clone(),
-                reason: new.because.reason,
-                from,
-                until,
-                created_at: desk.now,
-            };
-            let mut tx = desk.store.writing().await?;
-            overrides::put_route(&mut tx, &row).await?;
-            let line = override_line(row);
-            desk.log(&mut tx, tenant, "route_override.created", json!(line))
-                .await?;
-            tx.commit().await?;
-            let shown = [
-                ("choix", line.id.to_string()),
-                ("employeur", employer(&line)),
-                ("OPCO", line.opco.to_owned()),
-            ];
-            desk.out.record(&line, &shown)
-        }
+        OverrideCommand::Create(new) => create_route(desk, new).await,
         OverrideCommand::List(network) => {
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.reading().await?;
@@ -167,6 +134,41 @@ pub(super) async fn route(desk: &mut Desk, command: OverrideCommand) -> Result<(
                 .record(&json!({ "ended": id }), &[("terminé", id.to_string())])
         }
     }
+}
+
+async fn create_route(desk: &mut Desk, new: NewOverride) -> Result<(), Failure> {
+    let tenant = desk.network(&new.network).await?.id;
+    let subject = match (new.siret, new.siren) {
+        (Some(siret), _) => Subject::Siret(siret),
+        (None, Some(siren)) => Subject::Siren(siren),
+        (None, None) => {
+            return Err(Failure::new(Code::Usage, "il manque --siret ou --siren"));
+        }
+    };
+    let (from, until) = period(desk.now, &new.because)?;
+    let row = RouteOverride {
+        tenant,
+        id: OverrideId::new(desk.now),
+        subject,
+        opco: new.opco,
+        author: desk.author.clone(),
+        reason: new.because.reason,
+        from,
+        until,
+        created_at: desk.now,
+    };
+    let mut tx = desk.store.writing().await?;
+    overrides::put_route(&mut tx, &row).await?;
+    let line = override_line(row);
+    desk.log(&mut tx, tenant, "route_override.created", json!(line))
+        .await?;
+    tx.commit().await?;
+    let shown = [
+        ("choix", line.id.to_string()),
+        ("employeur", employer(&line)),
+        ("OPCO", line.opco.to_owned()),
+    ];
+    desk.out.record(&line, &shown)
 }
 
 pub(super) async fn rule(desk: &mut Desk, command: RuleCommand) -> Result<(), Failure> {

@@ -4,21 +4,21 @@
 
 -- What was accepted: written once, and where doubles are refused.
 create table submission (
-    tenant_id text not null,
-    delivery_id text not null,
-    environment text not null,
-    kind text not null,
-    credential_id text,
-    route text not null,
-    warnings text not null,
-    rule_set text not null,
-    traceparent text,
+    tenant_id text collate "C" not null,
+    delivery_id text collate "C" not null,
+    environment text collate "C" not null,
+    kind text collate "C" not null,
+    credential_id text collate "C",
+    route text collate "C" not null,
+    warnings text collate "C" not null,
+    rule_set text collate "C" not null,
+    traceparent text collate "C",
     active bigint not null,
     pairing bytea,
     match_1 bytea,
     match_2 bytea,
     match_3 bytea,
-    idempotency_route text,
+    idempotency_route text collate "C",
     idempotency_key bytea,
     idempotency_content bytea,
     idempotency_expires_at bigint,
@@ -37,29 +37,29 @@ create index submission_match_3 on submission (tenant_id, match_3) where match_3
 -- Where it stands: small, because every step rewrites it.
 -- due_at is the next instant at which the gateway acts by itself (the lease's end while sending).
 create table delivery (
-    tenant_id text not null,
-    delivery_id text not null,
-    environment text not null,
-    kind text not null,
-    status text not null,
-    wait_reason text,
-    hold_reason text,
+    tenant_id text collate "C" not null,
+    delivery_id text collate "C" not null,
+    environment text collate "C" not null,
+    kind text collate "C" not null,
+    status text collate "C" not null,
+    wait_reason text collate "C",
+    hold_reason text collate "C",
     due_at bigint,
     lane bytea not null,
-    opco text,
+    opco text collate "C",
     instance bigint not null,
-    siret_cfa text not null,
-    siret_employeur text,
-    version text,
+    siret_cfa text collate "C" not null,
+    siret_employeur text collate "C",
+    version text collate "C",
     attempts bigint not null,
     looks bigint not null,
     claims bigint not null,
     first_lost_at bigint,
-    lease_owner text,
-    numero_interne text,
-    numero_externe text,
-    numero_deca text,
-    fault text,
+    lease_owner text collate "C",
+    numero_interne text collate "C",
+    numero_externe text collate "C",
+    numero_deca text collate "C",
+    fault text collate "C",
     created_at bigint not null,
     updated_at bigint not null,
     finished_at bigint,
@@ -84,8 +84,8 @@ alter table delivery set (
 -- The sealed payload, apart so that retention deletes it by range.
 -- It is ciphertext: trying to compress it, or cutting it into chunks, is work for nothing.
 create table payload (
-    tenant_id text not null,
-    delivery_id text not null,
+    tenant_id text collate "C" not null,
+    delivery_id text collate "C" not null,
     body bytea not null,
     nir bytea,
     primary key (tenant_id, delivery_id)
@@ -95,8 +95,8 @@ alter table payload set (toast_tuple_target = 8160);
 
 -- The keys that open it. Losing nir_key shreds the NIR alone.
 create table object_key (
-    tenant_id text not null,
-    object_id text not null,
+    tenant_id text collate "C" not null,
+    object_id text collate "C" not null,
     body_key bytea not null,
     nir_key bytea,
     person bytea not null,
@@ -105,27 +105,27 @@ create table object_key (
 create index object_key_person on object_key (tenant_id, person);
 
 create table attempt (
-    tenant_id text not null,
-    delivery_id text not null,
+    tenant_id text collate "C" not null,
+    delivery_id text collate "C" not null,
     number bigint not null,
-    purpose text not null,
+    purpose text collate "C" not null,
     opened_at bigint not null,
     closed_at bigint,
-    outcome text,
+    outcome text collate "C",
     http_status bigint,
     duration_ms bigint,
-    fault text,
-    version text,
-    trace_id text,
+    fault text collate "C",
+    version text collate "C",
+    trace_id text collate "C",
     primary key (tenant_id, delivery_id, number)
 );
 alter table attempt set (fillfactor = 85);
 
 create table active_pair (
-    tenant_id text not null,
-    opco text not null,
+    tenant_id text collate "C" not null,
+    opco text collate "C" not null,
     instance bigint not null,
-    environment text not null,
+    environment text collate "C" not null,
     touched_at bigint not null,
     primary key (tenant_id, opco, instance, environment)
 );

@@ -1,14 +1,14 @@
 -- What happened. The position is given by the tenant's sequencer, after the commit.
 create table event (
-    tenant_id text not null,
-    delivery_id text not null,
-    event_id text not null,
+    tenant_id text collate "C" not null,
+    delivery_id text collate "C" not null,
+    event_id text collate "C" not null,
     position bigint,
     at bigint not null,
-    kind text not null,
-    dossier_id text,
-    actor text not null,
-    data text not null,
+    kind text collate "C" not null,
+    dossier_id text collate "C",
+    actor text collate "C" not null,
+    data text collate "C" not null,
     content_hash bytea,
     answer_hash bytea,
     primary key (tenant_id, delivery_id, event_id)
@@ -20,7 +20,7 @@ alter table event set (
 );
 
 create table event_head (
-    tenant_id text not null,
+    tenant_id text collate "C" not null,
     position bigint not null,
     primary key (tenant_id)
 );

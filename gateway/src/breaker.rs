@@ -180,7 +180,7 @@ mod tests {
         }
         for _ in 0..4 {
             let until = breakers.failed(akto, now).unwrap();
-            rests.push((until.as_second() - now.as_second()) as u64);
+            rests.push(pause::span_until(now, until).as_secs());
             now = until;
             assert_eq!(breakers.state(akto, now), State::HalfOpen);
             assert_eq!(breakers.admit(akto, 4, now), 1);

@@ -6,7 +6,6 @@ use store::{Accepted, NearHit, NearQuery, NewDelivery, Store, StoreError};
 
 use crate::group::Group;
 use crate::metrics::Metrics;
-use crate::tasks::Tasks;
 
 /// Most payloads of one transaction.
 const GROUP_MAX: usize = 128;
@@ -24,14 +23,13 @@ pub(crate) struct Committer {
 impl Committer {
     /// Starts the writers: one on SQLite, which has one writer; two on PostgreSQL, so that one
     /// group is being sent while the other is being synced.
-    pub(crate) fn start(tasks: &Tasks, store: &Store, metrics: &Metrics) -> Self {
+    pub(crate) fn start(store: &Store, metrics: &Metrics) -> Self {
         let writers = match store.engine() {
             store::EngineKind::Sqlite => 1,
             store::EngineKind::Postgres => 2,
         };
         let reader = store.clone();
         let nears = Group::start(
-            tasks,
             READERS,
             GROUP_MAX,
             move |group: Arc<Vec<NearQuery>>| {
@@ -45,7 +43,6 @@ impl Committer {
         );
         let (store, metrics) = (store.clone(), metrics.clone());
         let accepts = Group::start(
-            tasks,
             writers,
             GROUP_MAX,
             move |group: Arc<Vec<NewDelivery>>| {

@@ -241,7 +241,7 @@ pub(crate) fn identity(app: &App, view: &View, system: System) -> Result<(CfaKey
         .ok_or_else(|| hold(HoldReason::NoKey, "no active CFA key"))?
         .clone();
     let cfa_key = view.open_key(&key).map_err(broken)?;
-    let software = view.open_software(software).map_err(broken)?;
+    let software = software.open().map_err(broken)?;
     let identity = Identity {
         environment: system.environment,
         software: Some(software),

@@ -35,13 +35,7 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Group<I, O> {
     ///
     /// `write` answers one value for each member, in order, or refuses the group whole, having
     /// written nothing of it. `give_up` makes the answer of a member that is refused alone.
-    pub(crate) fn start<W, F, E, G>(
-        tasks: &Tasks,
-        writers: usize,
-        most: usize,
-        write: W,
-        give_up: G,
-    ) -> Self
+    pub(crate) fn start<W, F, E, G>(writers: usize, most: usize, write: W, give_up: G) -> Self
     where
         W: Fn(Arc<Vec<I>>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Vec<O>, E>> + Send,
@@ -53,7 +47,7 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Group<I, O> {
         let (write, give_up) = (Arc::new(write), Arc::new(give_up));
         for _ in 0..writers.max(1) {
             let (queue, write, give_up) = (queue.clone(), write.clone(), give_up.clone());
-            tasks.serve(async move {
+            Tasks::serve(async move {
                 let mut group = Vec::with_capacity(most);
                 // Only one writer listens at a time, and it leaves with all that waits.
                 while queue.lock().await.recv_many(&mut group, most).await > 0 {
@@ -120,11 +114,9 @@ mod tests {
 
     #[tokio::test]
     async fn members_that_wait_are_written_together() {
-        let tasks = Tasks::default();
         let sizes = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&sizes);
         let group = Group::start(
-            &tasks,
             1,
             8,
             move |items: Arc<Vec<u32>>| {
@@ -148,9 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_bad_member_never_costs_the_others() {
-        let tasks = Tasks::default();
         let group = Group::start(
-            &tasks,
             1,
             16,
             |items: Arc<Vec<u32>>| async move {

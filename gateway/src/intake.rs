@@ -10,12 +10,13 @@ use domain::id::{CredentialId, DeliveryId, MandateId, TenantId};
 use domain::matching;
 use domain::rules::{self, Context, RULE_SET};
 use domain::{
-    Effect, Environment, Finding, HoldReason, Kind, Opco, Route, Siret, Status, Timestamp,
+    Effect, Environment, Finding, HoldReason, Kind, Opco, Route, Secret, Siret, Status, Timestamp,
     WaitReason,
 };
 use jiff::civil::Date;
 use store::{
-    Accepted as Stored, GivenMandate, Idempotency, NewDelivery, NewEvent, Standing, StoreError,
+    Accepted as Stored, Fingerprint, GivenMandate, Idempotency, NewDelivery, NewEvent, Standing,
+    StoreError, TenantKey,
 };
 use zeroize::Zeroizing;
 
@@ -213,7 +214,7 @@ async fn judge(app: &App, sender: &Sender, submission: &Submission) -> Result<Ju
     } else {
         view
     };
-    findings.append(&mut plan.findings.clone());
+    findings.extend(plan.findings.iter().cloned());
     Ok(Judged {
         view,
         question,
@@ -222,21 +223,43 @@ async fn judge(app: &App, sender: &Sender, submission: &Submission) -> Result<Ju
     })
 }
 
+/// What a contract is compared by.
+struct Prints {
+    nir: Option<Secret>,
+    pairing: Option<Fingerprint>,
+    match_keys: [Option<Fingerprint>; 3],
+    person: Fingerprint,
+    idempotency: Option<Idempotency>,
+}
+
 async fn take(
     app: &App,
     sender: &Sender,
     mut submission: Submission,
-    judged: Judged,
+    mut judged: Judged,
 ) -> Result<Accepted, Refused> {
-    let Judged {
-        view,
-        question,
-        plan,
-        mut findings,
-    } = judged;
+    let view = Arc::clone(&judged.view);
     let keys = &view.network.keys;
-    let now = question.now;
-    let id = DeliveryId::new(now);
+    let prints = prints(keys, &mut submission, judged.question.now);
+    // One contract of a person at a time: two spellings sent together must see each other.
+    let _turn = app.views.twins.enter(sender.tenant, prints.person).await;
+    let dossier = &submission.reading.dossier;
+    if let Some(traits) = contract::traits(dossier, prints.nir.as_ref()) {
+        let like = likeness::find(app, sender, keys, &traits, &prints.match_keys).await?;
+        let like = rules::effective(like, &view.network.rules);
+        judged.findings.extend(like);
+    }
+    let standing = standing(&judged.plan, &judged.findings, judged.question.now);
+    let new = new_delivery(sender, submission, prints, &judged, standing)?;
+    let id = new.id;
+    let stored = app.committer.accept(new).await.map_err(Refused::Store)?;
+    failpoint::pass(Step::Accepted);
+    let Judged { plan, findings, .. } = judged;
+    answer(app, sender, stored, (id, standing, plan, findings)).await
+}
+
+/// Fingerprints everything a contract is compared by, while its NIR is still in place.
+fn prints(keys: &TenantKey, submission: &mut Submission, now: Timestamp) -> Prints {
     let nir = contract::nir(&submission.reading.dossier);
     let traits = contract::traits(&submission.reading.dossier, nir.as_ref());
     let near = traits
@@ -247,65 +270,83 @@ async fn take(
         let (purpose, text) = (purpose::NEAR.get(at)?, near.get(at)?.as_ref()?);
         Some(keys.fingerprint(purpose, text))
     });
-    let pairing_text = traits.as_ref().map(matching::pairing_text);
-    let pairing = pairing_text
+    let pairing = traits
         .as_ref()
-        .map(|text| keys.fingerprint(contract::PAIRING, text));
-    let person = keys.fingerprint(purpose::PERSON, nir.as_ref().map_or("", |nir| nir.expose()));
-    // One contract of a person at a time: two spellings sent together must see each other.
-    let _turn = app.views.twins.enter(sender.tenant, person).await;
-    if let Some(traits) = &traits {
-        let like = likeness::find(app, sender, keys, traits, &match_keys).await?;
-        findings.extend(rules::effective(like, &view.network.rules));
-    }
-    let avenant = contract::is_avenant(&submission.reading.dossier);
-    let conflict = rules::effective(vec![rules::duplicate("")], &view.network.rules)
-        .first()
-        .is_some_and(|finding| finding.effect == Effect::Conflict);
-    let standing = standing(&plan, &findings, now);
+        .map(|traits| keys.fingerprint(contract::PAIRING, &matching::pairing_text(traits)));
+    let person = keys.fingerprint(purpose::PERSON, nir.as_ref().map_or("", Secret::expose));
     let idempotency = submission
         .idempotency
         .take()
         .map(|(route, key)| Idempotency {
             route,
             key: keys.fingerprint(purpose::IDEMPOTENCY_KEY, &key),
-            content: keys.fingerprint(purpose::CONTENT, &content(&submission)),
+            content: keys.fingerprint(purpose::CONTENT, &content(submission)),
             expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
         });
+    Prints {
+        nir,
+        pairing,
+        match_keys,
+        person,
+        idempotency,
+    }
+}
+
+/// Seals a judged contract and puts together what is kept of it.
+fn new_delivery(
+    sender: &Sender,
+    mut submission: Submission,
+    prints: Prints,
+    judged: &Judged,
+    standing: Standing,
+) -> Result<NewDelivery, StoreError> {
+    let Judged {
+        view,
+        question,
+        plan,
+        findings,
+    } = judged;
+    let keys = &view.network.keys;
+    let now = question.now;
+    let id = DeliveryId::new(now);
+    let refuses_doubles = rules::effective(vec![rules::duplicate("")], &view.network.rules)
+        .first()
+        .is_some_and(|finding| finding.effect == Effect::Conflict);
+    let paired = refuses_doubles && !contract::is_avenant(&submission.reading.dossier);
     submission.reading.dossier.take_nir();
     let body = Zeroizing::new(contract::sealed_form(&submission.reading.dossier));
-    let sealed = keys
-        .seal_payload(id, &body, nir.as_ref())
-        .map_err(StoreError::from)?;
+    let sealed = keys.seal_payload(id, &body, prints.nir.as_ref())?;
     let actor = format!("credential:{}", sender.credential);
     let event = NewEvent::new(now, "delivery.accepted")
         .delivery(id)
         .by(actor.clone())
-        .with(accepted_data(&plan, &findings, standing));
-    let new = NewDelivery {
+        .with(accepted_data(plan, findings, standing));
+    Ok(NewDelivery {
         tenant: sender.tenant,
         id,
         environment: sender.environment,
         kind: Kind::Dossier,
         standing,
         // A contract without a pairing key is alone in its lane.
-        lane: pairing.unwrap_or_else(|| keys.fingerprint("lane", &id.to_string())),
+        lane: prints
+            .pairing
+            .unwrap_or_else(|| keys.fingerprint("lane", &id.to_string())),
         opco: plan.target.map(|target| target.opco),
         instance: plan.target.map_or(1, |target| target.number),
         credential: Some(sender.credential),
         siret_cfa: question.siret_cfa,
         siret_employeur: Some(question.employer.siret),
         route_json: json(&plan.route),
-        warnings_json: notes::write(&findings),
-        idempotency,
-        pairing: pairing.filter(|_| conflict && !avenant),
-        match_keys,
+        warnings_json: notes::write(findings),
+        idempotency: prints.idempotency,
+        pairing: prints.pairing.filter(|_| paired),
+        match_keys: prints.match_keys,
         sealed,
-        person,
+        person: prints.person,
         rule_set: RULE_SET.to_owned(),
-        traceparent: submission.traceparent.take(),
+        traceparent: submission.traceparent,
         version: plan.version,
-        mandate: submission.mandate.take().map(|mandate| GivenMandate {
+        mandate: submission.mandate.map(|mandate| GivenMandate {
             id: MandateId::new(now),
             reference: mandate.reference,
             signed_on: mandate.signed_on,
@@ -314,10 +355,7 @@ async fn take(
         }),
         created_at: now,
         event,
-    };
-    let stored = app.committer.accept(new).await.map_err(Refused::Store)?;
-    failpoint::pass(Step::Accepted);
-    answer(app, sender, stored, (id, standing, plan, findings)).await
+    })
 }
 
 /// Says what became of it, in the order in which a caller must know.

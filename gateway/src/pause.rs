@@ -57,7 +57,7 @@ mod tests {
         let at = later(clock.now(), Duration::from_hours(1));
         let mover = Arc::clone(&clock);
         tokio::join!(until(&*clock, at), async move {
-            mover.advance(Duration::from_hours(1))
+            mover.advance(Duration::from_hours(1));
         });
         assert_eq!(clock.now(), at);
     }

@@ -18,6 +18,13 @@ use crate::view::View;
 /// A key is announced as expiring this many days ahead (rule KEY-002).
 const KEY_EXPIRES_WITHIN_DAYS: i64 = 30;
 
+/// Said when only a suggestion is known.
+const WEAK: &str = "OPCO déduit d'un indice trop faible pour transmettre sans confirmation.";
+
+/// Said when the reference names an owner and another manager.
+const OWNER_NOT_MANAGER: &str = "Un OPCO est propriétaire de cet établissement et un autre le \
+                                 gère : choisissez celui qui reçoit le contrat.";
+
 /// What is asked about one contract.
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
@@ -235,15 +242,13 @@ fn unrouted(reason: HoldReason, route: &Route) -> Finding {
     };
     let mut finding = rules::finding(rule, "/cerfa/employeur/siret", &[]);
     finding.effect = Effect::Hold;
-    if reason == HoldReason::WeakRoute {
-        finding.severity = Severity::Bloquant;
-        finding.message =
-            "OPCO déduit d'un indice trop faible pour transmettre sans confirmation.".to_owned();
-    }
-    if reason == HoldReason::OwnerNotManager {
-        finding.message = "Un OPCO est propriétaire de cet établissement et un autre le gère : \
-                           choisissez celui qui reçoit le contrat."
-            .to_owned();
+    match reason {
+        HoldReason::WeakRoute => {
+            finding.severity = Severity::Bloquant;
+            WEAK.clone_into(&mut finding.message);
+        }
+        HoldReason::OwnerNotManager => OWNER_NOT_MANAGER.clone_into(&mut finding.message),
+        _ => {}
     }
     let names: Vec<&str> = route
         .opco

@@ -14,7 +14,6 @@ use store::{
 
 use crate::app::App;
 use crate::group::Group;
-use crate::tasks::Tasks;
 use crate::{dispatch, pause};
 
 /// Most settlements of one transaction.
@@ -202,14 +201,13 @@ impl Verdict {
 
 impl Settler {
     /// Starts the writers, as the committer does.
-    pub(crate) fn start(tasks: &Tasks, store: &Store) -> Self {
+    pub(crate) fn start(store: &Store) -> Self {
         let writers = match store.engine() {
             store::EngineKind::Sqlite => 1,
             store::EngineKind::Postgres => 2,
         };
         let store = store.clone();
         Self(Group::start(
-            tasks,
             writers,
             GROUP_MAX,
             move |group: Arc<Vec<Settlement>>| {

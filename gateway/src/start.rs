@@ -55,7 +55,7 @@ pub async fn start(
     store: Store,
     roles: Roles,
 ) -> anyhow::Result<Running> {
-    let app = assemble(config, clock, store).await?;
+    let app = assemble(config, clock, store)?;
     if roles.worker {
         app.tasks.spawn(worker::run(app.clone()));
         app.tasks.spawn(poll::run(app.clone()));
@@ -87,7 +87,7 @@ pub async fn start(
 }
 
 /// Puts the parts together without starting anything that acts by itself.
-pub(crate) async fn assemble(
+pub(crate) fn assemble(
     config: &Config,
     clock: Arc<dyn Clock>,
     store: Store,
@@ -98,7 +98,7 @@ pub(crate) async fn assemble(
         check_lease(profile, settings.worker.lease())?;
     }
     let owner = owner(&*clock);
-    let limits = Limits::new(Arc::clone(&clock), sharing(config, &store, &owner).await?);
+    let limits = Limits::new(Arc::clone(&clock), sharing(config, &store, &owner)?);
     for profile in profiles.iter() {
         for environment in [Environment::Test, Environment::Live] {
             let instance = Instance {
@@ -125,9 +125,9 @@ pub(crate) async fn assemble(
         editor: config.editor.headers(),
         routing: Routing::open(config.routing.index.clone(), live)?,
         breakers: Breakers::new(settings.breaker.clone()),
-        committer: Committer::start(&tasks, &store, &metrics),
+        committer: Committer::start(&store, &metrics),
         metrics,
-        settler: Settler::start(&tasks, &store),
+        settler: Settler::start(&store),
         inbox: Inbox::default(),
         http: http::State::new(&config.server),
         views: Views::default(),
@@ -181,7 +181,7 @@ impl Running {
     }
 }
 
-async fn sharing(config: &Config, store: &Store, owner: &str) -> anyhow::Result<Sharing> {
+fn sharing(config: &Config, store: &Store, owner: &str) -> anyhow::Result<Sharing> {
     let keeper = match store.engine() {
         // One file, one process: there is nobody to share with.
         EngineKind::Sqlite => None,
@@ -212,7 +212,7 @@ fn check_lease(profile: &Profile, lease: Duration) -> anyhow::Result<()> {
 }
 
 fn limit(profile: &Profile) -> Limit {
-    let interval = |per_minute: u32| Duration::from_secs(60) / per_minute.max(1);
+    let interval = |per_minute: u32| Duration::from_mins(1) / per_minute.max(1);
     Limit {
         interval: interval(profile.calls_per_minute),
         burst: profile.burst,

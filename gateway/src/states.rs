@@ -48,13 +48,11 @@ pub(crate) async fn all(
             return Err(Unread::NotBefore(at));
         }
         let asked = opco::exchange(&app.transport, reader.profile, reader.identity, &operation);
-        match asked.await.map_err(Unread::Fault)? {
-            Answer::Etats(page) => walk.take(page).map_err(Unread::Fault)?,
-            _ => {
-                let fault = Fault::new(FaultKind::Unreadable, "not a page of states");
-                return Err(Unread::Fault(fault));
-            }
-        }
+        let Answer::Etats(page) = asked.await.map_err(Unread::Fault)? else {
+            let fault = Fault::new(FaultKind::Unreadable, "not a page of states");
+            return Err(Unread::Fault(fault));
+        };
+        walk.take(page).map_err(Unread::Fault)?;
     }
     Ok(walk.finish())
 }

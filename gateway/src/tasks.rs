@@ -24,7 +24,7 @@ impl Tasks {
 
     /// Starts a task that serves the others for as long as any of them may ask: a stop does not wait
     /// for it, since whoever waits for its answer is waited for.
-    pub(crate) fn serve<F>(&self, task: F)
+    pub(crate) fn serve<F>(task: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {

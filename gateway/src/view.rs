@@ -243,24 +243,20 @@ impl View {
             .keys
             .open_secret(key.id.as_bytes(), store::keys::SEAL_PART, &key.sealed)
     }
+}
 
-    /// Opens a software credential.
-    pub(crate) fn open_software(
-        &self,
-        software: &Software,
-    ) -> Result<SoftwareCredential, SealError> {
-        let open = |sealed: &SealedSecret, part| {
-            software
-                .keys
-                .open_secret(software.id.as_bytes(), part, sealed)
-        };
+impl Software {
+    /// Opens it.
+    pub(crate) fn open(&self) -> Result<SoftwareCredential, SealError> {
+        let open =
+            |sealed: &SealedSecret, part| self.keys.open_secret(self.id.as_bytes(), part, sealed);
         Ok(SoftwareCredential {
-            client_id: software.client_id.clone(),
-            client_secret: match &software.secret {
+            client_id: self.client_id.clone(),
+            client_secret: match &self.secret {
                 Some(sealed) => open(sealed, store::software::SECRET_PART)?,
                 None => Secret::new(""),
             },
-            dpop_key: software
+            dpop_key: self
                 .dpop
                 .as_ref()
                 .map(|sealed| open(sealed, store::software::DPOP_PART))

@@ -16,10 +16,12 @@ use crate::contract;
 /// Most contracts opened for one comparison; the closest keys come first.
 const OPENED_MAX: usize = 5;
 
+type Lock = tokio::sync::Mutex<()>;
+
 /// Lets one contract of a person be taken in at a time, within this process.
 #[derive(Debug, Default)]
 pub(crate) struct Twins {
-    turns: Mutex<HashMap<(TenantId, Fingerprint), Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<HashMap<(TenantId, Fingerprint), Arc<Lock>>>,
 }
 
 /// The turn of one contract; the next of the same person follows when it is dropped.

@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn work_that_is_not_due_is_left_alone() {
         let mut rounds = Rounds::default();
-        let later = now() + std::time::Duration::from_secs(60);
+        let later = now() + std::time::Duration::from_mins(1);
         let pair = ActivePair {
             tenant: TenantId::new(now()),
             instance: system().instance,

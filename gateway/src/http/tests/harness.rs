@@ -66,9 +66,7 @@ impl Gateway {
         let variables =
             variables.map(|(key, value)| (format!("CFA_GATEWAY__{key}"), (*value).to_owned()));
         let config = Config::from_layers(None, variables.collect::<Vec<_>>()).unwrap();
-        let app = crate::start::assemble(&config, clock.clone(), store)
-            .await
-            .unwrap();
+        let app = crate::start::assemble(&config, clock.clone(), store).unwrap();
         let (address, handle, server) = crate::http::serve(app.clone(), &config.server).unwrap();
         tokio::spawn(server);
         let tenant = network(&app, &[SITE, OTHER_SITE]).await;

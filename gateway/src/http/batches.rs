@@ -1,21 +1,21 @@
 //! Many payloads in one stream: a line in, a line out, in order. One bad row never costs the others.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+mod inflow;
+mod outflow;
+mod places;
 
-use actix_web::web::{self, Bytes};
-use actix_web::{HttpRequest, HttpResponse};
-use domain::id::TenantId;
-use futures_util::{Stream, StreamExt as _, stream};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt as _;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use utoipa::ToSchema;
 
+use self::inflow::Read;
+use self::outflow::Sender;
+pub(crate) use self::places::Places;
 use super::body::{self, NDJSON};
 use super::caller::Caller;
 use super::envelope::{self, Envelope};
-use super::ndjson::{Line, Lines};
+use super::ndjson::Line;
 use super::problem::{Code, Problem, ProblemBody};
 use super::submit::{self, AcceptedBody, Received};
 use super::trace_context::TraceContext;
@@ -23,61 +23,9 @@ use super::{idempotency, problem};
 use crate::app::App;
 
 /// Other names under which the form travels.
-const MEDIA_TYPES: [&str; 4] = [
-    NDJSON,
-    "application/ndjson",
-    "application/jsonl",
-    "application/json-seq",
-];
+const MEDIA_TYPES: [&str; 3] = [NDJSON, "application/ndjson", "application/jsonl"];
 /// How many rows of one batch are in the hands of the intake at once.
 const ROWS_AT_ONCE: usize = 32;
-/// How many batches one network may send to this process at once.
-const BATCHES_AT_ONCE: usize = 4;
-/// How long the sender may pause.
-const PAUSE_MAX: Duration = Duration::from_mins(1);
-/// How much of the answer may wait for a sender that does not read it yet.
-const PENDING_BYTES_MAX: u32 = 16 * 1024 * 1024;
-
-/// The batches under way, by network.
-#[derive(Debug, Default)]
-pub(crate) struct Places {
-    taken: Arc<Mutex<HashMap<TenantId, usize>>>,
-}
-
-/// A batch's place until dropped.
-#[derive(Debug)]
-struct Place {
-    taken: Arc<Mutex<HashMap<TenantId, usize>>>,
-    tenant: TenantId,
-}
-
-impl Places {
-    fn enter(&self, tenant: TenantId) -> Result<Place, Problem> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(tenant).or_default();
-        if *count >= BATCHES_AT_ONCE {
-            let detail = format!("{BATCHES_AT_ONCE} lots de votre réseau sont déjà en cours.");
-            return Err(Problem::new(Code::TooMany, detail));
-        }
-        *count += 1;
-        Ok(Place {
-            taken: Arc::clone(&self.taken),
-            tenant,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.tenant) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                taken.remove(&self.tenant);
-            }
-        }
-    }
-}
 
 /// What became of one row.
 #[derive(Debug, Serialize, ToSchema)]
@@ -143,9 +91,6 @@ struct Answer {
 /// An accepted row and whether it is a replay, or why it was refused.
 type Fate = Result<(AcceptedBody, bool), Problem>;
 
-/// Something read from the sender: a line, or why there are no more.
-type Read = Result<Line, Problem>;
-
 /// Takes payloads, one JSON document a line, and answers one line for each.
 #[utoipa::path(
     post,
@@ -170,7 +115,7 @@ pub(crate) async fn post(
     let envelope = envelope::of_headers(request.headers())?;
     let key = idempotency::key(request.headers())?;
     let place = app.http.batches.enter(caller.tenant)?;
-    let (sender, answer) = answer();
+    let (sender, answer) = outflow::answer();
     let batch = Batch {
         app,
         caller,
@@ -189,7 +134,7 @@ pub(crate) async fn post(
 async fn run(batch: &Batch, payload: web::Payload, mut sender: Sender) {
     let mut summary = Summary::default();
     let mut stopped = None;
-    let answers = rows(batch, payload)
+    let answers = inflow::rows(batch.app.http.bounds, payload)
         .map(|read| accept(batch, read))
         .buffered(ROWS_AT_ONCE);
     let mut answers = std::pin::pin!(answers);
@@ -220,80 +165,6 @@ async fn run(batch: &Batch, payload: web::Payload, mut sender: Sender) {
             problem,
         })
         .await;
-}
-
-/// Reads the lines, within the bounds of a batch.
-fn rows(batch: &Batch, payload: web::Payload) -> impl Stream<Item = Read> + '_ {
-    let bounds = batch.app.http.bounds;
-    let reader = Reader {
-        payload,
-        lines: Lines::new(bounds.body_bytes),
-        bytes_left: bounds.batch_bytes,
-        rows_left: bounds.batch_rows,
-        ended: false,
-    };
-    stream::unfold(reader, |mut reader| async move {
-        let read = reader.next().await?;
-        Some((read, reader))
-    })
-}
-
-struct Reader {
-    payload: web::Payload,
-    lines: Lines,
-    bytes_left: usize,
-    rows_left: usize,
-    ended: bool,
-}
-
-impl Reader {
-    async fn next(&mut self) -> Option<Read> {
-        loop {
-            if let Some(line) = self.lines.next() {
-                return Some(self.counted(line));
-            }
-            if self.ended {
-                return None;
-            }
-            match tokio::time::timeout(PAUSE_MAX, self.payload.next()).await {
-                Err(_) => return Some(self.stop(Problem::plain(Code::TooSlow))),
-                Ok(Some(Err(_))) => {
-                    let detail = "Le corps s'est interrompu avant sa fin.";
-                    return Some(self.stop(Problem::new(Code::InvalidRequest, detail)));
-                }
-                Ok(Some(Ok(chunk))) => match self.bytes_left.checked_sub(chunk.len()) {
-                    None => {
-                        let max = "Le lot dépasse la taille permise ; les lignes suivantes sont à renvoyer.";
-                        return Some(self.stop(Problem::new(Code::TooLarge, max)));
-                    }
-                    Some(left) => {
-                        self.bytes_left = left;
-                        self.lines.push(&chunk);
-                    }
-                },
-                Ok(None) => {
-                    self.ended = true;
-                    let line = self.lines.last()?;
-                    return Some(self.counted(line));
-                }
-            }
-        }
-    }
-
-    fn counted(&mut self, line: Line) -> Read {
-        let Some(left) = self.rows_left.checked_sub(1) else {
-            let max = "Le lot a trop de lignes ; celles qui suivent sont à renvoyer.";
-            return self.stop(Problem::new(Code::TooLarge, max));
-        };
-        self.rows_left = left;
-        Ok(line)
-    }
-
-    fn stop(&mut self, problem: Problem) -> Read {
-        self.ended = true;
-        self.lines = Lines::new(0);
-        Err(problem)
-    }
 }
 
 async fn accept(batch: &Batch, read: Read) -> Result<Answer, Problem> {
@@ -364,49 +235,4 @@ impl Summary {
             Err(_) => self.refused += 1,
         }
     }
-}
-
-/// The side that writes the answer. It waits while too much of it is unread.
-struct Sender {
-    lines: mpsc::UnboundedSender<(Bytes, OwnedSemaphorePermit)>,
-    room: Arc<Semaphore>,
-}
-
-/// The sender went away.
-struct Gone;
-
-impl Sender {
-    async fn send(&mut self, line: &impl Serialize) -> Result<(), Gone> {
-        let mut bytes = serde_json::to_vec(line).map_err(|_| Gone)?;
-        bytes.push(b'\n');
-        let weight = u32::try_from(bytes.len())
-            .unwrap_or(PENDING_BYTES_MAX)
-            .min(PENDING_BYTES_MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(weight);
-        let permit = tokio::select! {
-            permit = room => permit.map_err(|_| Gone)?,
-            () = self.lines.closed() => return Err(Gone),
-        };
-        self.lines
-            .send((Bytes::from(bytes), permit))
-            .map_err(|_| Gone)
-    }
-}
-
-/// Makes the two sides of an answer.
-fn answer() -> (
-    Sender,
-    impl Stream<Item = Result<Bytes, std::convert::Infallible>>,
-) {
-    let (lines, receiver) = mpsc::unbounded_channel();
-    let room = usize::try_from(PENDING_BYTES_MAX).unwrap_or(usize::MAX >> 4);
-    let sender = Sender {
-        lines,
-        room: Arc::new(Semaphore::new(room)),
-    };
-    let answer = stream::unfold(receiver, |mut receiver| async move {
-        let (line, _permit) = receiver.recv().await?;
-        Some((Ok(line), receiver))
-    });
-    (sender, answer)
 }

@@ -188,3 +188,33 @@ async fn rows_without_keys_take_theirs_from_the_requests() {
     assert_eq!(lines[0]["idempotency_key"], "lot-7:1");
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_has_four_batches_at_once_and_another_network_its_own() {
+    let gateway = Gateway::start().await;
+    let (key, stranger) = (gateway.key().await, gateway.stranger().await);
+    let mut open = Vec::new();
+    for n in 0..4 {
+        let (sender, receiver) = tokio::sync::mpsc::channel::<String>(1);
+        let rows = stream::unfold(receiver, |mut receiver| async move {
+            let row = receiver.recv().await?;
+            Some((Ok::<_, std::io::Error>(row), receiver))
+        });
+        sender.send(format!("{}\n", row(n))).await.unwrap();
+        let request = gateway
+            .request(Method::POST, "/api/v1/batches")
+            .bearer_auth(&key)
+            .header("content-type", "application/x-ndjson")
+            .body(reqwest::Body::wrap_stream(rows));
+        open.push((sender, request.send().await.unwrap()));
+    }
+    let refused = post(&gateway, &key, rows(1)).await;
+    refused.refuses(429, "trop-de-requetes");
+    assert_eq!(post(&gateway, &stranger, rows(1)).await.status, 200);
+    for (sender, response) in open {
+        drop(sender);
+        assert!(response.text().await.unwrap().contains("\"complete\":true"));
+    }
+    assert_eq!(post(&gateway, &key, rows(1)).await.status, 200);
+    gateway.stop().await;
+}

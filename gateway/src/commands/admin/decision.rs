@@ -2,10 +2,12 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 use domain::id::OverrideId;
+use domain::rules::OverrideError;
 use domain::{Effect, Opco, Siren, Siret, Timestamp, rules};
 use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::json;
+
 use store::overrides::{self, RouteOverride, RuleOverride, Subject};
 
 use super::{Desk, InNetwork, dash};
@@ -56,16 +58,7 @@ pub(super) struct NewOverride {
 #[derive(Debug, Subcommand)]
 pub(super) enum RuleCommand {
     #[command(about = "Change l'effet d'une règle pour un réseau")]
-    Create {
-        #[command(flatten)]
-        network: InNetwork,
-        #[arg(long, value_name = "REGLE", help = "La règle (DAT-003…)")]
-        rule: String,
-        #[arg(long, value_parser = one_of!(Effect), value_name = "EFFET", help = "warn, wait, hold, conflict ou refuse")]
-        effect: Effect,
-        #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
-        reason: String,
-    },
+    Create(NewRule),
     #[command(about = "Liste les règles dont le réseau a changé l'effet")]
     List(InNetwork),
     #[command(about = "Rend à une règle son effet d'origine")]
@@ -75,6 +68,18 @@ pub(super) enum RuleCommand {
         #[arg(value_name = "REGLE")]
         rule: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewRule {
+    #[command(flatten)]
+    network: InNetwork,
+    #[arg(long, value_name = "REGLE", help = "La règle (DAT-003…)")]
+    rule: String,
+    #[arg(long, value_parser = one_of!(Effect), value_name = "EFFET", help = "warn, wait, hold, conflict ou refuse")]
+    effect: Effect,
+    #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
+    reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -173,44 +178,7 @@ async fn create_route(desk: &mut Desk, new: NewOverride) -> Result<(), Failure> 
 
 pub(super) async fn rule(desk: &mut Desk, command: RuleCommand) -> Result<(), Failure> {
     match command {
-        RuleCommand::Create {
-            network,
-            rule,
-            effect,
-            reason,
-        } => {
-            let tenant = desk.network(&network).await?.id;
-            let author = desk.author.clone();
-            let asked = rules::Override {
-                rule,
-                effect,
-                author,
-                reason,
-            };
-            rules::Overrides::new(std::slice::from_ref(&asked)).map_err(|error| {
-                Failure::new(Code::InputInvalid, format!("changement refusé : {error}"))
-                    .remedy("docs/regles.md dit quels effets chaque règle admet")
-            })?;
-            let row = RuleOverride {
-                tenant,
-                rule: asked.rule,
-                effect,
-                author: asked.author,
-                reason: asked.reason,
-                created_at: desk.now,
-            };
-            let data = rule_line(&row);
-            let mut tx = desk.store.writing().await?;
-            overrides::put_rule(&mut tx, &row).await?;
-            desk.log(&mut tx, tenant, "rule_override.put", data.clone())
-                .await?;
-            tx.commit().await?;
-            let shown = [
-                ("règle", row.rule.clone()),
-                ("effet", row.effect.to_string()),
-            ];
-            desk.out.record(&data, &shown)
-        }
+        RuleCommand::Create(new) => create_rule(desk, new).await,
         RuleCommand::List(network) => {
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.reading().await?;
@@ -247,6 +215,50 @@ pub(super) async fn rule(desk: &mut Desk, command: RuleCommand) -> Result<(), Fa
                 .record(&json!({ "removed": rule }), &[("rétablie", rule.clone())])
         }
     }
+}
+
+async fn create_rule(desk: &mut Desk, new: NewRule) -> Result<(), Failure> {
+    let tenant = desk.network(&new.network).await?.id;
+    let asked = rules::Override {
+        rule: new.rule,
+        effect: new.effect,
+        author: desk.author.clone(),
+        reason: new.reason,
+    };
+    rules::Overrides::new(std::slice::from_ref(&asked)).map_err(|error| refused(&error))?;
+    let row = RuleOverride {
+        tenant,
+        rule: asked.rule,
+        effect: asked.effect,
+        author: asked.author,
+        reason: asked.reason,
+        created_at: desk.now,
+    };
+    let data = rule_line(&row);
+    let mut tx = desk.store.writing().await?;
+    overrides::put_rule(&mut tx, &row).await?;
+    desk.log(&mut tx, tenant, "rule_override.put", data.clone())
+        .await?;
+    tx.commit().await?;
+    let shown = [
+        ("règle", row.rule.clone()),
+        ("effet", row.effect.to_string()),
+    ];
+    desk.out.record(&data, &shown)
+}
+
+fn refused(error: &OverrideError) -> Failure {
+    let said = match error {
+        OverrideError::UnknownRule(rule) => format!("règle inconnue : {rule}"),
+        OverrideError::NotAllowed { rule, effect } => {
+            format!("la règle {rule} n'admet pas l'effet {effect}")
+        }
+        OverrideError::Unsigned => {
+            "il faut un auteur et une raison, de 500 caractères au plus".to_owned()
+        }
+        OverrideError::Twice(rule) => format!("la règle {rule} est changée deux fois"),
+    };
+    Failure::new(Code::InputInvalid, said)
 }
 
 /// Days given are whole days in France; without a first one, it is now.

@@ -64,39 +64,7 @@ struct SwitchLine {
 
 pub(super) async fn run(desk: &mut Desk, command: SwitchCommand) -> Result<(), Failure> {
     match command {
-        SwitchCommand::Create(new) => {
-            let (from, until) = period(desk.now, &new.because)?;
-            let row = CapabilitySwitch {
-                id: OverrideId::new(desk.now),
-                instance: new.at.instance(),
-                capability: new.capability,
-                openness: new.openness,
-                author: desk.author.clone(),
-                reason: new.because.reason,
-                label: new.label,
-                from,
-                until,
-                created_at: desk.now,
-            };
-            let mut tx = desk.store.writing().await?;
-            switches::put(&mut tx, &row).await?;
-            let line = switch_line(row);
-            desk.log(
-                &mut tx,
-                TenantId::PLATFORM,
-                "capability_switch.created",
-                json!(line),
-            )
-            .await?;
-            tx.commit().await?;
-            let shown = [
-                ("choix", line.id.to_string()),
-                ("OPCO", line.system.clone()),
-                ("flux", line.capability.to_string()),
-                ("ouverture", line.openness.to_string()),
-            ];
-            desk.out.record(&line, &shown)
-        }
+        SwitchCommand::Create(new) => create(desk, new).await,
         SwitchCommand::List => {
             let mut tx = desk.store.reading().await?;
             let found = switches::list(&mut tx).await?;
@@ -138,6 +106,40 @@ pub(super) async fn run(desk: &mut Desk, command: SwitchCommand) -> Result<(), F
                 .record(&json!({ "ended": id }), &[("terminé", id.to_string())])
         }
     }
+}
+
+async fn create(desk: &mut Desk, new: NewSwitch) -> Result<(), Failure> {
+    let (from, until) = period(desk.now, &new.because)?;
+    let row = CapabilitySwitch {
+        id: OverrideId::new(desk.now),
+        instance: new.at.instance(),
+        capability: new.capability,
+        openness: new.openness,
+        author: desk.author.clone(),
+        reason: new.because.reason,
+        label: new.label,
+        from,
+        until,
+        created_at: desk.now,
+    };
+    let mut tx = desk.store.writing().await?;
+    switches::put(&mut tx, &row).await?;
+    let line = switch_line(row);
+    desk.log(
+        &mut tx,
+        TenantId::PLATFORM,
+        "capability_switch.created",
+        json!(line),
+    )
+    .await?;
+    tx.commit().await?;
+    let shown = [
+        ("choix", line.id.to_string()),
+        ("OPCO", line.system.clone()),
+        ("flux", line.capability.to_string()),
+        ("ouverture", line.openness.to_string()),
+    ];
+    desk.out.record(&line, &shown)
 }
 
 fn switch_line(row: CapabilitySwitch) -> SwitchLine {

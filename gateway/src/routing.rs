@@ -20,6 +20,7 @@ mod agreement;
 mod live;
 mod local;
 mod notices;
+mod reload;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,8 @@ use opco::siro::{self, Holder, Index};
 pub(crate) use self::live::{COULD_NOT_TELL, resolve_live};
 pub(crate) use self::local::resolve_local;
 pub(crate) use self::notices::{Notice, notices};
+use self::reload::Watched;
+pub(crate) use self::reload::follow;
 
 /// Where a person finds an employer's OPCO when the gateway does not.
 pub(crate) const WHERE_TO_ASK: &str = "https://quel-est-mon-opco.francecompetences.fr";
@@ -42,6 +45,8 @@ pub(crate) const WHERE_TO_ASK: &str = "https://quel-est-mon-opco.francecompetenc
 pub(crate) struct Routing {
     index: Arc<Holder>,
     live: Option<Arc<opco::lookup::Lookup>>,
+    /// The file the index came from; none for the sample.
+    file: Option<Arc<Watched>>,
 }
 
 /// What a payload, or a person at the command line, tells about an employer.
@@ -135,6 +140,7 @@ impl Routing {
         Self {
             index: Arc::new(Holder::new(index)),
             live,
+            file: None,
         }
     }
 
@@ -143,23 +149,21 @@ impl Routing {
         file: Option<PathBuf>,
         live: Option<Arc<opco::lookup::Lookup>>,
     ) -> Result<Self, RoutingError> {
-        let index = match file {
-            None => siro::sample()?,
-            Some(path) => {
-                Index::open(&path).map_err(|source| RoutingError::Index { path, source })?
-            }
+        let Some(path) = file else {
+            return Ok(Self::new(siro::sample()?, live));
         };
-        Ok(Self::new(index, live))
+        let watched = Watched::new(path.clone());
+        let index = Index::open(&path).map_err(|source| RoutingError::Index { path, source })?;
+        let file = Some(Arc::new(watched));
+        Ok(Self {
+            file,
+            ..Self::new(index, live)
+        })
     }
 
     /// Returns the holder of the index, to swap in a new file.
     pub(crate) fn index(&self) -> &Holder {
         &self.index
-    }
-
-    /// Returns the live services, to forget their answers when a new file is loaded.
-    pub(crate) fn live(&self) -> Option<&opco::lookup::Lookup> {
-        self.live.as_deref()
     }
 }
 

@@ -24,7 +24,7 @@ use crate::system::System;
 use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
-use crate::{http, poll, sequence, sweep, worker};
+use crate::{http, poll, routing, sequence, sweep, worker};
 
 /// What one process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub async fn start(
     roles: Roles,
 ) -> anyhow::Result<Running> {
     let app = assemble(config, clock, store)?;
+    app.tasks
+        .spawn(routing::follow(app.routing.clone(), app.tasks.clone()));
     if roles.worker {
         app.tasks.spawn(worker::run(app.clone()));
         app.tasks.spawn(poll::run(app.clone()));

@@ -46,12 +46,16 @@ pub(crate) struct RouteArgs {
         help = "Convention collective (IDCC) des employeurs ; plusieurs : 0045+1486"
     )]
     idcc: Vec<String>,
+    #[arg(long, value_name = "CODE", help = "Activité (NAF) des employeurs")]
+    naf: Option<String>,
     #[arg(
         long,
-        value_name = "CODE",
-        help = "Activité (NAF rév. 2) des employeurs"
+        value_name = "LISTE",
+        value_parser = ["rev2", "2025"],
+        requires = "naf",
+        help = "Nomenclature du code NAF (défaut : rev2 jusqu'à la fin de 2026)"
     )]
-    naf: Option<String>,
+    nomenclature: Option<String>,
 }
 
 /// The answer for a text that is no SIRET, in the form of the other answers.
@@ -183,11 +187,12 @@ impl Answers<'_> {
     }
 
     fn route(&self, siret: Siret) -> Route {
-        let code = self.args.naf.clone();
-        let naf = code.map(|code| Naf {
-            code,
-            nomenclature: Nomenclature::Unstated,
-        });
+        let nomenclature = match self.args.nomenclature.as_deref() {
+            Some("rev2") => Nomenclature::Rev2,
+            Some(_) => Nomenclature::Naf2025,
+            None => Nomenclature::Unstated,
+        };
+        let naf = self.args.naf.clone().map(|code| Naf { code, nomenclature });
         let employer = Employer {
             idcc: self.args.idcc.clone(),
             naf,

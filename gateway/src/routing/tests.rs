@@ -551,3 +551,37 @@ async fn a_company_that_agrees_is_asked_about_only_where_medium_does_not_file() 
     );
     assert_eq!(filing(&route, false), Filing::Hold(HoldReason::WeakRoute));
 }
+
+#[test]
+fn a_new_index_file_is_taken_up_once_and_a_damaged_one_never() {
+    let folder = std::env::temp_dir().join(format!("routing-{}", uuid::Uuid::now_v7()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("siro.idx");
+    let header = "SIRET|IDCC|OPCO_PROPRIETAIRE|OPCO_GESTION\n";
+    let write = |lines: &str| {
+        opco::siro::build::install(index(&format!("{header}{lines}")).as_bytes(), &path).unwrap();
+    };
+    write(&format!("{FIRST}|1486|ATLAS|\n"));
+    let routing = Routing::open(Some(path.clone()), None).unwrap();
+    let known = employer(FIRST, "", "");
+    assert!(!routing.refresh().unwrap(), "nothing changed");
+
+    write(&format!("{FIRST}|1486|AKTO|\n{STRANGER}|1486|AKTO|\n"));
+    assert!(routing.refresh().unwrap());
+    assert_eq!(resolve(&routing, &known).opco, Some(Opco::Akto));
+    assert!(!routing.refresh().unwrap(), "taken up once");
+
+    let broken = folder.join("broken");
+    std::fs::write(&broken, b"not an index").unwrap();
+    std::fs::rename(&broken, &path).unwrap();
+    assert!(routing.refresh().is_err());
+    assert!(!routing.refresh().unwrap(), "a refused file is told once");
+    assert_eq!(
+        resolve(&routing, &known).opco,
+        Some(Opco::Akto),
+        "the former stays"
+    );
+    std::fs::remove_file(&path).unwrap();
+    assert!(!routing.refresh().unwrap());
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use domain::HoldReason;
-use store::StoreError;
+use store::{Delivery, StoreError};
 
 use crate::app::App;
-use crate::{pause, reroute};
+use crate::{pause, plan, reroute};
 
 /// How often, on the gateway's clock.
 const EVERY: Duration = Duration::from_secs(5);
@@ -63,6 +63,9 @@ async fn round(app: &App) -> Result<(), StoreError> {
         let held = store::deliveries::held(&mut tx, reason, HELD_MAX).await?;
         drop(tx);
         for delivery in held {
+            if !mended(app, &delivery, reason).await? {
+                continue;
+            }
             let Some(again) = reroute::again(app, &delivery, None).await? else {
                 continue;
             };
@@ -74,4 +77,21 @@ async fn round(app: &App) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Tells from what is already known whether a held delivery is worth opening again.
+async fn mended(app: &App, delivery: &Delivery, reason: HoldReason) -> Result<bool, StoreError> {
+    let Some(system) = crate::system::of(delivery) else {
+        return Ok(false);
+    };
+    let view = app
+        .views
+        .of(app, delivery.tenant, delivery.siret_cfa)
+        .await?;
+    Ok(match reason {
+        HoldReason::NoKey => view.site.key(system).is_some(),
+        HoldReason::NoSoftwareCredential => view.software(system).is_some(),
+        HoldReason::FlowNotOpen => plan::open_version(app, &view, system).is_some(),
+        _ => false,
+    })
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::HoldReason;
+use domain::{DeliveryId, HoldReason};
 use store::{Delivery, StoreError};
 
 use crate::app::App;
@@ -28,6 +28,7 @@ const HELD_MAX: u32 = 200;
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(app: App) {
     let mut rounds = 0_u32;
+    let mut pages = MENDED_ELSEWHERE.map(|reason| (reason, None));
     while !app.tasks.is_stopping() {
         if rounds.is_multiple_of(ROUNDS_PER_PICTURE)
             && let Err(error) = picture(&app).await
@@ -35,7 +36,7 @@ pub(crate) async fn run(app: App) {
             tracing::warn!(error = %error, "the queue could not be counted");
         }
         rounds = rounds.wrapping_add(1);
-        if let Err(error) = round(&app).await {
+        if let Err(error) = round(&app, &mut pages).await {
             tracing::warn!(error = %error, "a sweep failed");
         }
         tokio::select! {
@@ -53,17 +54,23 @@ async fn picture(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn round(app: &App) -> Result<(), StoreError> {
+/// One page of each cause in a round, so that many deliveries nobody can mend yet never hide one
+/// that can go.
+async fn round(
+    app: &App,
+    pages: &mut [(HoldReason, Option<DeliveryId>)],
+) -> Result<(), StoreError> {
     if app.store.sweep(app.clock.now()).await? > 0 {
         app.inbox.wake();
     }
     reroute::due(app).await?;
-    for reason in MENDED_ELSEWHERE {
+    for (reason, after) in pages {
         let mut tx = app.store.reading().await?;
-        let held = store::deliveries::held(&mut tx, reason, HELD_MAX).await?;
+        let held = store::deliveries::held(&mut tx, *reason, *after, HELD_MAX).await?;
         drop(tx);
+        *after = held.last().map(|delivery| delivery.id);
         for delivery in held {
-            if !mended(app, &delivery, reason).await? {
+            if !mended(app, &delivery, *reason).await? {
                 continue;
             }
             let Some(again) = reroute::again(app, &delivery, None).await? else {

@@ -33,21 +33,23 @@ pub async fn set_judgement(
     Ok(())
 }
 
-/// Returns deliveries of every network that are held for one reason, those changed longest ago
-/// first: for whoever mends the cause for all of them.
+/// Returns deliveries of every network that are held for one reason, after a given one, oldest
+/// first: for whoever mends the cause for all of them, a page at a time.
 pub async fn held(
     tx: &mut Tx,
     reason: HoldReason,
+    after: Option<DeliveryId>,
     limit: u32,
 ) -> Result<Vec<Delivery>, StoreError> {
     const SQL: &str = concat!(
         "select ",
         COLUMNS!(),
-        " from delivery where status = 'held' and hold_reason = $1
-        order by updated_at, delivery_id limit $2"
+        " from delivery where status = 'held' and hold_reason = $1 and delivery_id > $2
+        order by delivery_id limit $3"
     );
     let rows: Vec<DeliveryRow> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(reason.as_str())
+        .bind(after.map(|id| id.to_string()).unwrap_or_default())
         .bind(i64::from(limit.clamp(1, MAX_PAGE)))
         .fetch_all(conn)
         .await?);

@@ -64,21 +64,26 @@ impl ApiArgs {
             (None, Some(key)) => key,
             (file, _) => secret_input::read(file.as_deref(), "la clé d'API")?,
         };
+        Api::new(&self.url, key)
+    }
+}
+
+impl Api {
+    /// Prepares a client of the gateway at `url`; nothing is sent yet.
+    pub(crate) fn new(url: &str, key: Secret) -> Result<Self, Failure> {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| Failure::internal("building the client", error))?;
-        Ok(Api {
+        Ok(Self {
             client,
-            base: self.url.trim_end_matches('/').to_owned(),
+            base: url.trim_end_matches('/').to_owned(),
             key,
         })
     }
-}
 
-impl Api {
     /// Reads a document; `path` starts with `/`.
     pub(crate) async fn get(&self, path: &str) -> Result<Answer, Failure> {
         self.call(self.request(Method::GET, path)).await

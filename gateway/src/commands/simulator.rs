@@ -156,27 +156,33 @@ fn announce(context: &Context, args: &SimulatorArgs, running: &Running) -> Resul
     }
 }
 
+/// Returns what points the profiles of all eleven OPCOs, recette included, at a simulator.
+pub(super) fn places(running: &Running) -> Result<BTreeMap<String, toml::Table>, Failure> {
+    let mut places = BTreeMap::new();
+    for opco in Opco::ALL {
+        let slug = opco.slug();
+        let (Some(base_url), Some(token_url)) = (running.base_url(slug), running.token_url(slug))
+        else {
+            continue;
+        };
+        let test = Recette {
+            base_url: base_url.clone(),
+            token_url: token_url.clone(),
+        };
+        let place = Place {
+            base_url,
+            token_url,
+            test,
+        };
+        let table = toml::Table::try_from(place)
+            .map_err(|error| Failure::internal("writing settings", error))?;
+        places.insert(slug.to_owned(), table);
+    }
+    Ok(places)
+}
+
 fn write_settings(running: &Running, file: &Path) -> Result<(), Failure> {
-    let places: BTreeMap<&str, Place> = Opco::ALL
-        .iter()
-        .filter_map(|opco| {
-            let base_url = running.base_url(opco.slug())?;
-            let token_url = running.token_url(opco.slug())?;
-            let test = Recette {
-                base_url: base_url.clone(),
-                token_url: token_url.clone(),
-            };
-            Some((
-                opco.slug(),
-                Place {
-                    base_url,
-                    token_url,
-                    test,
-                },
-            ))
-        })
-        .collect();
-    let text = toml::to_string(&BTreeMap::from([("opco", places)]))
+    let text = toml::to_string(&BTreeMap::from([("opco", places(running)?)]))
         .map_err(|error| Failure::internal("writing settings", error))?;
     let head = "# Dirige les onze OPCO vers le simulateur de cette machine : pour essayer, jamais en production.\n";
     std::fs::write(file, format!("{head}{text}"))

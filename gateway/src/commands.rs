@@ -7,6 +7,7 @@ mod admin;
 mod check;
 mod client;
 mod config;
+mod demo;
 mod doctor;
 pub(crate) mod failure;
 mod index;
@@ -82,6 +83,10 @@ enum Command {
     Check(check::CheckArgs),
     #[command(about = "Affiche les réglages : en vigueur, ou par défaut avec leurs commentaires")]
     Config(config::ConfigArgs),
+    #[command(
+        about = "Montre tout : onze OPCO simulés, la passerelle, un réseau, et le sort de chaque contrat"
+    )]
+    Demo(demo::DemoArgs),
     #[command(about = "Essaie tout ce dont la passerelle a besoin, et dit quoi réparer")]
     Doctor(doctor::DoctorArgs),
     #[command(about = "Construit, décrit et compare les index SIRET → OPCO")]
@@ -196,6 +201,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Admin(args) => admin::run(context, args),
         Command::Check(args) => check::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::Demo(args) => demo::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Index(args) => index::run(context, &args),
         Command::Route(args) => route::run(context, &args),

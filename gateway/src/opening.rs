@@ -292,7 +292,7 @@ fn printed_by(command: &[String]) -> Result<Zeroizing<String>, KeyError> {
 }
 
 /// Makes a folder that only its owner enters; one that exists stays as it is.
-fn private_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -20,6 +20,8 @@ use crate::look::Strangers;
 use crate::routing::RouteOverride;
 use crate::system::System;
 
+pub(crate) use self::read::ALLOW_MEDIUM;
+
 /// How long what was read is believed, in real time: changes made by another process show after it.
 const FRESH: Duration = Duration::from_secs(5);
 

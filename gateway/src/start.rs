@@ -55,6 +55,7 @@ pub async fn start(
     store: Store,
     roles: Roles,
 ) -> anyhow::Result<Running> {
+    store.ping().await.context("the store does not answer")?;
     let app = assemble(config, clock, store)?;
     app.tasks
         .spawn(routing::follow(app.routing.clone(), app.tasks.clone()));

@@ -3,9 +3,8 @@
 //! Every contract has another apprentice (name, birth, NIR), so that none is a double of another;
 //! employers are real rows of the sample of the public table, whose OPCOs take contracts today.
 
-use anyhow::Context as _;
+use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
-use jiff::{Span, ToSpan as _};
 use serde_json::json;
 
 /// The sample of the public table that ships in the binary.
@@ -208,12 +207,13 @@ fn cut(text: &str) -> Vec<Piece> {
 }
 
 fn template(today: Date, starts: Date) -> anyhow::Result<String> {
-    let on = |span: Span| starts.checked_add(span).map(wire).context("a date");
     let (first, signed) = (wire(starts), wire(today));
-    let year = on(1.year().days(-1))?;
-    let second = on(1.year())?;
-    let end = on(2.years().days(-1))?;
-    let taught = on(2.years().days(-30))?;
+    let second = starts.checked_add(1.year())?;
+    let third = starts.checked_add(2.years())?;
+    let year = wire(second.yesterday()?);
+    let end = wire(third.yesterday()?);
+    let taught = wire(third.checked_sub(30.days())?);
+    let second = wire(second);
     let cerfa = json!({ "cerfa": {
         "employeur": {
             "nom": "DURAND", "prenom": "Paul", "denomination": "ENTREPRISE D'ESSAI SAS",

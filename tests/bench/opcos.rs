@@ -47,6 +47,6 @@ pub(crate) fn section(slug: &str, base: &str, token: Option<&str>) -> String {
     let token = token.map_or(String::new(), |url| format!("token_url = '{url}'\n"));
     format!(
         "[opco.{slug}]\nbase_url = '{base}'\n{token}calls_per_minute = 600000\nburst = 10000\n\
-         in_flight = 64\n"
+         in_flight = 6\n"
     )
 }

@@ -43,7 +43,8 @@ impl Quotas {
         now: Timestamp,
     ) -> Standing {
         let now = now.as_microsecond();
-        let cost = WINDOW_US / i64::from(per_minute.max(1));
+        // A quota beyond one request a microsecond is none, and must not divide by nothing.
+        let cost = (WINDOW_US / i64::from(per_minute.max(1))).max(1);
         let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS_MAX {
             buckets.retain(|_, full_at| *full_at > now);
@@ -118,6 +119,15 @@ mod tests {
         assert_eq!(quotas.take(one, 1, start()).wait_s(), None);
         assert_eq!(quotas.take(one, 1, start()).wait_s(), Some(60));
         assert_eq!(quotas.take(two, 1, start()).wait_s(), None);
+    }
+
+    #[test]
+    fn the_largest_quota_is_still_a_quota() {
+        let quotas = Quotas::default();
+        let credential = CredentialId::new(start());
+        let standing = quotas.take(credential, u32::MAX, start());
+        assert_eq!(standing.wait_s(), None);
+        assert!(standing.remaining > 0);
     }
 
     #[test]

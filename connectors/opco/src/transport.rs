@@ -24,7 +24,8 @@ pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 /// written to a connection that is being closed is a contract whose answer is lost.
 const POOL_IDLE: Duration = Duration::from_secs(4);
 
-const POOL_IDLE_PER_HOST: usize = 16;
+/// As many as may be under way at one OPCO that allows much; `in_flight` of its profile is lower.
+const POOL_IDLE_PER_HOST: usize = 64;
 
 /// The settings of the HTTP client.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -97,16 +97,7 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
         .map_err(|error| Failure::internal("reading the default settings", error))?;
     let telemetry = Telemetry::start(&logs(&config, args.verbose), Logs::Stderr)
         .map_err(|error| Failure::internal("starting the logs", error))?;
-    let ran = runtime()?.block_on(async {
-        tokio::select! {
-            ran = play(context, args, config) => ran,
-            asked = stop::asked() => {
-                asked?;
-                tell("Démonstration interrompue.");
-                Ok(Exit::Negative)
-            }
-        }
-    });
+    let ran = runtime()?.block_on(play(context, args, config));
     telemetry.stop();
     ran
 }
@@ -135,27 +126,50 @@ async fn play(context: &Context, args: &DemoArgs, config: Config) -> Result<Exit
         args.clock_factor,
         60.0 / f64::from(args.clock_factor)
     ));
-    let (running, mut course) = begin(args, config, &place, &clock).await?;
+    let (running, mut course) = tokio::select! {
+        begun = begin(args, config, &place, &clock) => begun?,
+        asked = stop::asked() => return asked.map(|()| interrupted(&steps)),
+    };
     steps.step(&format!(
         "passerelle {} ; onze OPCO simulés http://{}",
         running.url, running.opcos.address
     ));
-    course.run(&mut steps).await?;
-    steps.clear();
-    let exit = tell_all(context, &course, &running, (&steps, args.clock_factor))?;
+    let exit = tokio::select! {
+        ran = course.run(&mut steps) => Some(ran),
+        asked = stop::asked() => {
+            asked?;
+            None
+        }
+    };
+    let exit = match exit {
+        None => interrupted(&steps),
+        Some(ran) => {
+            ran?;
+            steps.clear();
+            let exit = tell_all(context, &course, &running, (&steps, args.clock_factor))?;
+            if args.serve {
+                invite(&course, &running, &place, args.seed)?;
+                stop::asked().await?;
+            }
+            exit
+        }
+    };
+    running.gateway.stop().await;
+    running.opcos.stop().await;
     if let Some(folder) = place.kept() {
         tell(&format!(
             "Base et registre gardés dans {}.",
             folder.display()
         ));
     }
-    if args.serve {
-        invite(&course, &running, &place, args.seed)?;
-        stop::asked().await?;
-    }
-    running.gateway.stop().await;
-    running.opcos.stop().await;
     Ok(exit)
+}
+
+/// A demo cut short has shown nothing.
+fn interrupted(steps: &Steps) -> Exit {
+    steps.clear();
+    tell("Démonstration interrompue.");
+    Exit::Negative
 }
 
 /// Starts the OPCOs, then the gateway, then gives both the demo's network.

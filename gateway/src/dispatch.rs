@@ -15,7 +15,6 @@ use crate::limits::Turn;
 use crate::settle::Verdict;
 use crate::system::System;
 use crate::view::{CfaKey, View};
-use crate::worker::TURN_WAIT_MAX;
 use crate::{contract, look, pause, telemetry};
 
 /// How long a job whose attempt broke on our side rests before it is taken again.
@@ -169,7 +168,7 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
         .version
         .ok_or_else(|| hold(HoldReason::FlowNotOpen, "no version was chosen"))?;
     let (key, identity) = identity(app, &view, system)?;
-    let deadline = pause::later(app.clock.now(), TURN_WAIT_MAX);
+    let deadline = pause::later(app.clock.now(), app.settings.worker.turn_wait());
     let asked = Instant::now();
     let turn = app.limits.turn(system, &key.id.to_string(), deadline).await;
     app.metrics

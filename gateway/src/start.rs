@@ -98,7 +98,7 @@ pub(crate) fn assemble(
     let profiles = config.profiles()?;
     let settings = config.delivery.clone();
     for profile in profiles.iter() {
-        check_lease(profile, settings.worker.lease())?;
+        check_lease(profile, &settings.worker)?;
     }
     let owner = owner(&*clock);
     let limits = Limits::new(Arc::clone(&clock), sharing(config, &store, &owner)?);
@@ -202,8 +202,9 @@ fn sharing(config: &Config, store: &Store, owner: &str) -> anyhow::Result<Sharin
 }
 
 /// A job whose lease ends under a call could be sent twice.
-fn check_lease(profile: &Profile, lease: Duration) -> anyhow::Result<()> {
-    let longest = worker::TURN_WAIT_MAX + profile.timeout();
+fn check_lease(profile: &Profile, settings: &worker::Settings) -> anyhow::Result<()> {
+    let longest = settings.turn_wait().saturating_add(profile.timeout());
+    let lease = settings.lease();
     anyhow::ensure!(
         longest < lease,
         "delivery.worker.lease_s ({} s) must be longer than the longest exchange with {} ({} s)",

@@ -27,9 +27,6 @@ const CLAIM_MAX: usize = 256;
 /// How often the store is asked what is due, on the gateway's clock.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
-/// The longest a claimed job waits for its turn before it is put back.
-pub(crate) const TURN_WAIT_MAX: Duration = Duration::from_secs(20);
-
 /// How long the loop rests after the store failed.
 const STORE_REST: Duration = Duration::from_secs(1);
 
@@ -40,6 +37,8 @@ pub struct Settings {
     /// How long a claim holds, in seconds. Longer than any exchange, which a check at start holds
     /// against the profiles.
     pub lease_s: u64,
+    /// The longest a claimed call waits for its turn before it is put back, in seconds.
+    pub turn_wait_s: u64,
     /// The delays between attempts, in seconds; after the last one a delivery is dead and can be
     /// revived. The rules' own schedule when absent.
     pub retry_after_s: Option<Vec<u64>>,
@@ -49,6 +48,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             lease_s: 180,
+            turn_wait_s: 20,
             retry_after_s: None,
         }
     }
@@ -58,6 +58,11 @@ impl Settings {
     /// Returns the lease of a claim.
     pub(crate) fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_s)
+    }
+
+    /// Returns the longest wait of a claimed call for its turn.
+    pub(crate) fn turn_wait(&self) -> Duration {
+        Duration::from_secs(self.turn_wait_s)
     }
 
     /// Returns the delays between attempts; unusable ones are told at start, not here.

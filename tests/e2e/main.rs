@@ -1,0 +1,13 @@
+//! Every story of a contract from an ERP to its OPCO and back, on both engines, in one process.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod delivery;
+mod door;
+mod people;
+mod reading;
+mod trouble;

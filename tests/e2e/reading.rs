@@ -1,0 +1,110 @@
+//! What the OPCO says afterwards comes back, and everything that happened can be read in order.
+
+use std::collections::HashMap;
+
+use domain::Opco;
+use harness::payload::contract;
+use harness::{on_both, wait};
+use serde_json::Value;
+use simulator::{Etat, Fault, FaultKind, Scope, StateOrder};
+
+on_both! {
+    async fn the_state_of_a_dossier_comes_back_until_it_is_engaged(scene) {
+        let mut sent = Vec::new();
+        for (seed, opco) in [(300, Opco::Akto), (301, Opco::Afdas)] {
+            let contract = contract(seed).to(opco);
+            sent.push((scene.erp.submit(&contract).await, opco));
+        }
+        for (id, opco) in sent {
+            let delivered = scene.erp.until_delivered(&id).await;
+            let numero = delivered["numero_interne"].as_str().unwrap().to_owned();
+            let dossier = engaged(&scene.erp, &numero).await;
+            assert_eq!(dossier["opco"], opco.slug());
+            assert!(dossier["numero_deca"].is_string(), "{dossier:#}");
+            let path = format!("/api/v1/dossiers/{}", dossier["id"].as_str().unwrap());
+            let detail = scene.erp.get(&path).await.expect(200);
+            let states: Vec<&Value> = detail["history"].as_array().unwrap().iter()
+                .map(|entry| &entry["etat"]).collect();
+            assert_eq!(states.last().unwrap().as_str(), Some("ENGAGE"), "{detail:#}");
+            assert!(states.len() > 1, "{detail:#}");
+        }
+    }
+
+    async fn an_empty_list_erases_nothing_and_an_unknown_state_is_kept_as_it_is(scene) {
+        let contract = contract(310).to(Opco::Akto);
+        let id = scene.erp.submit(&contract).await;
+        let delivered = scene.erp.until_delivered(&id).await;
+        let numero = delivered["numero_interne"].as_str().unwrap().to_owned();
+        engaged(&scene.erp, &numero).await;
+        scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::EmptyList).on(Scope::Etats));
+        let before = scene.opcos.calls(Opco::Akto).len();
+        wait::until("two more reads", async || {
+            (scene.opcos.calls(Opco::Akto).len() > before + 1).then_some(())
+        }).await;
+        assert_eq!(dossier(&scene.erp, &numero).await["etat"], "ENGAGE");
+        scene.opcos.heal(Opco::Akto);
+        scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::UnknownState).on(Scope::Etats));
+        wait::until_value("the unknown state", async || dossier(&scene.erp, &numero).await, |dossier| {
+            dossier["etat_raw"] == "EN_ATTENTE_PIECES"
+        }).await;
+    }
+
+    async fn a_state_that_moves_backwards_is_told_as_it_is(scene) {
+        let contract = contract(315).to(Opco::Akto);
+        let id = scene.erp.submit(&contract).await;
+        let delivered = scene.erp.until_delivered(&id).await;
+        let numero = delivered["numero_interne"].as_str().unwrap().to_owned();
+        engaged(&scene.erp, &numero).await;
+        let order = StateOrder { force: true, ..StateOrder::new(Etat::Annule) };
+        scene.opcos.handle().set_state("akto", &numero, order).unwrap();
+        wait::until_value("the new state", async || dossier(&scene.erp, &numero).await, |dossier| {
+            dossier["etat"] == "ANNULE"
+        }).await;
+    }
+
+    async fn the_feed_is_in_order_and_without_gaps(scene) {
+        let (_, other) = scene.another(harness::network::network()).await;
+        let mut ids = Vec::new();
+        for seed in 320..335 {
+            ids.push(scene.erp.submit(&contract(seed).to(Opco::Akto)).await);
+            other.submit(&contract(seed).to(Opco::Atlas)).await;
+        }
+        for id in &ids {
+            scene.erp.until_delivered(id).await;
+        }
+        let events = wait::until("every delivery in the feed", async || {
+            let events = scene.erp.events().await;
+            let told = events.iter().filter(|event| event["kind"] == "delivery.delivered").count();
+            (told == ids.len()).then_some(events)
+        }).await;
+        let positions: Vec<i64> = events.iter().map(|e| e["position"].as_i64().unwrap()).collect();
+        let last = i64::try_from(positions.len()).unwrap();
+        assert_eq!(positions, (1..=last).collect::<Vec<_>>(), "no gap, from the first");
+        let mut of: HashMap<&str, Vec<&str>> = HashMap::new();
+        for event in &events {
+            if let Some(id) = event["delivery_id"].as_str() {
+                of.entry(id).or_default().push(event["kind"].as_str().unwrap());
+            }
+        }
+        assert_eq!(of.len(), ids.len(), "only the network's own");
+        for id in &ids {
+            let kinds = &of[id.as_str()];
+            assert_eq!(kinds.first(), Some(&"delivery.accepted"));
+            assert!(kinds.contains(&"delivery.delivered"), "{kinds:?}");
+        }
+    }
+}
+
+async fn dossier(erp: &harness::erp::Erp, numero: &str) -> Value {
+    let found = erp.get(&format!("/api/v1/dossiers?numero={numero}")).await;
+    found.expect(200)["dossiers"][0].clone()
+}
+
+async fn engaged(erp: &harness::erp::Erp, numero: &str) -> Value {
+    wait::until_value(
+        "an engaged dossier",
+        async || dossier(erp, numero).await,
+        |dossier| dossier["etat"] == "ENGAGE",
+    )
+    .await
+}

@@ -1,0 +1,120 @@
+//! A database of the test's own, on either engine.
+
+use std::path::PathBuf;
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use store::{MasterKey, Sealer, Store, StoreConfig};
+use uuid::Uuid;
+
+use crate::{folder, variable};
+
+/// The master key of every test.
+pub const MASTER: [u8; 32] = [42; 32];
+
+/// Which database is behind the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// The server named by `TEST_PG_URL`.
+    Postgres,
+}
+
+impl Engine {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+
+    /// Returns its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// A fresh database.
+#[derive(Debug)]
+pub struct Database {
+    /// Which engine.
+    pub engine: Engine,
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// A folder for the files of the test; the SQLite file is in it.
+    pub folder: PathBuf,
+    name: String,
+}
+
+impl Database {
+    /// Makes one; nothing, with a word, where there is no server to make it on.
+    pub async fn fresh(engine: Engine) -> Option<Self> {
+        let name = format!("e2e_{}", Uuid::now_v7().simple());
+        let url = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(on_server(&name).await?),
+        };
+        let folder = folder("test");
+        let url = url.unwrap_or_else(|| format!("sqlite:{}", folder.join("gateway.db").display()));
+        Some(Self {
+            engine,
+            url,
+            folder,
+            name,
+        })
+    }
+
+    /// Opens it, as a command of the product would.
+    pub async fn open(&self) -> Store {
+        let config = StoreConfig {
+            url: self.url.clone(),
+            max_connections: 8,
+        };
+        let sealer = Sealer::new(MasterKey::from_bytes(MASTER));
+        Store::open(&config, sealer).await.unwrap()
+    }
+
+    /// Returns one number of it.
+    pub async fn number(&self, sql: &'static str) -> i64 {
+        match self.engine {
+            Engine::Sqlite => {
+                let mut conn = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+            }
+            Engine::Postgres => {
+                let mut conn = PgConnection::connect(&self.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+            }
+        }
+    }
+
+    /// Takes it away.
+    pub async fn remove(self) {
+        std::fs::remove_dir_all(&self.folder).unwrap();
+        if let (Engine::Postgres, Some(server)) = (self.engine, variable("TEST_PG_URL")) {
+            let mut conn = PgConnection::connect(&server).await.unwrap();
+            let drop = format!("drop database if exists {} with (force)", self.name);
+            sqlx::query(AssertSqlSafe(drop))
+                .execute(&mut conn)
+                .await
+                .unwrap();
+        }
+    }
+}
+
+async fn on_server(name: &str) -> Option<String> {
+    let Some(server) = variable("TEST_PG_URL") else {
+        assert!(
+            variable("CI_REQUIRE_PG").is_none(),
+            "TEST_PG_URL is required here"
+        );
+        eprintln!("skipped on PostgreSQL: TEST_PG_URL is not set");
+        return None;
+    };
+    let mut conn = PgConnection::connect(&server).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("create database {name}")))
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    Some(format!("{base}/{name}"))
+}

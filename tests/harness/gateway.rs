@@ -1,0 +1,39 @@
+//! The product inside this process, on the clock of the test.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cfa_gateway::config::Config;
+use cfa_gateway::start::{self, Roles, Running};
+use domain::clock::Clock;
+use store::Store;
+
+/// A gateway that runs.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The address of its API, without a slash at the end.
+    pub origin: String,
+    running: Running,
+}
+
+impl Gateway {
+    /// Starts one with these settings over the defaults; `folder` takes the file they go to.
+    pub async fn start(settings: &str, folder: &Path, clock: Arc<dyn Clock>, store: Store) -> Self {
+        crate::tls();
+        let file = folder.join("gateway.toml");
+        std::fs::write(&file, settings).unwrap();
+        let config = Config::from_layers(Some(&file), []).unwrap();
+        let roles = Roles {
+            api: true,
+            worker: true,
+        };
+        let running = start::start(&config, clock, store, roles).await.unwrap();
+        let origin = format!("http://{}", running.address().unwrap());
+        Self { origin, running }
+    }
+
+    /// Stops it and tells whether everything under way had ended.
+    pub async fn stop(self) -> bool {
+        self.running.stop().await
+    }
+}

@@ -1,0 +1,119 @@
+//! The other side: the eleven OPCOs of the simulator, inside this process.
+
+use std::sync::Arc;
+
+use domain::Opco;
+use domain::clock::Clock;
+use simulator::{
+    Duplicates, Fault, Handle, LedgerEntry, LedgerSync, Openness, Overrides, RequestEntry, Running,
+    Settings,
+};
+
+use crate::payload::Contract;
+
+/// More entries than any test makes.
+const ALL: usize = 100_000;
+
+/// A simulator on the clock of the test.
+#[derive(Debug)]
+pub struct Opcos {
+    running: Running,
+}
+
+impl Opcos {
+    /// Starts one. Its OPCOs take doubles: what keeps a contract from being there twice is the
+    /// gateway alone.
+    pub async fn start(clock: Arc<dyn Clock>) -> Self {
+        let settings = Settings {
+            now: Arc::new(move || clock.now().as_millisecond()),
+            workers: 1,
+            ledger_sync: LedgerSync::Off,
+            ..Settings::default()
+        };
+        let running = simulator::start(settings).await.unwrap();
+        let opcos = Self { running };
+        let takes_doubles = Overrides {
+            duplicates: Some(Duplicates::Accept),
+            ..Overrides::default()
+        };
+        for opco in Opco::ALL {
+            opcos.configure(opco, &takes_doubles);
+        }
+        opcos
+    }
+
+    /// Returns its control.
+    pub fn handle(&self) -> &Handle {
+        &self.running.handle
+    }
+
+    /// Turns a fault on at an OPCO.
+    pub fn fault(&self, opco: Opco, fault: Fault) {
+        self.handle().add_fault(opco.slug(), fault).unwrap();
+    }
+
+    /// Turns every fault of an OPCO off.
+    pub fn heal(&self, opco: Opco) {
+        self.handle().clear_faults(opco.slug()).unwrap();
+    }
+
+    /// Changes how an OPCO behaves.
+    pub fn configure(&self, opco: Opco, overrides: &Overrides) {
+        self.handle().configure(opco.slug(), overrides).unwrap();
+    }
+
+    /// Opens a flow at an OPCO.
+    pub fn open(&self, opco: Opco, capability: simulator::Capability) {
+        let open = Overrides::default().with(capability, Openness::Production);
+        self.configure(opco, &open);
+    }
+
+    /// Returns what an OPCO took of a contract: one entry for each time.
+    pub fn taken(&self, opco: Opco, contract: &Contract) -> Vec<LedgerEntry> {
+        let page = self.handle().ledger(Some(opco.slug()), 0, ALL).unwrap();
+        let pairing = contract.pairing();
+        page.entries
+            .into_iter()
+            .filter(|entry| entry.pairing == pairing)
+            .collect()
+    }
+
+    /// Returns how many contracts all OPCOs took.
+    pub fn total(&self) -> usize {
+        self.handle().ledger(None, 0, 0).unwrap().total
+    }
+
+    /// Returns the calls an OPCO received, in order of arrival.
+    pub fn calls(&self, opco: Opco) -> Vec<RequestEntry> {
+        self.handle().requests(Some(opco.slug()), ALL).unwrap()
+    }
+
+    /// Returns the settings that lead a gateway here; `limits` is written for every OPCO.
+    pub fn settings(&self, limits: &str) -> String {
+        let slugs = Opco::ALL.into_iter().map(Opco::slug);
+        slugs
+            .map(|slug| {
+                let base = self.running.base_url(slug).unwrap();
+                let token = self.running.token_url(slug).unwrap();
+                place(slug, &base, &token, limits)
+            })
+            .collect()
+    }
+
+    /// Stops it.
+    pub async fn stop(self) {
+        self.running.stop().await;
+    }
+}
+
+/// The limits of an OPCO that is no bottleneck: what is tested is what happens, not how slowly.
+pub const WIDE: &str = "calls_per_minute = 6000\nburst = 50\nin_flight = 8\n";
+
+/// Returns the section that leads the calls for one OPCO to an address, recette included.
+pub fn place(slug: &str, base: &str, token: &str, limits: &str) -> String {
+    let places = format!(r#"base_url = "{base}", token_url = "{token}""#);
+    format!(
+        "\n[opco.{slug}]\n{limits}{}\ntest = {{ {places} }}\n",
+        places.replace(", ", "\n")
+    )
+}

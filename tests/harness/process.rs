@@ -1,0 +1,205 @@
+//! The product as its own process, to be killed: the gateway, and the simulator that outlives it.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use simulator::{LedgerEntry, RequestEntry};
+use tokio::process::{Child, Command};
+
+use crate::database::{Database, MASTER};
+use crate::{opcos, wait};
+
+/// What starts the program: `env!("CARGO_BIN_EXE_gateway-under-test")` of a test binary.
+#[derive(Debug, Clone, Copy)]
+pub struct Program(pub &'static str);
+
+/// A running process and where it writes.
+#[derive(Debug)]
+pub struct Process {
+    /// Where it answers, without a slash at the end.
+    pub origin: String,
+    /// What it writes to standard output: the log of a gateway.
+    pub stdout: PathBuf,
+    /// What it writes to standard error.
+    pub stderr: PathBuf,
+    child: Child,
+}
+
+/// A simulator as its own process, with its files.
+#[derive(Debug)]
+pub struct OpcosProcess {
+    /// The process.
+    pub process: Process,
+    ledger: PathBuf,
+    requests: PathBuf,
+    client: reqwest::Client,
+}
+
+/// Numbers the files of the processes that one test starts.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
+
+impl Program {
+    /// Starts a gateway on a database with these settings, to die at `failpoint` if one is given.
+    pub async fn serve(
+        self,
+        database: &Database,
+        settings: &str,
+        failpoint: Option<&str>,
+    ) -> Process {
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let config = database.folder.join(format!("gateway-{number}.toml"));
+        std::fs::write(&config, settings).unwrap();
+        let mut command = Command::new(self.0);
+        command
+            .args(["serve", "--format", "json", "--config"])
+            .arg(&config)
+            .env("CFA_GATEWAY__DATABASE__URL", &database.url)
+            .env("CFA_GATEWAY__MASTER_KEY__VALUE", STANDARD.encode(MASTER))
+            .env("TMPDIR", &database.folder);
+        if let Some(name) = failpoint {
+            command.env("CFA_GATEWAY_FAILPOINT", name);
+        }
+        Process::start(command, &database.folder, "gateway", number).await
+    }
+
+    /// Starts a simulator whose ledger and log of calls are files of `folder`. Its OPCOs take
+    /// doubles: what keeps a contract from being there twice is the gateway alone.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the control of the simulator is no call to an OPCO"
+    )]
+    pub async fn simulator(self, folder: &Path) -> OpcosProcess {
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let ledger = folder.join(format!("ledger-{number}.jsonl"));
+        let requests = folder.join(format!("requests-{number}.jsonl"));
+        let mut command = Command::new(self.0);
+        command
+            .args(["simulator", "--listen", "127.0.0.1:0", "--format", "json"])
+            .args(["--ledger".as_ref(), ledger.as_os_str()])
+            .args(["--request-log".as_ref(), requests.as_os_str()]);
+        let process = Process::start(command, folder, "simulator", number).await;
+        let opcos = OpcosProcess {
+            process,
+            ledger,
+            requests,
+            client: reqwest::Client::new(),
+        };
+        let doubles = serde_json::json!({"duplicates": "accept"});
+        opcos.control("all/settings", &doubles).await;
+        opcos
+    }
+}
+
+impl Process {
+    async fn start(mut command: Command, folder: &Path, what: &str, number: usize) -> Self {
+        crate::tls();
+        let stdout = folder.join(format!("{what}-{number}.out"));
+        let stderr = folder.join(format!("{what}-{number}.err"));
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(std::fs::File::create(&stdout).unwrap())
+            .stderr(std::fs::File::create(&stderr).unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut process = Self {
+            origin: String::new(),
+            stdout,
+            stderr,
+            child,
+        };
+        process.origin = process.announced(what).await;
+        process
+    }
+
+    /// Waits until the process says where it answers.
+    async fn announced(&mut self, what: &str) -> String {
+        let found = wait::within(wait::BOUND, async || {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("the {what} ended with {status}: {}", self.said());
+            }
+            let text = std::fs::read_to_string(&self.stdout).unwrap_or_default();
+            text.lines().find_map(|line| {
+                let line: Value = serde_json::from_str(line).ok()?;
+                Some(line.get("address")?.as_str()?.to_owned())
+            })
+        })
+        .await;
+        found.unwrap_or_else(|| panic!("the {what} does not answer: {}", self.said()))
+    }
+
+    /// Returns everything it wrote.
+    pub fn said(&self) -> String {
+        let read = |file| std::fs::read_to_string(file).unwrap_or_default();
+        format!("{}\n{}", read(&self.stdout), read(&self.stderr))
+    }
+
+    /// Kills it as `kill -9` does.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Waits until it is dead by itself, and tells how it ended.
+    pub async fn died(&mut self) -> Option<ExitStatus> {
+        tokio::time::timeout(wait::BOUND, self.child.wait())
+            .await
+            .ok()?
+            .ok()
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let id = self.child.id().expect("it runs").to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(asked.unwrap().success());
+        self.died().await.expect("it stops")
+    }
+}
+
+impl OpcosProcess {
+    /// Sends an order to the control API: `path` is what follows `/control/`.
+    pub async fn control(&self, path: &str, order: &Value) {
+        let url = format!("{}/control/{path}", self.process.origin);
+        let answer = self.client.post(url).json(order).send().await.unwrap();
+        let status = answer.status();
+        assert!(status.is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// Returns the settings that lead a gateway here; `limits` is written for every OPCO.
+    pub async fn settings(&self, limits: &str) -> String {
+        let url = format!("{}/control/summary", self.process.origin);
+        let summary = self.client.get(url).send().await.unwrap();
+        let summary: Value = serde_json::from_str(&summary.text().await.unwrap()).unwrap();
+        let origin = &self.process.origin;
+        let opcos = summary["opcos"].as_array().unwrap().iter();
+        opcos
+            .map(|opco| {
+                let text = |name: &str| opco[name].as_str().unwrap();
+                let base = format!("{origin}{}", text("base_path"));
+                let token = format!("{origin}{}", text("token_path"));
+                opcos::place(text("opco"), &base, &token, limits)
+            })
+            .collect()
+    }
+
+    /// Returns every contract the OPCOs took, from the file.
+    pub fn ledger(&self) -> Vec<LedgerEntry> {
+        lines(&self.ledger)
+    }
+
+    /// Returns every call they received, from the file.
+    pub fn requests(&self) -> Vec<RequestEntry> {
+        lines(&self.requests)
+    }
+}
+
+fn lines<T: serde::de::DeserializeOwned>(file: &Path) -> Vec<T> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}

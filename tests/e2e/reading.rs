@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use domain::Opco;
+use harness::erp::Erp;
 use harness::payload::contract;
 use harness::{on_both, wait};
 use serde_json::Value;
@@ -18,7 +19,7 @@ on_both! {
         for (id, opco) in sent {
             let delivered = scene.erp.until_delivered(&id).await;
             let numero = delivered["numero_interne"].as_str().unwrap().to_owned();
-            let dossier = engaged(&scene.erp, &numero).await;
+            let dossier = engaged(&scene.erp, opco, &numero).await;
             assert_eq!(dossier["opco"], opco.slug());
             assert!(dossier["numero_deca"].is_string(), "{dossier:#}");
             let path = format!("/api/v1/dossiers/{}", dossier["id"].as_str().unwrap());
@@ -35,16 +36,16 @@ on_both! {
         let id = scene.erp.submit(&contract).await;
         let delivered = scene.erp.until_delivered(&id).await;
         let numero = delivered["numero_interne"].as_str().unwrap().to_owned();
-        engaged(&scene.erp, &numero).await;
+        engaged(&scene.erp, Opco::Akto, &numero).await;
         scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::EmptyList).on(Scope::Etats));
         let before = scene.opcos.calls(Opco::Akto).len();
         wait::until("two more reads", async || {
             (scene.opcos.calls(Opco::Akto).len() > before + 1).then_some(())
         }).await;
-        assert_eq!(dossier(&scene.erp, &numero).await["etat"], "ENGAGE");
+        assert_eq!(dossier(&scene.erp, Opco::Akto, &numero).await["etat"], "ENGAGE");
         scene.opcos.heal(Opco::Akto);
         scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::UnknownState).on(Scope::Etats));
-        wait::until_value("the unknown state", async || dossier(&scene.erp, &numero).await, |dossier| {
+        wait::until_value("the unknown state", async || dossier(&scene.erp, Opco::Akto, &numero).await, |dossier| {
             dossier["etat_raw"] == "EN_ATTENTE_PIECES"
         }).await;
     }
@@ -54,10 +55,10 @@ on_both! {
         let id = scene.erp.submit(&contract).await;
         let delivered = scene.erp.until_delivered(&id).await;
         let numero = delivered["numero_interne"].as_str().unwrap().to_owned();
-        engaged(&scene.erp, &numero).await;
+        engaged(&scene.erp, Opco::Akto, &numero).await;
         let order = StateOrder { force: true, ..StateOrder::new(Etat::Annule) };
         scene.opcos.handle().set_state("akto", &numero, order).unwrap();
-        wait::until_value("the new state", async || dossier(&scene.erp, &numero).await, |dossier| {
+        wait::until_value("the new state", async || dossier(&scene.erp, Opco::Akto, &numero).await, |dossier| {
             dossier["etat"] == "ANNULE"
         }).await;
     }
@@ -95,15 +96,17 @@ on_both! {
     }
 }
 
-async fn dossier(erp: &harness::erp::Erp, numero: &str) -> Value {
-    let found = erp.get(&format!("/api/v1/dossiers?numero={numero}")).await;
+/// Two OPCOs may well give the same number.
+async fn dossier(erp: &Erp, opco: Opco, numero: &str) -> Value {
+    let path = format!("/api/v1/dossiers?opco={opco}&numero={numero}");
+    let found = erp.get(&path).await;
     found.expect(200)["dossiers"][0].clone()
 }
 
-async fn engaged(erp: &harness::erp::Erp, numero: &str) -> Value {
+async fn engaged(erp: &Erp, opco: Opco, numero: &str) -> Value {
     wait::until_value(
         "an engaged dossier",
-        async || dossier(erp, numero).await,
+        async || dossier(erp, opco, numero).await,
         |dossier| dossier["etat"] == "ENGAGE",
     )
     .await

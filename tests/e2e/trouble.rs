@@ -116,13 +116,12 @@ on_both! {
     }
 
     async fn a_refusal_ends_the_contract_with_the_words_of_the_opco(scene) {
-        // The OPCO knows no such certification: the gateway cannot know.
         scene.opcos.configure(Opco::Akto, &simulator::Overrides {
             duplicates: Some(simulator::Duplicates::Refuse),
             ..simulator::Overrides::default()
         });
         let contract = contract(270).to(Opco::Akto);
-        let (_, neighbour) = scene.another(harness::network::network()).await;
+        let (_, neighbour) = scene.another(harness::network::network().marked("voisin")).await;
         let first = neighbour.submit(&contract).await;
         neighbour.until_delivered(&first).await;
         // Another network sends the same contract: the OPCO has it, and it is not ours.

@@ -1,3 +1,18 @@
-//! To come.
+//! The product as its own process, killed at every step of a contract's path and between them:
+//! whatever was accepted ends at the OPCO, once. The ledger of the simulator, which is another
+//! process and outlives them all, is the witness.
 
-fn main() {}
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod kill;
+mod replicas;
+
+use harness::process::Program;
+
+/// The product.
+const PROGRAM: Program = Program(env!("CARGO_BIN_EXE_gateway-under-test"));

@@ -17,12 +17,19 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts one with these settings over the defaults; `folder` takes the file they go to.
-    pub async fn start(settings: &str, folder: &Path, clock: Arc<dyn Clock>, store: Store) -> Self {
+    /// Starts one with these settings over the defaults, and these variables over both; `folder`
+    /// takes the file they go to.
+    pub async fn start(
+        settings: &str,
+        variables: Vec<(String, String)>,
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        store: Store,
+    ) -> Self {
         crate::tls();
         let file = folder.join("gateway.toml");
         std::fs::write(&file, settings).unwrap();
-        let config = Config::from_layers(Some(&file), []).unwrap();
+        let config = Config::from_layers(Some(&file), variables).unwrap();
         let roles = Roles {
             api: true,
             worker: true,

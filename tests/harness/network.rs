@@ -204,9 +204,7 @@ impl Network {
         sites: Option<Vec<Siret>>,
         now: Timestamp,
     ) -> String {
-        let (token, id) = self.credential_with(store, sites, QUOTA, now).await;
-        let _ = id;
-        token
+        self.credential_with(store, sites, QUOTA, now).await.0
     }
 
     /// The same, with a quota; returns the clear text and the credential's name.
@@ -219,8 +217,9 @@ impl Network {
     ) -> (String, CredentialId) {
         let id = CredentialId::new(now);
         // 43 characters, as the product's own: the mark, then what makes it unique.
-        let random = format!("{}{:-<43}", self.mark, uuid::Uuid::now_v7().simple());
-        let token = format!("cfg_test_{}", &random[..43]);
+        let random = format!("{}{}", self.mark, uuid::Uuid::now_v7().simple());
+        let token = format!("cfg_test_{random:-<43}");
+        assert_eq!(token.len(), 52, "the mark is too long");
         let hash: [u8; 32] = digest(&SHA256, token.as_bytes())
             .as_ref()
             .try_into()

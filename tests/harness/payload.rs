@@ -7,16 +7,13 @@ use serde_json::{Value, json};
 use simulator::Pairing;
 
 /// The norm's sample of a contract in version 1 (fictitious employer, apprentice and CFA).
-const SAMPLE: &str =
-    include_str!("../../connectors/simulator/tests/samples/dossier-v1.json");
+const SAMPLE: &str = include_str!("../../connectors/simulator/tests/samples/dossier-v1.json");
 /// The company whose establishments employ: a number no company has.
 const EMPLOYER: &str = "123456782";
 /// The training centre of the samples.
 const CFA: &str = "987654324";
 /// So many establishments the employer has, and so many contracts differ in their employer.
 const ESTABLISHMENTS: u64 = 9_000;
-/// The first day of every contract.
-const START: &str = "2026-09-01";
 
 /// A contract as an ERP sends it.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,6 +135,9 @@ mod tests {
     use domain::{Effect, Finding};
 
     use super::*;
+
+    /// The first day of every contract.
+    const START: &str = "2026-09-01";
 
     #[test]
     fn no_contract_is_refused_and_no_two_are_one() {

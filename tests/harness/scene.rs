@@ -54,8 +54,8 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Sets the stage; nothing where the engine is not there. `more` is written into the section of
-    /// every OPCO; what follows a line `---` in it stands on its own.
+    /// Sets the stage; nothing where the engine is not there. Lines of `more` that name a variable
+    /// of the product's environment set it; the others are written into the section of every OPCO.
     pub async fn set(engine: Engine, more: &str) -> Option<Self> {
         let database = Database::fresh(engine).await?;
         let clock = Arc::new(ScaledClock::new(MORNING.parse().unwrap(), FACTOR));
@@ -63,11 +63,19 @@ impl Scene {
         let store = database.open().await;
         let network = network::network().create(&store, clock.now()).await;
         let token = network.credential(&store, None, clock.now()).await;
-        let (of_opcos, apart) = more.split_once("---").unwrap_or((more, ""));
-        let limits = format!("timeout_ms = 300000\n{WIDE}{of_opcos}");
-        let settings = format!("{PATIENT}{apart}{}", opcos.settings(&limits));
+        let (variables, of_opcos): (Vec<&str>, Vec<&str>) = more
+            .lines()
+            .partition(|line| line.starts_with("CFA_GATEWAY__"));
+        let limits = format!("timeout_ms = 300000\n{WIDE}{}\n", of_opcos.join("\n"));
+        let settings = format!("{PATIENT}{}", opcos.settings(&limits));
+        let variables = variables
+            .into_iter()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let folder = &database.folder;
         let gateway =
-            Gateway::start(&settings, &database.folder, clock.clone(), store.clone()).await;
+            Gateway::start(&settings, variables, folder, clock.clone(), store.clone()).await;
         let erp = Erp::new(&gateway.origin, &token);
         Some(Self {
             clock,

@@ -214,15 +214,17 @@ impl Asked<'_> {
 impl ClaimRow {
     fn into_claimed(self, lease: &Lease<'_>) -> Result<Claimed, StoreError> {
         let mut delivery = Delivery::try_from(self.delivery)?;
+        // Whoever held it may have sent it: from now on its answer counts as lost. A look for
+        // another reason (the OPCO says it has it) is no sign of that.
+        if delivery.standing.status == Status::Sending {
+            delivery.first_lost_at = delivery.first_lost_at.or(Some(lease.now));
+        }
         let was = match delivery.standing.status {
             Status::Unknown | Status::Sending => Was::Unknown,
             _ => Was::Queued,
         };
-        match was {
-            Was::Queued => delivery.attempts = delivery.attempts.saturating_add(1),
-            Was::Unknown => {
-                delivery.first_lost_at = delivery.first_lost_at.or(Some(lease.now));
-            }
+        if was == Was::Queued {
+            delivery.attempts = delivery.attempts.saturating_add(1);
         }
         delivery.standing = crate::deliveries::Standing {
             due_at: Some(lease.until),

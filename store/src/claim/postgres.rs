@@ -16,6 +16,7 @@ macro_rules! claim_on_postgres {
             $picked,
             "), numbered as (
                 select tenant_id, delivery_id, status in ('unknown', 'sending') as looks_first,
+                    status = 'sending' as reclaimed,
                     row_number() over (order by delivery_id) as n
                 from picked
             ), taken as (
@@ -23,7 +24,7 @@ macro_rules! claim_on_postgres {
                     lease_owner = $3, claims = d.claims + 1, updated_at = $1,
                     attempts = d.attempts + case when n.looks_first then 0 else 1 end,
                     first_lost_at = coalesce(d.first_lost_at,
-                        case when n.looks_first then $1 end)
+                        case when n.reclaimed then $1 end)
                 from numbered n
                 where d.tenant_id = n.tenant_id and d.delivery_id = n.delivery_id
                 returning d.tenant_id, d.delivery_id, d.claims,

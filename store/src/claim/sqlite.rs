@@ -12,7 +12,7 @@ const TAKE: &str = "
     update delivery set status = 'sending', wait_reason = null, due_at = $6, lease_owner = $7,
         claims = $4 + 1, updated_at = $5,
         attempts = attempts + ($3 not in ('unknown', 'sending')),
-        first_lost_at = coalesce(first_lost_at, iif($3 in ('unknown', 'sending'), $5, null))
+        first_lost_at = coalesce(first_lost_at, iif($3 = 'sending', $5, null))
     where tenant_id = $1 and delivery_id = $2;
     insert into attempt (tenant_id, delivery_id, number, purpose, opened_at)
     values ($1, $2, $4 + 1, iif($3 in ('unknown', 'sending'), 'look', 'write'), $5);

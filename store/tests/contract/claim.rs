@@ -231,6 +231,20 @@ on_both! {
         assert_eq!(events.last().unwrap().data["purpose"], "look");
     }
 
+    async fn a_look_alone_is_no_sign_of_a_lost_answer(db) {
+        let tenant = db.network().await;
+        accepted(db, tenant, 1).await;
+        let first = db.store.claim(at(1), at(61), "w1", &[want(tenant, 1)]).await.unwrap();
+        // The OPCO said that it has such a contract: it is looked for, and nothing was lost.
+        let look = first[0].settlement(at(2), Standing::unknown(at(3)), taken());
+        assert_eq!(db.store.settle(&[look]).await.unwrap(), [Settled::Done]);
+        let again = db.store.claim(at(3), at(63), "w1", &[want(tenant, 1)]).await.unwrap();
+        assert_eq!((again[0].was, again[0].delivery.first_lost_at), (Was::Unknown, None));
+        let mut tx = db.store.reading().await.unwrap();
+        let kept = deliveries::find(&mut tx, tenant, again[0].delivery.id).await.unwrap().unwrap();
+        assert_eq!(kept.first_lost_at, None);
+    }
+
     async fn what_is_handed_over_in_memory_is_claimed_by_name(db) {
         let tenant = db.network().await;
         let stranger = db.network().await;

@@ -169,6 +169,17 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
         .ok_or_else(|| hold(HoldReason::FlowNotOpen, "no version was chosen"))?;
     let (key, identity) = identity(app, &view, system)?;
     let deadline = pause::later(app.clock.now(), app.settings.worker.turn_wait());
+    if let Err(fault) = ready(app, profile, &identity, version).await {
+        let outcome = match job.was {
+            Was::Queued => Outcome::Failed(fault),
+            Was::Unknown => Outcome::CouldNotTell(fault),
+        };
+        return Ok(Exchanged {
+            outcome,
+            version,
+            sent: None,
+        });
+    }
     let asked = Instant::now();
     let turn = app.limits.turn(system, &key.id.to_string(), deadline).await;
     app.metrics
@@ -211,6 +222,23 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
         version,
         sent,
     })
+}
+
+/// Has a token at hand before the call's turn comes, within the time that the turn may take.
+async fn ready(
+    app: &App,
+    profile: &Profile,
+    identity: &Identity,
+    version: NormVersion,
+) -> Result<(), Fault> {
+    let bound = app.real(app.settings.worker.turn_wait());
+    let asked = opco::ready(&app.transport, profile, identity, version);
+    tokio::time::timeout(bound, asked)
+        .await
+        .unwrap_or_else(|_| {
+            let why = "no token within the wait for a turn";
+            Err(Fault::new(FaultKind::Unavailable, why))
+        })
 }
 
 /// Writes, and bounds the wait on the gateway's own clock: a lease must never end under a call.

@@ -178,6 +178,13 @@ async fn read_pairing(
 
 /// Waits for the turn of one more call of the same look.
 async fn turn(context: &Attempt<'_>) -> Result<(), Fault> {
+    let ready = opco::ready(
+        &context.app.transport,
+        context.profile,
+        &context.identity,
+        context.version,
+    );
+    within(context, ready).await?;
     let key = context.key.id.to_string();
     match context
         .app

@@ -39,6 +39,14 @@ pub(crate) async fn all(
 ) -> Result<Etats, Unread> {
     let mut walk = Walk::new(reader.profile, reader.version);
     while let Some(operation) = walk.next() {
+        opco::ready(
+            &app.transport,
+            reader.profile,
+            reader.identity,
+            reader.version,
+        )
+        .await
+        .map_err(Unread::Fault)?;
         if !std::mem::take(&mut turn_taken)
             && let Turn::NotBefore(at) = app
                 .limits

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{Fault, FaultKind, Outcome};
+use domain::{Fault, FaultKind, NormVersion, Outcome};
 use reqwest::header::AUTHORIZATION;
 
 use crate::call::{Answer, Identity, Operation, Reply};
@@ -33,6 +33,25 @@ pub async fn exchange(
         Attempt::Answered(reply) => decode(profile, operation, &reply, &secrets.texts()),
         Attempt::NotSent(fault) | Attempt::Lost(fault) => Err(fault),
     }
+}
+
+/// Gets a token ahead of a call, so that the call leaves as soon as its turn comes: turns taken
+/// while a token is being asked for would all be used at once when it comes.
+///
+/// # Errors
+///
+/// The fault that the call itself would meet.
+pub async fn ready(
+    transport: &Transport,
+    profile: &Profile,
+    identity: &Identity,
+    version: NormVersion,
+) -> Result<(), Fault> {
+    if profile.auth == Auth::ClientCredentials {
+        let client = client(profile, identity, version)?;
+        transport.token(&client, None, profile.timeout()).await?;
+    }
+    Ok(())
 }
 
 /// Hands a payload to an OPCO. For writes only.
@@ -161,7 +180,7 @@ async fn once(
     let token = match profile.auth {
         Auth::KeyOnly => None,
         Auth::ClientCredentials => {
-            let client = client(profile, identity, operation)?;
+            let client = client(profile, identity, operation.version())?;
             Some(transport.token(&client, refused, left()).await?)
         }
     };
@@ -174,9 +193,9 @@ async fn once(
 fn client<'a>(
     profile: &'a Profile,
     identity: &'a Identity,
-    operation: &Operation,
+    version: NormVersion,
 ) -> Result<Client<'a>, Fault> {
-    let endpoint = profile.endpoint(identity.environment, operation.version())?;
+    let endpoint = profile.endpoint(identity.environment, version)?;
     let missing = |what: &str| {
         Fault::new(
             FaultKind::Misconfigured,

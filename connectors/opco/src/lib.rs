@@ -23,7 +23,7 @@ pub use crate::call::{
 };
 pub use crate::capabilities::{Capabilities, Closed, Seed, SeedError, Switch, choose_version};
 pub use crate::dpop::generate_proof_key;
-pub use crate::exchange::{exchange, file};
+pub use crate::exchange::{exchange, file, ready};
 pub use crate::norm::edit::Edit;
 pub use crate::norm::{decode, encode};
 pub use crate::profile::{

@@ -8,6 +8,7 @@ use domain::id::TenantId;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::error::StoreError;
 use crate::lanes::SweepCursor;
@@ -60,6 +61,8 @@ pub struct Store {
     pub(crate) pools: Pools,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) swept: Arc<SweepCursor>,
+    /// Where the store was opened.
+    home: Handle,
 }
 
 impl std::fmt::Debug for Store {
@@ -126,6 +129,7 @@ impl Store {
             pools,
             sealer: Arc::new(sealer),
             swept: Arc::default(),
+            home: Handle::current(),
         };
         open::check_master_key(&store).await?;
         Ok(store)
@@ -149,14 +153,8 @@ impl Store {
     /// Asks the database for a sign of life.
     pub async fn ping(&self) -> Result<(), StoreError> {
         const SQL: &str = "select 1";
-        match &self.pools {
-            Pools::Sqlite { readers, .. } => {
-                sqlx::query(SQL).execute(readers).await?;
-            }
-            Pools::Postgres(pool) => {
-                sqlx::query(SQL).execute(pool).await?;
-            }
-        }
+        let mut tx = self.reading().await?;
+        run!(tx, sqlx::query(SQL));
         Ok(())
     }
 
@@ -164,7 +162,7 @@ impl Store {
     pub async fn reading(&self) -> Result<Tx, StoreError> {
         Ok(Tx(match &self.pools {
             Pools::Sqlite { readers, .. } => Engine::Sqlite(readers.begin().await?),
-            Pools::Postgres(pool) => Engine::Postgres(pool.begin().await?),
+            Pools::Postgres(pool) => Engine::Postgres(self.begun(pool).await?),
         }))
     }
 
@@ -175,8 +173,24 @@ impl Store {
             Pools::Sqlite { writer, .. } => {
                 Engine::Sqlite(writer.begin_with("begin immediate").await?)
             }
-            Pools::Postgres(pool) => Engine::Postgres(pool.begin().await?),
+            Pools::Postgres(pool) => Engine::Postgres(self.begun(pool).await?),
         }))
+    }
+
+    /// Begins a transaction on a connection that outlives whoever asks.
+    ///
+    /// A connection dies with the runtime that opened it, and a server's threads have runtimes of
+    /// their own: what one of them opened would break under another's hands when it stops.
+    async fn begun(&self, pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+        if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+            return Ok(pool.begin().await?);
+        }
+        let pool = pool.clone();
+        let begun = self.home.spawn(async move { pool.begin().await });
+        let begun = begun
+            .await
+            .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+        Ok(begun?)
     }
 
     /// Returns the keys of a network, from memory when they were used before.

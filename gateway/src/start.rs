@@ -201,6 +201,10 @@ fn sharing(config: &Config, store: &Store, owner: &str) -> anyhow::Result<Sharin
     ))
 }
 
+/// How much longer one call may be on its way to an OPCO than another. What the OPCO counts is when
+/// calls arrive: those that come back within this time are kept off the burst.
+const DELAY_SPREAD: Duration = Duration::from_millis(100);
+
 /// A job whose lease ends under a call could be sent twice.
 fn check_lease(profile: &Profile, settings: &worker::Settings) -> anyhow::Result<()> {
     let longest = settings.turn_wait().saturating_add(profile.timeout());
@@ -219,16 +223,41 @@ fn limit(profile: &Profile) -> Limit {
     let interval = |per_minute: u32| Duration::from_mins(1) / per_minute.max(1);
     Limit {
         interval: interval(profile.calls_per_minute),
-        burst: profile.burst,
+        burst: sheltered(profile.burst, interval(profile.calls_per_minute)),
         in_flight: usize::try_from(profile.in_flight).unwrap_or(1),
         key_interval: profile
             .key_calls_per_minute
             .map_or(Duration::ZERO, interval),
-        key_burst: profile.key_burst,
+        key_burst: profile
+            .key_calls_per_minute
+            .map_or(profile.key_burst, |rate| {
+                sheltered(profile.key_burst, interval(rate))
+            }),
     }
+}
+
+/// Returns the burst that leaves room for calls that arrive closer to each other than they left.
+fn sheltered(burst: u32, interval: Duration) -> u32 {
+    let interval = interval.as_nanos().max(1);
+    let back = u32::try_from(DELAY_SPREAD.as_nanos().div_ceil(interval)).unwrap_or(u32::MAX);
+    burst.saturating_sub(back).max(1)
 }
 
 /// The name of this run of the process, under which it holds leases: never the same twice.
 fn owner(clock: &dyn Clock) -> String {
     domain::EventId::new(clock.now()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_leaves_room_for_the_delays_on_the_way() {
+        let every = |ms| Duration::from_millis(ms);
+        assert_eq!(sheltered(8, every(500)), 7);
+        assert_eq!(sheltered(50, every(10)), 40);
+        assert_eq!(sheltered(2, every(500)), 1);
+        assert_eq!(sheltered(1, every(500)), 1, "a call must be able to leave");
+    }
 }

@@ -29,8 +29,8 @@ const OPCOS: [Opco; 5] = [
     Opco::Opcommerce,
 ];
 /// What each OPCO allows: so many at once, then so many a second.
-const BURST: i64 = 8;
-const PER_SECOND: i64 = 10;
+const BURST: i64 = 6;
+const PER_SECOND: i64 = 5;
 /// How many contracts the ERP has on its hands at once.
 const SENDERS: usize = 6;
 

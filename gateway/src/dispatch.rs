@@ -180,14 +180,7 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
             sent: None,
         });
     }
-    let asked = Instant::now();
-    let turn = app.limits.turn(system, &key.id.to_string(), deadline).await;
-    app.metrics
-        .limiter_wait(system.instance.opco, asked.elapsed());
-    match turn {
-        Turn::Go => {}
-        Turn::NotBefore(at) => return Err(Stop::Later(WaitReason::Limit, at)),
-    }
+    turn(app, system, &key, deadline).await?;
     failpoint::pass(Step::Permitted);
     let context = Attempt {
         app,
@@ -222,6 +215,18 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
         version,
         sent,
     })
+}
+
+/// Waits for the call's turn.
+async fn turn(app: &App, system: System, key: &CfaKey, deadline: Timestamp) -> Result<(), Stop> {
+    let asked = Instant::now();
+    let turn = app.limits.turn(system, &key.id.to_string(), deadline).await;
+    app.metrics
+        .limiter_wait(system.instance.opco, asked.elapsed());
+    match turn {
+        Turn::Go => Ok(()),
+        Turn::NotBefore(at) => Err(Stop::Later(WaitReason::Limit, at)),
+    }
 }
 
 /// Has a token at hand before the call's turn comes, within the time that the turn may take.

@@ -33,6 +33,10 @@ const STORE_REST: Duration = Duration::from_secs(1);
 /// How the work is done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the name of a setting ends with its unit"
+)]
 pub struct Settings {
     /// How long a claim holds, in seconds. Longer than any exchange, which a check at start holds
     /// against the profiles.

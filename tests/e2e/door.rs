@@ -157,7 +157,7 @@ on_both! {
             }
             rows.push(contract.body.to_string());
         }
-        rows[9] = "{ce n'est pas du JSON".to_owned();
+        "{ce n'est pas du JSON".clone_into(&mut rows[9]);
         let body = rows.join("\n").into_bytes();
         let ndjson = [("content-type", "application/x-ndjson")];
         let answer = scene.erp.request(Method::POST, "/api/v1/batches", &ndjson, body.clone()).await;

@@ -154,8 +154,8 @@ impl Network {
     pub async fn add_software(&self, store: &Store, opco: Opco, now: Timestamp) {
         let id = KeyId::new(now);
         let secret = Secret::new(format!("{}-secret-{opco}-0123456789", self.mark));
-        let sealer = store.keys(self.tenant).await.unwrap();
-        let sealed = sealer.seal_secret(id.as_bytes(), SECRET_PART, &secret);
+        let tenant_key = store.keys(self.tenant).await.unwrap();
+        let sealed = tenant_key.seal_secret(id.as_bytes(), SECRET_PART, &secret);
         let credential = SoftwareCredential {
             tenant: self.tenant,
             id,
@@ -175,8 +175,8 @@ impl Network {
     pub async fn add_key(&self, store: &Store, site: Siret, opco: Opco, now: Timestamp) {
         let id = KeyId::new(now);
         let secret = Secret::new(format!("{}-cle-{opco}-{site}-0123456789abcdef", self.mark));
-        let sealer = store.keys(self.tenant).await.unwrap();
-        let sealed = sealer.seal_secret(id.as_bytes(), SEAL_PART, &secret);
+        let tenant_key = store.keys(self.tenant).await.unwrap();
+        let sealed = tenant_key.seal_secret(id.as_bytes(), SEAL_PART, &secret);
         let key = CfaKey {
             tenant: self.tenant,
             id,

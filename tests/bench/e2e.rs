@@ -16,7 +16,7 @@ use crate::process::{self, Process};
 use crate::{Ground, option, setup};
 
 /// The longest the deliveries of one round may take.
-const SETTLED_WITHIN: Duration = Duration::from_secs(300);
+const SETTLED_WITHIN: Duration = Duration::from_mins(5);
 
 #[derive(Default)]
 struct Figures {

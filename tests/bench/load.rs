@@ -17,7 +17,7 @@ use tokio::task::LocalSet;
 use crate::contracts::Contracts;
 
 /// The longest one run may last.
-const RUN_MAX: Duration = Duration::from_secs(1_800);
+const RUN_MAX: Duration = Duration::from_mins(30);
 
 /// What is loaded, and how one signs in there.
 pub(crate) struct Target {

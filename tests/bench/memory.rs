@@ -60,7 +60,7 @@ async fn delivering(
     tokio::time::sleep(Duration::from_secs(2)).await;
     let idle = process::memory(gateway.process.pid).0;
     let sent = load::closed(&gateway.target, CONNECTIONS, Until::Sent(contracts)).await?;
-    let until = Instant::now() + Duration::from_secs(300);
+    let until = Instant::now() + Duration::from_mins(5);
     while e2e::delivered(&gateway.database).await? < sent.accepted {
         anyhow::ensure!(Instant::now() < until, "the deliveries did not end");
         tokio::time::sleep(Duration::from_millis(50)).await;

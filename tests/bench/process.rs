@@ -36,7 +36,7 @@ impl Process {
         let out = child.stdout.take().context("no output")?;
         let mut lines = BufReader::new(out).lines();
         let address = loop {
-            let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line())
+            let line = tokio::time::timeout(Duration::from_mins(1), lines.next_line())
                 .await??
                 .with_context(|| format!("it said no address: {}", said(log)))?;
             if let Some(address) = address(&line) {

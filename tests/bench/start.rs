@@ -26,24 +26,7 @@ pub(crate) async fn run(ground: &Ground, rest: &[String]) -> anyhow::Result<()> 
         ground.folder.join("siro.index"),
     );
     std::fs::write(&csv, table(rows)?)?;
-    let began = Instant::now();
-    let built = tokio::process::Command::new(&ground.gateway)
-        .args(["index", "build"])
-        .arg(&csv)
-        .arg("--output")
-        .arg(&index)
-        .output()
-        .await?;
-    anyhow::ensure!(
-        built.status.success(),
-        "index build: {}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    println!(
-        "  index built in {:.2} s, {} MiB",
-        began.elapsed().as_secs_f64(),
-        std::fs::metadata(&index)?.len() / 1_048_576
-    );
+    build(&ground.gateway, &csv, &index).await?;
     let mut sides = Vec::new();
     for engine in Engine::BOTH {
         let word = engine
@@ -86,6 +69,29 @@ pub(crate) async fn run(ground: &Ground, rest: &[String]) -> anyhow::Result<()> 
             memory.text()
         );
     }
+    Ok(())
+}
+
+/// Builds the index and says how long it took.
+async fn build(program: &Path, csv: &Path, index: &Path) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let built = tokio::process::Command::new(program)
+        .args(["index", "build"])
+        .arg(csv)
+        .arg("--output")
+        .arg(index)
+        .output()
+        .await?;
+    anyhow::ensure!(
+        built.status.success(),
+        "index build: {}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    println!(
+        "  index built in {:.2} s, {} MiB",
+        began.elapsed().as_secs_f64(),
+        std::fs::metadata(index)?.len() / 1_048_576
+    );
     Ok(())
 }
 

@@ -6,8 +6,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    clippy::cast_precision_loss,
-    clippy::as_conversions,
     reason = "a program run by hand that prints its figures"
 )]
 

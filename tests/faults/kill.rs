@@ -45,8 +45,8 @@ listen = \"127.0.0.1:0\"
 threads = 1
 
 [delivery.worker]
-lease_s = 6
-turn_wait_s = 1
+lease_s = 8
+turn_wait_s = 3
 ";
 const OF_EACH_OPCO: &str = "timeout_ms = 4000\nlook_after_s = [1]\nreplay_after_lost = true\n";
 
@@ -101,7 +101,7 @@ async fn whatever_was_accepted_is_delivered_once_wherever_the_process_is_killed(
 
 fn matrix(cells: &BTreeMap<(&str, Engine), Cell>) -> String {
     let mut text =
-        String::from("killed at               SQLite                        PostgreSQL\n");
+        String::from("killed at               SQLite                              PostgreSQL\n");
     for point in STEPS.into_iter().chain(BETWEEN) {
         write!(text, "{point:<24}").unwrap();
         for engine in Engine::ALL {
@@ -109,7 +109,7 @@ fn matrix(cells: &BTreeMap<(&str, Engine), Cell>) -> String {
                 Ok(word) => word.clone(),
                 Err(why) => format!("FAILED: {why}"),
             };
-            write!(text, "{cell:<30}").unwrap();
+            write!(text, "{cell:<36}").unwrap();
         }
         text.push('\n');
     }
@@ -162,7 +162,7 @@ impl Trial {
 
     /// Adds contracts for different OPCOs to what the ERP wants delivered.
     fn wants(&mut self, count: u64) {
-        let opcos = [Opco::Akto, Opco::Atlas, Opco::Afdas];
+        let opcos = [Opco::Akto, Opco::Atlas, Opco::Constructys];
         for _ in 0..count {
             let seed = u64::try_from(self.sent.len()).unwrap();
             self.sent.push(Sent {

@@ -22,7 +22,7 @@ use crate::PROGRAM;
 const CONTRACTS: u64 = 300;
 /// The OPCOs they go to, evenly.
 const OPCOS: [Opco; 5] = [
-    Opco::Afdas,
+    Opco::Constructys,
     Opco::Akto,
     Opco::Atlas,
     Opco::Ocapiat,

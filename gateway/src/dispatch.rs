@@ -195,6 +195,7 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
     };
     let opened = contract::open(&view.network.keys, job).map_err(broken)?;
     failpoint::pass(Step::Opened);
+    lease_holds(app, job, profile)?;
     let mut sent = None;
     let outcome = match job.was {
         Was::Queued => {
@@ -227,6 +228,23 @@ async fn turn(app: &App, system: System, key: &CfaKey, deadline: Timestamp) -> R
         Turn::Go => Ok(()),
         Turn::NotBefore(at) => Err(Stop::Later(WaitReason::Limit, at)),
     }
+}
+
+/// Lets a call start only if its lease outlasts it: whatever held us up until here (a database, a
+/// frozen machine), another replica may be about to take the job over.
+fn lease_holds(app: &App, job: &Claimed, profile: &Profile) -> Result<(), Stop> {
+    let now = app.clock.now();
+    let latest = pause::later(now, profile.timeout());
+    if job
+        .delivery
+        .standing
+        .due_at
+        .is_some_and(|until| latest < until)
+    {
+        return Ok(());
+    }
+    tracing::warn!(delivery.id = %job.delivery.id, "too late to call under this lease");
+    Err(Stop::Later(WaitReason::Limit, now))
 }
 
 /// Has a token at hand before the call's turn comes, within the time that the turn may take.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::system::System;
 use domain::clock::{Clock, Timestamp};
-use redis::aio::ConnectionManager;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
 use super::Limit;
 use super::lease::Keeper;
@@ -21,6 +21,10 @@ const SHARE_LIFE: Duration = Duration::from_millis(200);
 
 /// How long Redis is left alone after it failed.
 const REST: Duration = Duration::from_secs(1);
+
+/// How long Redis may take to answer, a new connection included. A call that waits for its turn has
+/// a lease that runs meanwhile.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
 /// How often the leases of other replicas are looked at; see `lease::SETTLE`.
 const LOOK_AT_LEASES: Duration = Duration::from_secs(1);
@@ -144,18 +148,29 @@ impl Shared {
                 Share::Granted
             }
             Err(error) => {
-                tracing::warn!(error = %error, "redis does not answer; limits go by lease");
-                *self
-                    .away_until
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
-                self.pots
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clear();
+                self.gone(&error);
                 Share::Away
             }
         }
+    }
+
+    /// Leaves Redis alone for a while, and trusts nothing that was drawn from it.
+    fn gone(&self, error: &redis::RedisError) {
+        let now = Instant::now();
+        let mut away = self
+            .away_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if away.is_none_or(|until| until <= now) {
+            // Every call that was waiting for an answer comes here: one line tells it.
+            tracing::warn!(error = %error, "redis does not answer; limits go by lease");
+        }
+        *away = Some(now + REST);
+        drop(away);
+        self.pots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     async fn ask(
@@ -165,22 +180,31 @@ impl Shared {
         (want, burst): (u32, u32),
         started: bool,
     ) -> redis::RedisResult<(u32, u64)> {
-        let connection = self
-            .connection
-            .get_or_try_init(|| ConnectionManager::new(self.client.clone()))
-            .await?;
-        self.script
-            .key(format!("cfa-gateway:limit:{{{system}}}"))
-            .arg(
-                u64::try_from(limit.interval.as_micros())
-                    .unwrap_or(u64::MAX)
-                    .max(1),
-            )
-            .arg(burst)
-            .arg(want)
-            .arg(u8::from(!started))
-            .invoke_async(&mut connection.clone())
+        let asked = async {
+            let connection = self
+                .connection
+                .get_or_try_init(|| {
+                    // The manager's own patience (seconds of retries) would outlast a lease.
+                    let config = ConnectionManagerConfig::new()
+                        .set_number_of_retries(0)
+                        .set_connection_timeout(Some(ANSWER_WITHIN))
+                        .set_response_timeout(Some(ANSWER_WITHIN));
+                    ConnectionManager::new_with_config(self.client.clone(), config)
+                })
+                .await?;
+            let interval = u64::try_from(limit.interval.as_micros()).unwrap_or(u64::MAX);
+            self.script
+                .key(format!("cfa-gateway:limit:{{{system}}}"))
+                .arg(interval.max(1))
+                .arg(burst)
+                .arg(want)
+                .arg(u8::from(!started))
+                .invoke_async(&mut connection.clone())
+                .await
+        };
+        tokio::time::timeout(ANSWER_WITHIN, asked)
             .await
+            .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
     }
 
     /// Uses up one turn in hand, if one is left and still good.

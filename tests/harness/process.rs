@@ -119,14 +119,17 @@ impl Process {
     /// Waits until the process says where it answers.
     async fn announced(&mut self, what: &str) -> String {
         let found = wait::within(wait::BOUND, async || {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("the {what} ended with {status}: {}", self.said());
-            }
+            // A process that dies at once may still have said where it answered.
+            let ended = self.child.try_wait().ok().flatten();
             let text = std::fs::read_to_string(&self.stdout).unwrap_or_default();
-            text.lines().find_map(|line| {
+            let address = text.lines().find_map(|line| {
                 let line: Value = serde_json::from_str(line).ok()?;
                 Some(line.get("address")?.as_str()?.to_owned())
-            })
+            });
+            if let (None, Some(status)) = (&address, ended) {
+                panic!("the {what} ended with {status}: {}", self.said());
+            }
+            address
         })
         .await;
         found.unwrap_or_else(|| panic!("the {what} does not answer: {}", self.said()))
@@ -153,10 +156,24 @@ impl Process {
 
     /// Asks it to stop and waits until it has.
     pub async fn stop(&mut self) -> ExitStatus {
-        let id = self.child.id().expect("it runs").to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(asked.unwrap().success());
+        self.signal("-TERM").await;
         self.died().await.expect("it stops")
+    }
+
+    /// Freezes it, as a machine does that swaps or moves.
+    pub async fn freeze(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// Lets it go on as if no time had passed.
+    pub async fn thaw(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await;
+        assert!(sent.unwrap().success());
     }
 }
 

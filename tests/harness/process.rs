@@ -43,7 +43,8 @@ pub struct OpcosProcess {
 static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 impl Program {
-    /// Starts a gateway on a database with these settings, to die at `failpoint` if one is given.
+    /// Starts a gateway on a database with these settings, to die at `failpoint` if one is given:
+    /// it may be dead before it has said where it answers, and then it answers nowhere.
     pub async fn serve(
         self,
         database: &Database,
@@ -63,7 +64,12 @@ impl Program {
         if let Some(name) = failpoint {
             command.env("CFA_GATEWAY_FAILPOINT", name);
         }
-        Process::start(command, &database.folder, "gateway", number).await
+        let mut process = Process::start(command, &database.folder, "gateway", number);
+        process.origin = match process.announced().await {
+            Err(said) if failpoint.is_none() => panic!("the gateway does not answer: {said}"),
+            announced => announced.unwrap_or_default(),
+        };
+        process
     }
 
     /// Starts a simulator whose ledger and log of calls are files of `folder`. Its OPCOs take
@@ -81,7 +87,8 @@ impl Program {
             .args(["simulator", "--listen", "127.0.0.1:0", "--format", "json"])
             .args(["--ledger".as_ref(), ledger.as_os_str()])
             .args(["--request-log".as_ref(), requests.as_os_str()]);
-        let process = Process::start(command, folder, "simulator", number).await;
+        let mut process = Process::start(command, folder, "simulator", number);
+        process.origin = process.announced().await.unwrap();
         let opcos = OpcosProcess {
             process,
             ledger,
@@ -95,7 +102,7 @@ impl Program {
 }
 
 impl Process {
-    async fn start(mut command: Command, folder: &Path, what: &str, number: usize) -> Self {
+    fn start(mut command: Command, folder: &Path, what: &str, number: usize) -> Self {
         crate::tls();
         let stdout = folder.join(format!("{what}-{number}.out"));
         let stderr = folder.join(format!("{what}-{number}.err"));
@@ -106,19 +113,17 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let mut process = Self {
+        Self {
             origin: String::new(),
             stdout,
             stderr,
             child,
-        };
-        process.origin = process.announced(what).await;
-        process
+        }
     }
 
-    /// Waits until the process says where it answers.
-    async fn announced(&mut self, what: &str) -> String {
-        let found = wait::within(wait::BOUND, async || {
+    /// Waits until the process says where it answers; what it wrote, if it ends before.
+    async fn announced(&mut self) -> Result<String, String> {
+        wait::until("an address", async || {
             // A process that dies at once may still have said where it answered.
             let ended = self.child.try_wait().ok().flatten();
             let text = std::fs::read_to_string(&self.stdout).unwrap_or_default();
@@ -126,13 +131,13 @@ impl Process {
                 let line: Value = serde_json::from_str(line).ok()?;
                 Some(line.get("address")?.as_str()?.to_owned())
             });
-            if let (None, Some(status)) = (&address, ended) {
-                panic!("the {what} ended with {status}: {}", self.said());
+            match (address, ended) {
+                (Some(address), _) => Some(Ok(address)),
+                (None, Some(status)) => Some(Err(format!("{status}: {}", self.said()))),
+                (None, None) => None,
             }
-            address
         })
-        .await;
-        found.unwrap_or_else(|| panic!("the {what} does not answer: {}", self.said()))
+        .await
     }
 
     /// Returns everything it wrote.

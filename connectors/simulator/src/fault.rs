@@ -40,8 +40,10 @@ pub enum FaultKind {
     EmptyList,
     /// The keys of error bodies begin with a capital.
     PascalCaseErrors,
-    /// An HTML page instead of JSON, with `status` (502 by default, 200 allowed).
+    /// An HTML page instead of JSON, with `status` (502 by default, 200 allowed); it says `text`.
     Html,
+    /// An error body that repeats the whole call, headers and body, with `status` (400 by default).
+    Echo,
     /// No body, with `status` (200 by default).
     EmptyBody,
     /// The body stops halfway.
@@ -221,6 +223,7 @@ impl Fault {
         let status_fits = match (self.kind, self.status) {
             (_, None) | (FaultKind::ServerError, Some(408 | 500..=599)) => true,
             (FaultKind::Html | FaultKind::EmptyBody, Some(status)) => (200..=599).contains(&status),
+            (FaultKind::Echo, Some(status)) => (400..=599).contains(&status),
             (FaultKind::Redirect, Some(status)) => matches!(status, 301 | 302 | 303 | 307 | 308),
             _ => false,
         };
@@ -258,6 +261,7 @@ impl FaultKind {
             Self::EmptyList => "empty_list",
             Self::PascalCaseErrors => "pascal_case_errors",
             Self::Html => "html",
+            Self::Echo => "echo",
             Self::EmptyBody => "empty_body",
             Self::HalfWritten => "half_written",
             Self::Redirect => "redirect",

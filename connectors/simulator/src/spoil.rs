@@ -33,13 +33,12 @@ pub(crate) fn spoil(fault: &Fault, slug: &str, reply: Option<Reply>) -> Result<A
             "Erreur interne",
         ),
         FaultKind::Html => {
-            let page = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>\
-                        <body><h1>502 Bad Gateway</h1></body></html>";
-            whole(
-                fault.status.unwrap_or(502),
-                "text/html",
-                page.as_bytes().to_vec(),
-            )
+            let said = fault.text.as_deref().unwrap_or("502 Bad Gateway");
+            let page = format!(
+                "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>\
+                 <body><h1>{said}</h1></body></html>"
+            );
+            whole(fault.status.unwrap_or(502), "text/html", page.into_bytes())
         }
         FaultKind::EmptyBody => whole(fault.status.unwrap_or(200), json, Vec::new()),
         FaultKind::HalfWritten => {
@@ -68,8 +67,9 @@ pub(crate) fn spoil(fault: &Fault, slug: &str, reply: Option<Reply>) -> Result<A
         FaultKind::Hang | FaultKind::LostAnswer | FaultKind::DropBeforeCommit | FaultKind::Down => {
             Ok(Answer::Nothing)
         }
-        // These strike inside the work and never come here.
-        FaultKind::Slow
+        // These are made where the call is known, and never come here.
+        FaultKind::Echo
+        | FaultKind::Slow
         | FaultKind::RepeatedPage
         | FaultKind::WrappedPage
         | FaultKind::EmptyList

@@ -1,6 +1,7 @@
 //! The door of the eleven OPCOs: one call from its first byte to its log line.
 
 use std::cell::Cell;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -141,10 +142,27 @@ impl Call<'_> {
         if fault.kind == FaultKind::Hang {
             tokio::time::sleep(Duration::from_millis(SLOWEST_MS)).await;
         }
+        if fault.kind == FaultKind::Echo {
+            return self.repeated(fault.status.unwrap_or(400));
+        }
         match spoil::spoil(fault, self.desk.facts.slug, reply) {
             Ok(answer) => answer,
             Err(refusal) => self.refuse(&refusal),
         }
+    }
+
+    /// Refuses in words that repeat the call. They hold secrets and go to no log and no summary.
+    fn repeated(&self, status: u16) -> Answer {
+        let mut said = format!("{} {}", self.request.method(), self.request.uri());
+        for (name, value) in self.request.headers() {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            // Writing to a text cannot fail.
+            let _ = write!(said, "\n{name}: {value}");
+        }
+        said.push_str("\n\n");
+        said.push_str(&String::from_utf8_lossy(&self.body));
+        let refusal = Refusal::one(status, "APPEL_REFUSE", said);
+        Answer::Whole(refusal.write(self.desk.facts.errors, self.target.scope(), false))
     }
 
     fn refuse(&self, refusal: &Refusal) -> Answer {

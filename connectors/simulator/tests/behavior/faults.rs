@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, RateLimit, Scope, Version};
 
-use crate::rig::{Rig, dossier_of, dossier_v1};
+use crate::rig::{KEY, Rig, dossier_of, dossier_v1};
 
 const ETATS: &str = "/v1/dossiers/etats";
 
@@ -225,6 +225,29 @@ async fn what_comes_back_may_be_no_json() {
         200
     );
     assert_eq!(taken(&rig), 1, "taken, behind an unreadable answer");
+}
+
+#[tokio::test]
+async fn an_error_can_repeat_the_whole_call_and_is_kept_nowhere() {
+    let rig = faulty(Fault::new(FaultKind::Echo).times(1)).await;
+    let page = Fault {
+        text: Some("nous avons lu CLEF-9".to_owned()),
+        ..Fault::new(FaultKind::Html)
+    };
+    let body = dossier_v1();
+    let echo = rig.file("akto", Version::V1, &body).await;
+    assert_eq!(echo.status, 400);
+    for sent in [KEY, "Bearer ", "logiciel: Banc", "MARTIN"] {
+        assert!(echo.text.contains(sent), "{sent}: {}", echo.text);
+    }
+    let summary = serde_json::to_string(&rig.handle().summary()).unwrap();
+    assert!(!summary.contains(KEY), "{summary}");
+    assert_eq!(taken(&rig), 0);
+    rig.handle().add_fault("akto", page).unwrap();
+    let told = rig.file("akto", Version::V1, &body).await;
+    assert!(told.text.contains("CLEF-9"), "{}", told.text);
+    let wrong = Fault::new(FaultKind::Echo).with_status(200);
+    assert!(rig.handle().add_fault("akto", wrong).is_err());
 }
 
 #[tokio::test]

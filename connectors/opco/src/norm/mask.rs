@@ -26,6 +26,8 @@ const MEMBERS: [&str; 16] = [
 
 /// A secret shorter than this is a common word, not worth hiding the text for.
 const SECRET_MIN: usize = 4;
+/// A character of a secret is spelled with no more bytes than this (`\u002B`).
+const SPELLING_MAX: usize = 6;
 /// CFA keys have 32 characters and more (protocol §3.2).
 const TOKEN_MIN: usize = 32;
 const JWT_MIN: usize = 20;
@@ -44,7 +46,7 @@ pub(crate) fn masked(text: &str, limit: usize, secrets: &[&str]) -> String {
     // megabytes cost nothing.
     let reach = secrets
         .iter()
-        .map(|secret| secret.len())
+        .map(|secret| secret.len().saturating_mul(SPELLING_MAX))
         .max()
         .unwrap_or_default();
     let window_end = text.floor_char_boundary(limit.saturating_mul(2).saturating_add(reach));
@@ -79,46 +81,88 @@ pub(crate) fn masked(text: &str, limit: usize, secrets: &[&str]) -> String {
 }
 
 fn hidden(rest: &str, before: Option<char>, secrets: &[&str]) -> Option<usize> {
-    ours(rest, secrets)
+    let end = ours(rest, secrets)
         .or_else(|| token(rest, before))
         .or_else(|| iban(rest))
-        .or_else(|| nir(rest, before))
+        .or_else(|| nir(rest, before))?;
+    // What looks like a token may end inside a secret of ours: the rest of it is hidden as well.
+    let starts = rest.char_indices().map(|(at, _)| at);
+    let within = starts
+        .take_while(|at| *at < end)
+        .filter_map(|at| Some(at + ours(rest.get(at..)?, secrets)?));
+    Some(within.max().unwrap_or(end).max(end))
 }
 
 fn ours(rest: &str, secrets: &[&str]) -> Option<usize> {
     secrets
         .iter()
-        .find(|secret| secret.len() >= SECRET_MIN && rest.starts_with(**secret))
-        .map(|secret| secret.len())
+        .filter(|secret| secret.len() >= SECRET_MIN)
+        .filter_map(|secret| spelled(rest.as_bytes(), secret.as_bytes()))
+        .max()
 }
 
-/// Returns where the value of a sensitive member starts and ends, counted from its name's quote.
+/// Returns how far a text spells a secret from its start, each byte as it is or as forms, addresses
+/// and JSON write it: a server that repeats a form repeats `%2B` for a plus.
+fn spelled(text: &[u8], secret: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for byte in secret {
+        at += spelling(text.get(at..)?, *byte)?;
+    }
+    Some(at)
+}
+
+fn spelling(text: &[u8], byte: u8) -> Option<usize> {
+    let hex = |digits: Option<&[u8]>| {
+        let digits = std::str::from_utf8(digits?).ok()?;
+        u8::from_str_radix(digits, 16).ok()
+    };
+    match text {
+        [first, ..] if *first == byte => Some(1),
+        [b'%', ..] if hex(text.get(1..3)) == Some(byte) => Some(3),
+        [b'\\', b'u' | b'U', b'0', b'0', ..] if hex(text.get(4..6)) == Some(byte) => Some(6),
+        [b'\\', second, ..] if *second == byte => Some(2),
+        [b'+', ..] if byte == b' ' => Some(1),
+        _ => None,
+    }
+}
+
+/// Returns where the value of a sensitive member starts and ends, counted from its name's quote. In
+/// JSON written inside a text of JSON, backslashes stand before each quote.
 fn member(rest: &str) -> Option<(usize, usize)> {
     let (name, after) = rest.strip_prefix('"')?.split_once('"')?;
+    let bare = name.trim_end_matches('\\');
     let known = MEMBERS
         .iter()
-        .any(|member| member.eq_ignore_ascii_case(name));
+        .any(|member| member.eq_ignore_ascii_case(bare));
     let value = after
         .trim_start()
         .strip_prefix(':')
         .filter(|_| known)?
         .trim_start();
     let start = rest.len() - value.len();
-    if let Some(text) = value.strip_prefix('"') {
-        return Some((start + 1, start + 1 + end_of_text(text)));
+    let escape = name.len() - bare.len();
+    let text = value
+        .get(escape..)
+        .and_then(|quoted| quoted.strip_prefix('"'));
+    if let Some(text) = text {
+        let from = start + escape + 1;
+        return Some((from, from + end_of_text(text, escape)));
     }
     let end = value.find([',', '}', ']', '\n']).unwrap_or(value.len());
     Some((start, start + end))
 }
 
-fn end_of_text(text: &str) -> usize {
-    let mut escaped = false;
+/// Finds the quote that ends a text, when each quote of its level has so many backslashes before it:
+/// fewer end the text around it, more may be a quote that belongs to the text.
+fn end_of_text(text: &str, escape: usize) -> usize {
+    let mut backslashes = 0;
     for (at, byte) in text.bytes().enumerate() {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at,
-            _ => {}
+            b'\\' => backslashes += 1,
+            b'"' if backslashes < escape || backslashes % (2 * (escape + 1)) == escape => {
+                return at - backslashes.min(escape);
+            }
+            _ => backslashes = 0,
         }
     }
     text.len()
@@ -345,11 +389,48 @@ mod tests {
     }
 
     #[test]
+    fn a_sensitive_member_is_hidden_in_json_that_stands_in_a_text() {
+        let mut echoed =
+            r#"{"handicap":true,"nir":"a\"b\\","nom":"MARTIN","handicap" : "oui"}"#.to_owned();
+        for _ in 0..3 {
+            echoed = serde_json::json!({ "said": echoed, "after": 1 }).to_string();
+            let kept = plain(&echoed);
+            assert!(
+                kept.contains("MARTIN") && kept.contains("\"after\":1"),
+                "{kept}"
+            );
+            for gone in ["true", "a\\", "oui"] {
+                assert!(!kept.contains(gone), "{gone}: {kept}");
+            }
+            let mut inside: serde_json::Value = serde_json::from_str(&kept).unwrap();
+            while let Some(said) = inside["said"].as_str() {
+                inside = serde_json::from_str(said).unwrap_or_default();
+            }
+        }
+    }
+
+    #[test]
     fn our_own_secrets_are_hidden_wherever_they_stand() {
         assert_eq!(
             masked("X-API-KEY=clef-42; a", 99, &["clef-42", "a"]),
             "X-API-KEY=***; a"
         );
+    }
+
+    #[test]
+    fn our_own_secrets_are_hidden_as_forms_addresses_and_json_spell_them() {
+        let secret = "mGk2VhPzRkQ7+/wwghbbvi7 3P8Z\"DsdzX=";
+        let form = reqwest::Url::parse_with_params("http://a.test/", [("client_secret", secret)]);
+        let form = form.unwrap().query().unwrap().to_owned();
+        let json = serde_json::json!(secret).to_string();
+        let escaped = json.replace('/', "\\/").replace('+', "\\u002B");
+        for spelled in [form, escaped, json, format!("client_secret={secret}")] {
+            let kept = masked(&format!("grant_type=x&{spelled}&scope=y"), 999, &[secret]);
+            assert!(kept.ends_with("&scope=y"), "{kept}");
+            for part in ["mGk2", "wwgh", "3P8Z", "Dsdz"] {
+                assert!(!kept.contains(part), "{part}: {kept}");
+            }
+        }
     }
 
     #[test]

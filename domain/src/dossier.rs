@@ -34,6 +34,7 @@ use self::field::Field;
 pub use self::formation::{Formation, LieuFormation, OrganismeFormation};
 use self::pass::Take;
 pub use self::report::SyntaxKind;
+pub(crate) use self::report::shown;
 use self::report::{Report, STRUCTURE, Step, Text};
 use self::wire::{Read, Shape};
 use crate::finding::{Finding, Severity};

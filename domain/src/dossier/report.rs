@@ -6,7 +6,6 @@ use serde::de;
 
 use super::field::Field;
 use crate::finding::{Effect, Finding, Severity};
-use crate::identifiers::Nir;
 use crate::secret::MASK;
 
 /// How deep objects and lists may be nested, the body itself being the first level.
@@ -15,6 +14,10 @@ pub(crate) const MAX_DEPTH: usize = 32;
 pub(crate) const MAX_VALUES: usize = 20_000;
 /// How many findings are listed in full.
 pub(crate) const MAX_FINDINGS: usize = 200;
+/// The length of the shortest account.
+const ACCOUNT_MIN: usize = 15;
+/// An account has at least so many digits.
+const ACCOUNT_DIGITS_MIN: usize = 10;
 /// How many characters of an offending value are shown.
 const MAX_SHOWN: usize = 80;
 
@@ -201,11 +204,48 @@ fn finding(pointer: String, text: Text) -> Finding {
     }
 }
 
-/// Returns an offending value as it may be shown: cut, and masked when a social security number
-/// strayed into another field.
+/// Returns an offending value as it may be shown: cut, and masked when a social security number or an
+/// account strayed into another field, however it is spelled.
 pub(crate) fn shown(text: &str) -> String {
-    let strayed = text.len() == 15 && text.parse::<Nir>().is_ok();
-    if strayed { MASK.to_owned() } else { cut(text) }
+    let spaces = |c: &char| !(c.is_whitespace() || matches!(c, '.' | '-'));
+    let joined: String = text.chars().filter(spaces).collect();
+    let joined = joined.to_ascii_uppercase();
+    if has_nir(&joined) || has_account(&joined) {
+        MASK.to_owned()
+    } else {
+        cut(text)
+    }
+}
+
+/// Whether it holds thirteen digits or more that may be a NIR, Corsica's letters included. Fourteen
+/// are a SIRET, and a deposit number starts with 0 or 9.
+fn has_nir(joined: &str) -> bool {
+    // In Corsica a letter stands at the seventh place, after a 2.
+    let mut runs = joined.split(|c: char| !(c.is_ascii_digit() || matches!(c, 'A' | 'B')));
+    runs.any(|run| {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let plain = digits(run) && run.len() >= 13 && run.len() != 14;
+        let corsican = run.len() >= 13
+            && matches!(run.get(5..7), Some("2A" | "2B"))
+            && run.get(..5).is_some_and(digits)
+            && run.get(7..).is_some_and(digits);
+        (plain || corsican) && run.starts_with(|first| matches!(first, '1'..='8'))
+    })
+}
+
+/// Whether it holds two letters, two digits and enough more for an account, digits for the most part.
+fn has_account(joined: &str) -> bool {
+    let bytes = joined.as_bytes();
+    bytes.windows(4).enumerate().any(|(at, head)| {
+        let starts = head.iter().take(2).all(u8::is_ascii_uppercase)
+            && head.iter().skip(2).all(u8::is_ascii_digit);
+        let run = bytes.get(at..).unwrap_or_default().iter();
+        let run = run.take_while(|byte| byte.is_ascii_alphanumeric());
+        let (length, digits) = run.fold((0, 0), |(length, digits), byte| {
+            (length + 1, digits + usize::from(byte.is_ascii_digit()))
+        });
+        starts && length >= ACCOUNT_MIN && digits >= ACCOUNT_DIGITS_MIN
+    })
 }
 
 fn cut(text: &str) -> String {
@@ -221,5 +261,43 @@ pub(crate) fn capital(label: &str) -> String {
     match chars.next() {
         Some(first) => first.to_uppercase().chain(chars).collect(),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strayed_into_another_field_is_masked_in_any_spelling() {
+        for text in [
+            "205049399999992",
+            "2050493999999",
+            "205049399999900",
+            "2 05 04 93 999 999 92",
+            "n° 2.05.04.93.999.999.92 (à vérifier)",
+            "109022A99999771",
+            "1 06 11 2b 999 998 97",
+            "FR7699999999990000000000153",
+            "fr76 9999 9999 9900 0000 0000 153",
+        ] {
+            assert_eq!(shown(text), MASK, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_helps_to_mend_is_shown() {
+        for text in [
+            "12345678200011",
+            "093202609010123",
+            "2026-09-01T00:00:00+00:00",
+            "2026-09-01 08:00",
+            "06 99 00 00 02",
+            "RNCP38362",
+            "10103*14",
+            "Baccalauréat",
+        ] {
+            assert_eq!(shown(text), text);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::subject::{Found, Subject};
 use super::{Check, ContractCheck, Rule};
 use crate::dossier::enums::coded_fields;
+use crate::dossier::shown;
 use crate::finding::{Effect, Severity};
 
 pub(super) static RULES: [Rule; 1] = [Rule {
@@ -26,7 +27,7 @@ fn known(subject: &Subject<'_>, found: &mut Found<'_>) {
             .meaning(subject.version, field.code)
             .is_none()
         {
-            let code = field.code.to_string();
+            let code = shown(&field.code.to_string());
             found.worded(
                 field.pointer,
                 &[("champ", field.label), ("valeur", &code)],

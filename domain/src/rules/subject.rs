@@ -6,6 +6,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::Rule;
+use crate::dossier::shown;
 use crate::dossier::{Cerfa, Dossier, VersionCerfa};
 use crate::finding::{Effect, Finding, Severity};
 use crate::secret::MASK;
@@ -61,9 +62,7 @@ pub(super) struct Found<'a> {
 impl Found<'_> {
     /// Reports the rule at its own place, showing the offending value.
     pub(super) fn broken(&mut self, value: impl Display) {
-        let value = Some(value.to_string());
-        self.findings
-            .push(self.rule.finding(self.rule.pointer, &[], value));
+        self.at(self.rule.pointer, value);
     }
 
     /// Reports the rule at its own place; the value is personal.
@@ -74,24 +73,24 @@ impl Found<'_> {
     /// Reports the rule at its own place as one that blocks, whatever the row says: the second of
     /// two levels.
     pub(super) fn refused(&mut self, value: impl Display) {
-        let mut refused = self
-            .rule
-            .finding(self.rule.pointer, &[], Some(value.to_string()));
+        let value = Some(shown(&value.to_string()));
+        let mut refused = self.rule.finding(self.rule.pointer, &[], value);
         refused.severity = Severity::Bloquant;
         refused.effect = Effect::Refuse;
         self.findings.push(refused);
     }
 
-    /// Reports the rule at another place.
+    /// Reports the rule at another place. A social security number may stand where a number of hours
+    /// belongs, so that no value is shown unlooked at.
     pub(super) fn at(&mut self, pointer: &str, value: impl Display) {
-        self.findings
-            .push(self.rule.finding(pointer, &[], Some(value.to_string())));
+        let value = Some(shown(&value.to_string()));
+        self.findings.push(self.rule.finding(pointer, &[], value));
     }
 
     /// Reports the rule at another place, the words in braces filled in.
     pub(super) fn worded(&mut self, pointer: &str, words: &[(&str, &str)], value: &str) {
         self.findings
-            .push(self.rule.finding(pointer, words, Some(value.to_owned())));
+            .push(self.rule.finding(pointer, words, Some(shown(value))));
     }
 
     /// Reports a field that must be there.

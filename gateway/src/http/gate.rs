@@ -122,6 +122,11 @@ async fn admit(rights: &Rights, request: &mut ServiceRequest) -> Result<(), Prob
     let Some(permission) = *permission else {
         return Ok(());
     };
+    // No text of ours holds the null character, and PostgreSQL takes none.
+    if request.query_string().contains("%00") {
+        let detail = "Un paramètre de l'adresse n'a pas la forme attendue.";
+        return Err(Problem::new(Code::InvalidRequest, detail));
+    }
     let app = body::app(request.request())?;
     let caller = credentials::identify(app, request.headers()).await?;
     let standing =

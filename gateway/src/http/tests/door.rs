@@ -253,6 +253,7 @@ async fn a_wrong_query_is_told_by_name_and_never_by_value() {
         "cursor=!!",
         "status=finished",
         "since=yesterday",
+        "text=a%00b",
     ] {
         let answer = gateway
             .get(&key, &format!("/api/v1/deliveries?{query}"))

@@ -42,6 +42,10 @@ pub struct Database {
     pub url: String,
     /// A folder for the files of the test; the SQLite file is in it.
     pub folder: PathBuf,
+    /// The folder in which processes put their temporary files.
+    pub temporary: PathBuf,
+    /// The master key that everything in it is sealed under.
+    pub master: [u8; 32],
     name: String,
 }
 
@@ -54,13 +58,24 @@ impl Database {
             Engine::Postgres => Some(on_server(&name).await?),
         };
         let folder = folder("test");
+        let temporary = folder.join("tmp");
+        std::fs::create_dir(&temporary).unwrap();
         let url = url.unwrap_or_else(|| format!("sqlite:{}", folder.join("gateway.db").display()));
         Some(Self {
             engine,
             url,
             folder,
+            temporary,
+            master: MASTER,
             name,
         })
+    }
+
+    /// Seals it under another master key; before anything is in it.
+    #[must_use]
+    pub fn sealed_under(mut self, master: [u8; 32]) -> Self {
+        self.master = master;
+        self
     }
 
     /// Opens it, as a command of the product would.
@@ -69,7 +84,7 @@ impl Database {
             url: self.url.clone(),
             max_connections: 8,
         };
-        let sealer = Sealer::new(MasterKey::from_bytes(MASTER));
+        let sealer = Sealer::new(MasterKey::from_bytes(self.master));
         Store::open(&config, sealer).await.unwrap()
     }
 

@@ -1,5 +1,8 @@
 //! An ERP: sends over HTTP and reads back, as any other would.
 
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -15,6 +18,7 @@ pub struct Erp {
     /// The API key.
     pub token: String,
     client: Client,
+    heard: Arc<Mutex<String>>,
 }
 
 /// What the gateway answered.
@@ -70,7 +74,13 @@ impl Erp {
             origin: origin.to_owned(),
             token: token.to_owned(),
             client: Client::new(),
+            heard: Arc::default(),
         }
+    }
+
+    /// Returns every answer that this ERP and the others made from it got, headers included.
+    pub fn heard(&self) -> String {
+        self.heard.lock().unwrap().clone()
     }
 
     /// Returns the same ERP with another key.
@@ -110,6 +120,7 @@ impl Erp {
         let answer = request.send().await.ok()?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let text = answer.text().await.ok()?;
+        writeln!(self.heard.lock().unwrap(), "{status} {headers:?}\n{text}").unwrap();
         Some(Answer {
             status,
             headers,

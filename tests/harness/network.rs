@@ -215,10 +215,23 @@ impl Network {
         quota_per_minute: u32,
         now: Timestamp,
     ) -> (String, CredentialId) {
+        self.credential_in(store, WORLD, sites, quota_per_minute, now)
+            .await
+    }
+
+    /// The same, in a world of its choice.
+    pub async fn credential_in(
+        &self,
+        store: &Store,
+        environment: Environment,
+        sites: Option<Vec<Siret>>,
+        quota_per_minute: u32,
+        now: Timestamp,
+    ) -> (String, CredentialId) {
         let id = CredentialId::new(now);
         // 43 characters, as the product's own: the mark, then what makes it unique.
         let random = format!("{}{}", self.mark, uuid::Uuid::now_v7().simple());
-        let token = format!("cfg_test_{random:-<43}");
+        let token = format!("cfg_{environment}_{random:-<43}");
         assert_eq!(token.len(), 52, "the mark is too long");
         let hash: [u8; 32] = digest(&SHA256, token.as_bytes())
             .as_ref()
@@ -229,7 +242,7 @@ impl Network {
             id,
             label: "ERP des essais".to_owned(),
             prefix: token[..13].to_owned(),
-            environment: WORLD,
+            environment,
             sites,
             actions: ["submit", "read", "act"].map(str::to_owned).to_vec(),
             quota_per_minute,

@@ -1,16 +1,17 @@
 //! The product as its own process, to be killed: the gateway, and the simulator that outlives it.
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use simulator::{LedgerEntry, RequestEntry};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
-use crate::database::{Database, MASTER};
+use crate::database::Database;
 use crate::{opcos, wait};
 
 /// What starts the program: `env!("CARGO_BIN_EXE_gateway-under-test")` of a test binary.
@@ -54,13 +55,8 @@ impl Program {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let config = database.folder.join(format!("gateway-{number}.toml"));
         std::fs::write(&config, settings).unwrap();
-        let mut command = Command::new(self.0);
-        command
-            .args(["serve", "--format", "json", "--config"])
-            .arg(&config)
-            .env("CFA_GATEWAY__DATABASE__URL", &database.url)
-            .env("CFA_GATEWAY__MASTER_KEY__VALUE", STANDARD.encode(MASTER))
-            .env("TMPDIR", &database.folder);
+        let mut command = self.on(database, &config);
+        command.args(["serve", "--format", "json"]);
         if let Some(name) = failpoint {
             command.env("CFA_GATEWAY_FAILPOINT", name);
         }
@@ -70,6 +66,54 @@ impl Program {
             announced => announced.unwrap_or_default(),
         };
         process
+    }
+
+    /// Runs a command of the product on a database to its end, with this text as its input.
+    pub async fn run(
+        self,
+        database: &Database,
+        settings: &str,
+        args: &[&str],
+        variables: &[(&str, &str)],
+        input: &str,
+    ) -> Output {
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let config = database.folder.join(format!("command-{number}.toml"));
+        std::fs::write(&config, settings).unwrap();
+        let mut command = self.on(database, &config);
+        let mut child = command
+            .args(args)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        // A command that reads no input may have ended before it is written.
+        let _ = child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .await;
+        tokio::time::timeout(wait::BOUND, child.wait_with_output())
+            .await
+            .expect("the command ends")
+            .unwrap()
+    }
+
+    fn on(self, database: &Database, config: &Path) -> Command {
+        let mut command = Command::new(self.0);
+        command
+            .env("CFA_GATEWAY_CONFIG", config)
+            .env("CFA_GATEWAY__DATABASE__URL", &database.url)
+            .env(
+                "CFA_GATEWAY__MASTER_KEY__VALUE",
+                STANDARD.encode(database.master),
+            )
+            .env("TMPDIR", &database.temporary);
+        command
     }
 
     /// Starts a simulator whose ledger and log of calls are files of `folder`. Its OPCOs take
@@ -144,6 +188,11 @@ impl Process {
     pub fn said(&self) -> String {
         let read = |file| std::fs::read_to_string(file).unwrap_or_default();
         format!("{}\n{}", read(&self.stdout), read(&self.stderr))
+    }
+
+    /// Returns its number among the processes of the machine, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Kills it as `kill -9` does.

@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use crate::app::App;
 use crate::failpoint::{self, Step};
 use crate::limits::Turn;
+use crate::mutation::{self, Mutation};
 use crate::settle::Verdict;
 use crate::system::System;
 use crate::view::{CfaKey, View};
@@ -53,8 +54,11 @@ pub(crate) enum Stop {
 }
 
 /// Runs one claimed job to its verdict and settles it.
-pub(crate) async fn run(app: App, system: System, job: Claimed, slot: OwnedSemaphorePermit) {
+pub(crate) async fn run(app: App, system: System, mut job: Claimed, slot: OwnedSemaphorePermit) {
     failpoint::pass(Step::Claimed);
+    if mutation::planted(Mutation::ReclaimedIsDue) {
+        job.was = Was::Queued;
+    }
     let span = tracing::info_span!(
         "attempt",
         delivery.id = %job.delivery.id,
@@ -80,8 +84,9 @@ async fn deliver(
 ) {
     let started = Instant::now();
     let verdict = match attempt(app, &job, system).await {
-        Ok(exchanged) => {
+        Ok(mut exchanged) => {
             learn(app, system, &exchanged.outcome);
+            exchanged.outcome = misread(exchanged.outcome);
             decided(app, job, system, &exchanged)
         }
         Err(Stop::Later(reason, until)) => {
@@ -112,6 +117,20 @@ async fn deliver(
     tell(app, system, &verdict, took);
     app.settler.settle(app, &verdict, took, trace_id).await;
     failpoint::pass(Step::Settled);
+}
+
+/// Returns an outcome as it is, but for a fault that a test has planted.
+fn misread(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Lost(fault) if mutation::planted(Mutation::ReplayLost) => Outcome::Failed(fault),
+        Outcome::Failed(mut fault) | Outcome::Lost(mut fault)
+            if mutation::planted(Mutation::HiccupRejects) =>
+        {
+            fault.kind = FaultKind::Rejected;
+            Outcome::Failed(fault)
+        }
+        outcome => outcome,
+    }
 }
 
 /// One canonical line and one measure for each attempt.
@@ -182,6 +201,9 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
     }
     turn(app, system, &key, deadline).await?;
     failpoint::pass(Step::Permitted);
+    if mutation::planted(Mutation::PrintKey) {
+        tracing::info!(key = identity.cfa_key.expose(), "a call");
+    }
     let context = Attempt {
         app,
         job,
@@ -205,7 +227,8 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
                 &job.sealed,
                 dossier.to_string().as_bytes(),
             );
-            sent = Some(hash.map_err(broken)?);
+            sent =
+                Some(hash.map_err(broken)?).filter(|_| !mutation::planted(Mutation::HashDropped));
             write(&context, &Operation::FileDossier { version, dossier }).await
         }
         Was::Unknown => look::look(&context, &opened).await,
@@ -315,7 +338,9 @@ pub(crate) fn learn(app: &App, system: System, outcome: &Outcome) {
 /// The same for a read.
 pub(crate) fn learn_fault(app: &App, system: System, fault: &Fault) {
     let now = app.clock.now();
-    if let Some(span) = fault.retry_after {
+    if let Some(span) = fault.retry_after
+        && !mutation::planted(Mutation::ForgetRetryAfter)
+    {
         app.limits.silence(system, pause::later(now, span));
     }
     match fault.kind {

@@ -1,6 +1,13 @@
-//! The steps of a payload's path (design §6), by name, at which a fault test kills the process.
+//! The steps of a payload's path (design §6), by name, at which a fault test kills the process, and
+//! the clock it gives the process.
 //!
-//! Without the feature `failpoints` this is nothing at all.
+//! Without the feature `failpoints` there is no such step, and the clock is the machine's.
+
+use std::sync::Arc;
+
+use domain::clock::{Clock, SystemClock};
+#[cfg(feature = "failpoints")]
+use domain::clock::{ScaledClock, Timestamp};
 
 /// A step between two others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,4 +70,37 @@ pub(crate) fn pass(step: Step) {
     loop {
         std::thread::park();
     }
+}
+
+/// Returns the clock of the process: the machine's.
+#[cfg(not(feature = "failpoints"))]
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// Returns the clock of the process: the machine's, unless `CFA_GATEWAY_CLOCK` holds `SHOWN REAL
+/// FACTOR`. Then it showed `SHOWN` when the machine's showed `REAL` (both in milliseconds since
+/// 1970) and runs `FACTOR` times faster, the same for every process that is told so.
+#[cfg(feature = "failpoints")]
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    #[expect(clippy::disallowed_methods, reason = "a test's switch, not a setting")]
+    let asked = std::env::var("CFA_GATEWAY_CLOCK").ok();
+    match asked.as_deref().and_then(scaled) {
+        Some(clock) => Arc::new(clock),
+        None => Arc::new(SystemClock),
+    }
+}
+
+#[cfg(feature = "failpoints")]
+fn scaled(asked: &str) -> Option<ScaledClock> {
+    let mut parts = asked.split(' ');
+    let shown: i64 = parts.next()?.parse().ok()?;
+    let real: i64 = parts.next()?.parse().ok()?;
+    let factor: u32 = parts.next()?.parse().ok()?;
+    let passed = SystemClock.now().as_millisecond().checked_sub(real)?;
+    let now = shown.checked_add(passed.checked_mul(i64::from(factor))?)?;
+    Some(ScaledClock::new(
+        Timestamp::from_millisecond(now).ok()?,
+        factor,
+    ))
 }

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::failpoint::{self, Step};
+use crate::mutation::{self, Mutation};
 use crate::plan::{self, Plan, Question, Way};
 use crate::view::View;
 use crate::{contract, notes, pause};
@@ -317,10 +318,13 @@ fn new_delivery(
     let body = Zeroizing::new(contract::sealed_form(&submission.reading.dossier));
     let sealed = keys.seal_payload(id, &body, prints.nir.as_ref())?;
     let actor = format!("credential:{}", sender.credential);
-    let event = NewEvent::new(now, "delivery.accepted")
+    let mut event = NewEvent::new(now, "delivery.accepted")
         .delivery(id)
         .by(actor.clone())
         .with(accepted_data(plan, findings, standing));
+    if let (true, Some(nir)) = (mutation::planted(Mutation::NirInEvent), &prints.nir) {
+        event = event.with(serde_json::json!({ "nir": nir.expose() }));
+    }
     Ok(NewDelivery {
         tenant: sender.tenant,
         id,
@@ -330,6 +334,7 @@ fn new_delivery(
         // A contract without a pairing key is alone in its lane.
         lane: prints
             .pairing
+            .filter(|_| !mutation::planted(Mutation::LaneOfItsOwn))
             .unwrap_or_else(|| keys.fingerprint("lane", &id.to_string())),
         opco: plan.target.map(|target| target.opco),
         instance: plan.target.map_or(1, |target| target.number),

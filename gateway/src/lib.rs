@@ -18,6 +18,7 @@ pub(crate) mod intake;
 pub(crate) mod limits;
 pub(crate) mod look;
 pub mod metrics;
+pub(crate) mod mutation;
 pub(crate) mod notes;
 pub mod opening;
 pub(crate) mod pause;

@@ -14,6 +14,7 @@ use store::Fingerprint;
 use crate::contract::{self, Opened};
 use crate::dispatch::Attempt;
 use crate::limits::Turn;
+use crate::mutation::{self, Mutation};
 use crate::states::{self, Reader, Unread};
 use crate::system::System;
 
@@ -52,6 +53,7 @@ pub(crate) async fn look(context: &Attempt<'_>, opened: &Opened) -> Outcome {
     match search(context, opened).await {
         Ok(Some(receipt)) => Outcome::Found(receipt),
         Ok(None) => Outcome::Absent,
+        Err(_) if mutation::planted(Mutation::BlindIsAbsent) => Outcome::Absent,
         Err(fault) => Outcome::CouldNotTell(fault),
     }
 }

@@ -14,6 +14,7 @@ use store::{
 
 use crate::app::App;
 use crate::group::Group;
+use crate::mutation::{self, Mutation};
 use crate::{dispatch, pause};
 
 /// Most settlements of one transaction.
@@ -128,6 +129,9 @@ impl Verdict {
             Next::Delivered(receipt) => (Standing::ended(Status::Delivered), Some(receipt)),
             Next::Rejected(_) => (Standing::ended(Status::Rejected), None),
             Next::Dead(_) => (Standing::ended(Status::Dead), None),
+            Next::Wait { .. } if mutation::planted(Mutation::DropFailed) => {
+                (Standing::ended(Status::Cancelled), None)
+            }
             Next::Wait { reason, until } => (Standing::waiting(*reason, *until), None),
             Next::Look { at } => (Standing::unknown(*at), None),
             Next::Hold(reason, _) => (Standing::held(*reason), None),
@@ -144,7 +148,9 @@ impl Verdict {
         settlement.first_lost_at = self.kept.first_lost_at;
         settlement.fault.clone_from(&self.kept.fault);
         settlement.version = self.version;
-        settlement.events.push(self.event(standing));
+        if !mutation::planted(Mutation::EventDropped) {
+            settlement.events.push(self.event(standing));
+        }
         if let Some(receipt) = receipt {
             settlement.receipt = Some(receipt.clone());
             settlement.dossier = Some(NewDossier {

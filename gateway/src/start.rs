@@ -18,6 +18,7 @@ use crate::committer::Committer;
 use crate::config::Config;
 use crate::limits::{Keeper, Limit, Limits, Shared, Sharing};
 use crate::metrics::Metrics;
+use crate::mutation::{self, Mutation};
 use crate::routing::Routing;
 use crate::settle::Settler;
 use crate::system::System;
@@ -188,6 +189,7 @@ fn sharing(config: &Config, store: &Store, owner: &str) -> anyhow::Result<Sharin
     let keeper = match store.engine() {
         // One file, one process: there is nobody to share with.
         EngineKind::Sqlite => None,
+        EngineKind::Postgres if mutation::planted(Mutation::UnsharedLimit) => None,
         EngineKind::Postgres => Some(Arc::new(Keeper::new(store.clone(), owner.to_owned()))),
     };
     let Some(url) = &config.redis.url else {
@@ -220,7 +222,8 @@ fn check_lease(profile: &Profile, settings: &worker::Settings) -> anyhow::Result
 }
 
 fn limit(profile: &Profile) -> Limit {
-    let interval = |per_minute: u32| Duration::from_mins(1) / per_minute.max(1);
+    let faster = 1 + u32::from(mutation::planted(Mutation::DoubleLimit));
+    let interval = |per_minute: u32| Duration::from_mins(1) / per_minute.max(1) / faster;
     Limit {
         interval: interval(profile.calls_per_minute),
         burst: sheltered(profile.burst, interval(profile.calls_per_minute)),

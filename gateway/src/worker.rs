@@ -13,11 +13,12 @@ use std::time::Duration;
 use domain::retry::Schedule;
 use domain::{DeliveryId, TenantId};
 use serde::{Deserialize, Serialize};
-use store::{Claimed, Want};
+use store::{Claimed, Want, Was};
 
 pub(crate) use self::inbox::Inbox;
 use self::rounds::Rounds;
 use crate::app::App;
+use crate::mutation::{self, Mutation};
 use crate::system::System;
 use crate::{dispatch, pause};
 
@@ -181,6 +182,9 @@ async fn start(app: &App, job: Claimed, admitted: &mut HashMap<System, usize>) {
     };
     if let Some(left) = admitted.get_mut(&system) {
         *left = left.saturating_sub(1);
+    }
+    if job.was == Was::Unknown && mutation::planted(Mutation::ForgetReclaimed) {
+        return;
     }
     match app.limits.try_slot(system) {
         Some(slot) => app

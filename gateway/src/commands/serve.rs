@@ -1,10 +1,8 @@
 //! `serve`: the gateway as a service, until it is asked to stop.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use domain::clock::SystemClock;
 use serde_json::json;
 use store::{Store, tenants};
 
@@ -12,6 +10,7 @@ use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::{Format, Out, tell};
 use crate::commands::{Context, runtime, stop};
 use crate::config::Config;
+use crate::failpoint;
 use crate::start::{self, Roles};
 use crate::telemetry::{Logs, Telemetry};
 
@@ -53,7 +52,7 @@ async fn serve(context: &Context, config: &Config, args: &ServeArgs) -> Result<E
         api: args.roles.contains(&Role::Api),
         worker: args.roles.contains(&Role::Worker),
     };
-    let mut running = start::start(config, Arc::new(SystemClock), store, roles)
+    let mut running = start::start(config, failpoint::clock(), store, roles)
         .await
         .map_err(|error| not_started(config, &error))?;
     announce(context, config, running.address(), is_new)?;

@@ -14,6 +14,7 @@ use super::api_key::{self, KeyHash};
 use super::caller::{Caller, Permission};
 use super::problem::{Code, Problem};
 use crate::app::App;
+use crate::mutation::{self, Mutation};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -38,6 +39,9 @@ struct Seen {
 impl Memory {
     fn recall(&self, hash: &KeyHash, now: Timestamp) -> Option<Seen> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if mutation::planted(Mutation::TenantForgotten) {
+            return seen.values().next().cloned();
+        }
         seen.get(hash).filter(|seen| now < seen.until).cloned()
     }
 

@@ -15,6 +15,8 @@ use serde::Serialize;
 use store::StoreError;
 use utoipa::{ToResponse, ToSchema};
 
+use crate::mutation::{self, Mutation};
+
 pub(crate) use catalogue::{Actor, Code};
 pub(crate) use constat::Constat;
 
@@ -139,7 +141,13 @@ impl Problem {
 
     /// Adds findings.
     pub(crate) fn findings(mut self, findings: &[Finding]) -> Self {
-        self.0.constats.extend(findings.iter().map(Constat::from));
+        let told = match findings {
+            [first, _, ..] if mutation::planted(Mutation::FirstFindingOnly) => {
+                std::slice::from_ref(first)
+            }
+            all => all,
+        };
+        self.0.constats.extend(told.iter().map(Constat::from));
         self
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use domain::{DeliveryId, TenantId, Timestamp};
 use store::{ActivePair, Claimed, Want};
 
+use crate::mutation::{self, Mutation};
 use crate::system::System;
 
 /// Most names kept for one network at one system; beyond it the store is asked instead.
@@ -122,6 +123,9 @@ impl Rounds {
             }
             if work.stored || !work.names.is_empty() {
                 ring.order.push_back(tenant);
+                if mutation::planted(Mutation::FirstComeFirstServed) {
+                    ring.order.rotate_right(1);
+                }
             } else {
                 ring.work.remove(&tenant);
             }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::Actor;
 use crate::http::words;
+use crate::mutation::{self, Mutation};
 
 /// One finding of the checks: where, which rule, what it says, what to do, who must act.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -38,7 +39,11 @@ pub(crate) struct Constat {
 impl From<&Finding> for Constat {
     fn from(finding: &Finding) -> Self {
         Self {
-            pointer: finding.pointer.clone(),
+            pointer: if mutation::planted(Mutation::PointerDropped) {
+                String::new()
+            } else {
+                finding.pointer.clone()
+            },
             rule: finding.rule.to_owned(),
             severity: finding.severity,
             effect: finding.effect,

@@ -3,12 +3,16 @@
 use domain::dossier::Dossier;
 use domain::matching::{self, Traits};
 use domain::{DeliveryId, Secret, Siret};
+use serde_json::Value;
 use store::{Claimed, Fingerprint, NirPart, SealError, SealedPayload, TenantKey};
 
 use crate::routing::{Employer, Naf, Nomenclature};
 
 /// The purpose under which exact pairing texts are fingerprinted.
 pub(crate) const PAIRING: &str = "pairing";
+
+/// Where a written contract has its NIR.
+const NIR: &str = "/cerfa/apprenti/nir";
 
 /// A contract opened for one attempt.
 pub(crate) struct Opened {
@@ -57,6 +61,17 @@ pub(crate) fn open_sealed(
 pub(crate) fn sealed_form(dossier: &Dossier) -> Vec<u8> {
     // A tree of texts, numbers and truth values: writing it cannot fail.
     serde_json::to_vec(&dossier.write()).unwrap_or_default()
+}
+
+/// Returns the text that a written contract is known by in the log, once hashed: without the NIR,
+/// which is shredded before the rest and must not be guessed from what is left.
+pub(crate) fn proven_text(written: &mut Value) -> String {
+    let nir = written.pointer_mut(NIR).map(Value::take);
+    let text = written.to_string();
+    if let (Some(nir), Some(place)) = (nir, written.pointer_mut(NIR)) {
+        *place = nir;
+    }
+    text
 }
 
 /// Returns the fifteen characters of the NIR.
@@ -117,7 +132,7 @@ pub(crate) fn employer(
 }
 
 /// Returns the pairing text of a contract as an OPCO shows it.
-pub(crate) fn pairing_of_wire(cerfa: &serde_json::Value) -> Option<String> {
+pub(crate) fn pairing_of_wire(cerfa: &Value) -> Option<String> {
     let body = serde_json::to_vec(&serde_json::json!({ "cerfa": cerfa })).ok()?;
     let reading = Dossier::read(&body).ok()?;
     traits(&reading.dossier, None).map(|traits| matching::pairing_text(&traits))
@@ -133,5 +148,22 @@ impl Opened {
     pub(crate) fn pairing(&self, keys: &TenantKey) -> Option<Fingerprint> {
         let traits = self.traits()?;
         Some(keys.fingerprint(PAIRING, &matching::pairing_text(&traits)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_proven_of_a_contract_does_not_hang_on_its_nir() {
+        let written = |nir: &str| json!({"cerfa": {"apprenti": {"nom": "MARTIN", "nir": nir}}});
+        let mut one = written("205049399999992");
+        let text = proven_text(&mut one);
+        assert_eq!(one, written("205049399999992"), "it is sent as it was");
+        assert_eq!(text, proven_text(&mut written("199999999999999")));
+        assert!(text.contains("MARTIN") && !text.contains("205049399999992"));
     }
 }

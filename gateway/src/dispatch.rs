@@ -221,11 +221,11 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
     let mut sent = None;
     let outcome = match job.was {
         Was::Queued => {
-            let dossier = opened.dossier.write();
+            let mut dossier = opened.dossier.write();
             let hash = view.network.keys.content_hash(
                 delivery.id,
                 &job.sealed,
-                dossier.to_string().as_bytes(),
+                contract::proven_text(&mut dossier).as_bytes(),
             );
             sent =
                 Some(hash.map_err(broken)?).filter(|_| !mutation::planted(Mutation::HashDropped));

@@ -322,6 +322,8 @@ fn new_delivery(
         .delivery(id)
         .by(actor.clone())
         .with(accepted_data(plan, findings, standing));
+    // Without the NIR, which is shredded earlier than the rest: nothing must be left to guess it from.
+    event.content_hash = Some(keys.content_hash(id, &sealed, &body)?);
     if let (true, Some(nir)) = (mutation::planted(Mutation::NirInEvent), &prints.nir) {
         event = event.with(serde_json::json!({ "nir": nir.expose() }));
     }

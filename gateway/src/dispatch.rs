@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::failpoint::{self, Step};
-use crate::limits::Turn;
+use crate::limits::{Turn, silence};
 use crate::mutation::{self, Mutation};
 use crate::settle::Verdict;
 use crate::system::System;
@@ -85,7 +85,7 @@ async fn deliver(
     let started = Instant::now();
     let verdict = match attempt(app, &job, system).await {
         Ok(mut exchanged) => {
-            learn(app, system, &exchanged.outcome);
+            learn(app, system, &exchanged.outcome).await;
             exchanged.outcome = misread(exchanged.outcome);
             decided(app, job, system, &exchanged)
         }
@@ -325,23 +325,23 @@ pub(crate) fn identity(app: &App, view: &View, system: System) -> Result<(CfaKey
 }
 
 /// Tells limits and breaker what the OPCO's behaviour teaches about its health.
-pub(crate) fn learn(app: &App, system: System, outcome: &Outcome) {
+pub(crate) async fn learn(app: &App, system: System, outcome: &Outcome) {
     let fault = match outcome {
         Outcome::Taken(_) | Outcome::Found(_) | Outcome::Absent => {
             return answered(app, system);
         }
         Outcome::Failed(fault) | Outcome::Lost(fault) | Outcome::CouldNotTell(fault) => fault,
     };
-    learn_fault(app, system, fault);
+    learn_fault(app, system, fault).await;
 }
 
 /// The same for a read.
-pub(crate) fn learn_fault(app: &App, system: System, fault: &Fault) {
+pub(crate) async fn learn_fault(app: &App, system: System, fault: &Fault) {
     let now = app.clock.now();
     if let Some(span) = fault.retry_after
         && !mutation::planted(Mutation::ForgetRetryAfter)
     {
-        app.limits.silence(system, pause::later(now, span));
+        silence::ask(app, system, pause::later(now, span)).await;
     }
     match fault.kind {
         FaultKind::Unavailable | FaultKind::Unreadable => {

@@ -3,11 +3,13 @@
 //! One process keeps its turns in memory. Several replicas share them: through Redis, which leases
 //! each of them small shares, or, when Redis is away, through a lease in PostgreSQL that lets one
 //! replica call while the others wait. Whoever takes over starts with nothing in hand, so that a
-//! change of keeper never gives a second burst.
+//! change of keeper never gives a second burst. What an OPCO says with `Retry-After` is a floor for all
+//! of them (`silence`).
 
 mod lease;
 mod local;
 mod redis;
+pub(crate) mod silence;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -143,6 +145,13 @@ impl Limits {
         if let Some(lane) = self.lane(system) {
             lane.silent_until_ms
                 .fetch_max(until.as_millisecond(), Ordering::AcqRel);
+        }
+    }
+
+    /// Lets the replicas that draw from the same Redis know it at once; `span` is real time.
+    async fn spread_silence(&self, system: System, span: Duration) {
+        if let (Sharing::Redis(shared, _), Some(lane)) = (&self.sharing, self.lane(system)) {
+            shared.silence(system, &lane.limit, span).await;
         }
     }
 

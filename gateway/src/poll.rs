@@ -140,11 +140,11 @@ async fn read(app: App, job: ReadJob, system: System, _place: OwnedSemaphorePerm
     let now = app.clock.now();
     let (word, result) = match listed {
         Ok(seen) => {
-            dispatch::learn(&app, system, &domain::Outcome::Absent);
+            dispatch::learn(&app, system, &domain::Outcome::Absent).await;
             written(&app, &job, &seen, now).await
         }
         Err(ReadFault::Opco(fault)) => {
-            dispatch::learn_fault(&app, system, &fault);
+            dispatch::learn_fault(&app, system, &fault).await;
             let rest = fault.retry_after.unwrap_or_default().max(FAILED_REST);
             tracing::info!(%system, fault = fault.kind.as_str(), said = %fault.detail, "states could not be read");
             (

@@ -25,7 +25,7 @@ use crate::system::System;
 use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
-use crate::{http, poll, routing, sequence, sweep, worker};
+use crate::{http, limits, poll, routing, sequence, sweep, worker};
 
 /// What one process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,9 @@ pub async fn start(
 ) -> anyhow::Result<Running> {
     store.ping().await.context("the store does not answer")?;
     let app = assemble(config, clock, store)?;
+    limits::silence::recall(&app)
+        .await
+        .context("the store cannot say who asked for silence")?;
     app.tasks
         .spawn(routing::follow(app.routing.clone(), app.tasks.clone()));
     if roles.worker {

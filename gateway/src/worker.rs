@@ -13,11 +13,12 @@ use std::time::Duration;
 use domain::retry::Schedule;
 use domain::{DeliveryId, TenantId};
 use serde::{Deserialize, Serialize};
-use store::{Claimed, Want, Was};
+use store::{ActivePair, Claimed, StoreError, Want, Was};
 
 pub(crate) use self::inbox::Inbox;
 use self::rounds::Rounds;
 use crate::app::App;
+use crate::limits::silence;
 use crate::mutation::{self, Mutation};
 use crate::system::System;
 use crate::{dispatch, pause};
@@ -87,7 +88,7 @@ pub(crate) async fn run(app: App) {
     while !app.tasks.is_stopping() {
         let now = app.clock.now();
         if now >= ask_at {
-            match app.store.active_pairs().await {
+            match due(&app).await {
                 Ok(pairs) => rounds.due(&pairs, now),
                 Err(error) => {
                     tracing::warn!(error = %error, "the store cannot say what is due");
@@ -111,6 +112,12 @@ pub(crate) async fn run(app: App) {
     }
 }
 
+/// Asks the store what is due, and first whom other replicas were told not to call.
+async fn due(app: &App) -> Result<Vec<ActivePair>, StoreError> {
+    silence::recall(app).await?;
+    app.store.active_pairs().await
+}
+
 /// Waits for work, for a free place, or for the next time to ask.
 async fn wait(app: &App, ask_at: domain::Timestamp) {
     tokio::select! {
@@ -121,7 +128,7 @@ async fn wait(app: &App, ask_at: domain::Timestamp) {
 }
 
 /// Claims one round and starts it; returns how many jobs were started.
-async fn round(app: &App, rounds: &mut Rounds) -> Result<usize, store::StoreError> {
+async fn round(app: &App, rounds: &mut Rounds) -> Result<usize, StoreError> {
     let now = app.clock.now();
     let mut wants: Vec<Want> = Vec::new();
     let mut names: Vec<(TenantId, DeliveryId)> = Vec::new();

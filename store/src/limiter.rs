@@ -1,9 +1,9 @@
 //! Who may send to a system when no Redis shares its limit: one holder at a time, at the full
-//! local limit, the others wait.
+//! local limit, the others wait. And until when a system asked not to be called at all.
 
 use domain::{Environment, Instance, Timestamp};
 
-use crate::column::ms;
+use crate::column::{At, ms};
 use crate::error::StoreError;
 use crate::pool::{Store, on, run};
 
@@ -60,6 +60,58 @@ impl Store {
             .fetch_one(conn)
             .await?);
         Ok(others == 0)
+    }
+
+    /// Notes until when a system asked not to be called, unless it asked for longer before.
+    pub async fn silence(
+        &self,
+        instance: Instance,
+        environment: Environment,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "insert into limiter_silence (opco, instance, environment, silent_until)
+            values ($1, $2, $3, $4)
+            on conflict (opco, instance, environment) do update set
+                silent_until = excluded.silent_until
+            where limiter_silence.silent_until < excluded.silent_until";
+        let mut tx = self.writing().await?;
+        run!(
+            tx,
+            sqlx::query(SQL)
+                .bind(instance.opco.slug())
+                .bind(i64::from(instance.number))
+                .bind(environment.as_str())
+                .bind(ms(until))
+        );
+        tx.commit().await
+    }
+
+    /// Returns the systems that asked not to be called yet, each with its instant.
+    pub async fn silences(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(Instance, Environment, Timestamp)>, StoreError> {
+        const SQL: &str = "select opco, instance, environment, silent_until from limiter_silence
+            where silent_until > $1 order by opco, instance, environment";
+        let mut tx = self.reading().await?;
+        let rows: Vec<(String, i64, String, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
+            .bind(ms(now))
+            .fetch_all(conn)
+            .await?);
+        rows.into_iter()
+            .map(|(opco, instance, environment, until)| {
+                let at = At {
+                    table: "limiter_silence",
+                    row: &opco,
+                };
+                let instance = Instance {
+                    opco: at.word("opco", &opco)?,
+                    number: at.number("instance", instance)?,
+                };
+                let environment = at.word("environment", &environment)?;
+                Ok((instance, environment, at.instant("silent_until", until)?))
+            })
+            .collect()
     }
 
     /// Gives every right to send back that `holder` has: at its stop, so that others need not wait.

@@ -48,6 +48,16 @@ if take > 0 then return {take, 0} end
 return {0, math.ceil(tat + interval - burst * interval - now)}
 ";
 
+/// Gives nobody a turn for a while. Arguments: interval in µs, burst, the while in µs.
+const HUSH: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local interval, burst, span = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local tat = tonumber(redis.call('GET', KEYS[1]) or '') or 0
+tat = math.max(tat, now + span + (burst - 1) * interval)
+redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', 3600000 + math.ceil((tat - now) / 1000))
+";
+
 /// What came of asking for a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Share {
@@ -64,6 +74,7 @@ pub(crate) struct Shared {
     client: redis::Client,
     connection: tokio::sync::OnceCell<ConnectionManager>,
     script: redis::Script,
+    hush: redis::Script,
     leases: Option<Arc<Keeper>>,
     pots: Mutex<HashMap<System, Pot>>,
     away_until: Mutex<Option<Instant>>,
@@ -92,6 +103,7 @@ impl Shared {
             client,
             connection: tokio::sync::OnceCell::new(),
             script: redis::Script::new(SCRIPT),
+            hush: redis::Script::new(HUSH),
             leases,
             pots: Mutex::default(),
             away_until: Mutex::default(),
@@ -180,6 +192,30 @@ impl Shared {
         (want, burst): (u32, u32),
         started: bool,
     ) -> redis::RedisResult<(u32, u64)> {
+        let mut call = self.script.key(key(system));
+        call.arg(micros(limit.interval).max(1))
+            .arg(burst)
+            .arg(want)
+            .arg(u8::from(!started));
+        self.answer(&call).await
+    }
+
+    /// Lets nobody who draws from this Redis have a turn for a while. A share already drawn lives
+    /// for [`SHARE_LIFE`] more.
+    pub(super) async fn silence(&self, system: System, limit: &Limit, span: Duration) {
+        let mut call = self.hush.key(key(system));
+        call.arg(micros(limit.interval).max(1))
+            .arg(portions(limit).1)
+            .arg(micros(span));
+        if let Err(error) = self.answer::<()>(&call).await {
+            self.gone(&error);
+        }
+    }
+
+    async fn answer<T: redis::FromRedisValue>(
+        &self,
+        call: &redis::ScriptInvocation<'_>,
+    ) -> redis::RedisResult<T> {
         let asked = async {
             let connection = self
                 .connection
@@ -192,15 +228,7 @@ impl Shared {
                     ConnectionManager::new_with_config(self.client.clone(), config)
                 })
                 .await?;
-            let interval = u64::try_from(limit.interval.as_micros()).unwrap_or(u64::MAX);
-            self.script
-                .key(format!("cfa-gateway:limit:{{{system}}}"))
-                .arg(interval.max(1))
-                .arg(burst)
-                .arg(want)
-                .arg(u8::from(!started))
-                .invoke_async(&mut connection.clone())
-                .await
+            call.invoke_async(&mut connection.clone()).await
         };
         tokio::time::timeout(ANSWER_WITHIN, asked)
             .await
@@ -237,6 +265,14 @@ impl Shared {
         let mut pots = self.pots.lock().unwrap_or_else(PoisonError::into_inner);
         with(pots.entry(system).or_default());
     }
+}
+
+fn key(system: System) -> String {
+    format!("cfa-gateway:limit:{{{system}}}")
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Returns how many turns to lease at once and the burst Redis must keep to.

@@ -7,10 +7,11 @@ use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 use crate::harness::Database;
 
 /// The tables that belong to the deployment and to no network.
-const PLATFORM: [&str; 4] = [
+const PLATFORM: [&str; 5] = [
     "_sqlx_migrations",
     "capability_switch",
     "limiter_lease",
+    "limiter_silence",
     "master_probe",
 ];
 

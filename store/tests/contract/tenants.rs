@@ -354,4 +354,22 @@ on_both! {
         }
         assert_eq!(holders, 1);
     }
+
+    async fn a_silence_that_was_asked_for_is_known_until_it_ends(db) {
+        let ask = async |instance, until| {
+            db.store.silence(instance, Environment::Live, at(until)).await.unwrap();
+        };
+        let akto = Instance::first(Opco::Akto);
+        ask(afdas(), 60).await;
+        ask(afdas(), 30).await;
+        ask(akto, 40).await;
+        let silences = async |seconds| db.store.silences(at(seconds)).await.unwrap();
+        let both = [
+            (afdas(), Environment::Live, at(60)),
+            (akto, Environment::Live, at(40)),
+        ];
+        assert_eq!(silences(0).await, both, "the longest counts");
+        assert_eq!(silences(40).await, both[..1]);
+        assert!(silences(60).await.is_empty());
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use futures_util::StreamExt as _;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use store::{MasterKey, Sealer, Store, StoreConfig};
 use uuid::Uuid;
@@ -29,6 +30,25 @@ impl Engine {
         match self {
             Self::Sqlite => "SQLite",
             Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// A transaction that keeps every other from writing.
+#[derive(Debug)]
+pub enum Hold {
+    /// On the file.
+    Sqlite(sqlx::SqliteConnection),
+    /// On the table of deliveries.
+    Postgres(PgConnection),
+}
+
+impl Hold {
+    /// Lets the others go on.
+    pub async fn release(self) {
+        match self {
+            Self::Sqlite(conn) => conn.close().await.unwrap(),
+            Self::Postgres(conn) => conn.close().await.unwrap(),
         }
     }
 }
@@ -98,6 +118,44 @@ impl Database {
             Engine::Postgres => {
                 let mut conn = PgConnection::connect(&self.url).await.unwrap();
                 sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+            }
+        }
+    }
+
+    /// Returns every row of a server's database, as the server sends them.
+    pub async fn dump(&self) -> Vec<u8> {
+        let mut conn = PgConnection::connect(&self.url).await.unwrap();
+        let tables = "select tablename::text from pg_tables where schemaname = 'public'";
+        let tables: Vec<String> = sqlx::query_scalar(tables)
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+        let mut dump = Vec::new();
+        for table in tables {
+            let rows = format!("copy {table} to stdout (format binary)");
+            let mut rows = conn.copy_out_raw(&rows).await.unwrap();
+            while let Some(part) = rows.next().await {
+                dump.extend_from_slice(&part.unwrap());
+            }
+        }
+        dump
+    }
+
+    /// Lets nobody else write deliveries until what it returns is released.
+    pub async fn hold(&self) -> Hold {
+        match self.engine {
+            Engine::Sqlite => {
+                let mut conn = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+                let begin = sqlx::query("begin immediate").execute(&mut conn);
+                begin.await.unwrap();
+                Hold::Sqlite(conn)
+            }
+            Engine::Postgres => {
+                let mut conn = PgConnection::connect(&self.url).await.unwrap();
+                for sql in ["begin", "lock table delivery in exclusive mode"] {
+                    sqlx::query(sql).execute(&mut conn).await.unwrap();
+                }
+                Hold::Postgres(conn)
             }
         }
     }

@@ -21,6 +21,7 @@ pub mod payload;
 pub mod process;
 pub mod redis;
 pub mod scene;
+pub mod stage;
 pub mod wait;
 
 /// Returns a variable by which tests are told of servers, when it is there.

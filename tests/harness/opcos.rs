@@ -70,12 +70,17 @@ impl Opcos {
 
     /// Returns what an OPCO took of a contract: one entry for each time.
     pub fn taken(&self, opco: Opco, contract: &Contract) -> Vec<LedgerEntry> {
-        let page = self.handle().ledger(Some(opco.slug()), 0, ALL).unwrap();
         let pairing = contract.pairing();
-        page.entries
+        self.ledger(opco)
             .into_iter()
             .filter(|entry| entry.pairing == pairing)
             .collect()
+    }
+
+    /// Returns every contract that an OPCO took, in order.
+    pub fn ledger(&self, opco: Opco) -> Vec<LedgerEntry> {
+        let page = self.handle().ledger(Some(opco.slug()), 0, ALL);
+        page.unwrap().entries
     }
 
     /// Returns how many contracts all OPCOs took.
@@ -104,6 +109,23 @@ impl Opcos {
     pub async fn stop(self) {
         self.running.stop().await;
     }
+}
+
+/// Says which window of an OPCO's calls holds more than the burst and what comes back meanwhile.
+pub fn over_limit(calls: &[RequestEntry], burst: i64, per_second: i64) -> Option<String> {
+    let mut arrivals: Vec<i64> = calls
+        .iter()
+        .filter(|call| call.route != "token")
+        .map(|call| call.arrival_ms)
+        .collect();
+    arrivals.sort_unstable();
+    arrivals.iter().enumerate().find_map(|(first, start)| {
+        (1_i64..).zip(&arrivals[first..]).find_map(|(count, end)| {
+            let span = end - start;
+            let allowed = burst * 1_000 + per_second * span;
+            (count * 1_000 > allowed).then(|| format!("{count} calls within {span} ms"))
+        })
+    })
 }
 
 /// The limits of an OPCO that is no bottleneck: what is tested is what happens, not how slowly.

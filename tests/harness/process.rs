@@ -40,29 +40,56 @@ pub struct OpcosProcess {
     client: reqwest::Client,
 }
 
+/// How a gateway is started, beyond its settings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Start<'a> {
+    /// The step at which it dies: it may be dead before it has said where it answers, and then it
+    /// answers nowhere.
+    pub failpoint: Option<&'a str>,
+    /// The fault planted in it.
+    pub mutation: Option<&'a str>,
+    /// Its clock, where it is not the machine's.
+    pub clock: Option<&'a str>,
+    /// What it does, where that is not everything.
+    pub roles: Option<&'a str>,
+}
+
 /// Numbers the files of the processes that one test starts.
 static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 impl Program {
-    /// Starts a gateway on a database with these settings, to die at `failpoint` if one is given:
-    /// it may be dead before it has said where it answers, and then it answers nowhere.
+    /// Starts a gateway on a database with these settings, to die at `failpoint` if one is given.
     pub async fn serve(
         self,
         database: &Database,
         settings: &str,
         failpoint: Option<&str>,
     ) -> Process {
+        let start = Start {
+            failpoint,
+            ..Start::default()
+        };
+        self.start(database, settings, &start).await
+    }
+
+    /// Starts a gateway on a database with these settings.
+    pub async fn start(self, database: &Database, settings: &str, start: &Start<'_>) -> Process {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let config = database.folder.join(format!("gateway-{number}.toml"));
         std::fs::write(&config, settings).unwrap();
         let mut command = self.on(database, &config);
         command.args(["serve", "--format", "json"]);
-        if let Some(name) = failpoint {
-            command.env("CFA_GATEWAY_FAILPOINT", name);
+        for (name, value) in [
+            ("CFA_GATEWAY_FAILPOINT", start.failpoint),
+            ("CFA_GATEWAY_MUTATION", start.mutation),
+            ("CFA_GATEWAY_CLOCK", start.clock),
+        ] {
+            command.envs(value.map(|value| (name, value)));
         }
+        command.args(start.roles.map(|roles| format!("--roles={roles}")));
         let mut process = Process::start(command, &database.folder, "gateway", number);
         process.origin = match process.announced().await {
-            Err(said) if failpoint.is_none() => panic!("the gateway does not answer: {said}"),
+            Err(said) if start.failpoint.is_none() => panic!("the gateway does not answer: {said}"),
             announced => announced.unwrap_or_default(),
         };
         process

@@ -17,7 +17,7 @@ use crate::opcos::{Opcos, WIDE};
 pub const FACTOR: u32 = 20;
 
 /// The morning on which every story begins.
-const MORNING: &str = "2026-09-02T08:00:00Z";
+pub(crate) const MORNING: &str = "2026-09-02T08:00:00Z";
 
 /// Long deadlines: a second of the machine is [`FACTOR`] of the gateway's.
 const PATIENT: &str = r#"

@@ -1,0 +1,156 @@
+//! Everything can be proven: every state of a delivery has its event, in a log per network that has
+//! no gap, with the hash of what was received and of what was sent.
+//!
+//! The Merkle log, its signed checkpoints and the evidence file that verifies offline come with the
+//! proof itself; here is shown what they will rest on.
+
+use domain::Opco;
+use domain::id::DeliveryId;
+use harness::erp::Erp;
+use harness::network::network;
+use harness::payload::contract;
+use harness::stage::Stage;
+use harness::wait;
+use serde_json::{Value, json};
+use simulator::{Fault, FaultKind, Scope};
+
+use crate::{FAST, Verdict, delivered, promise, require};
+
+promise! {
+    FAST;
+    async fn a_gateway_that_drops_an_event_is_caught("event-dropped" on Sqlite)
+        => "has no event";
+    async fn a_gateway_that_keeps_no_hash_of_what_it_sent_is_caught("hash-dropped" on Sqlite)
+        => "has no hash";
+}
+
+async fn kept(stage: &mut Stage) -> Verdict {
+    let (_, neighbour) = stage.another(network().without_key(Opco::Akto)).await;
+    stage.serve().await;
+    let neighbour = neighbour.at(&stage.erp.origin);
+    let ids = lives(stage, &neighbour).await?;
+    for id in &ids {
+        told(&stage.erp.delivery(id).await)?;
+        hashed(stage, id).await?;
+    }
+    without_gap(&stage.erp, &ids).await?;
+    let other = neighbour.events().await;
+    require!(!other.is_empty(), "the neighbour has no log");
+    positions(&other)
+}
+
+/// Lets contracts live different lives, with a neighbour's in between: one goes at once, one fails
+/// first, one loses its answer, one is held and cancelled.
+async fn lives(stage: &Stage, neighbour: &Erp) -> Result<Vec<String>, String> {
+    let faults = [
+        (Opco::Atlas, FaultKind::Unavailable),
+        (Opco::Constructys, FaultKind::LostAnswer),
+    ];
+    for (opco, kind) in faults {
+        let fault = Fault::new(kind).on(Scope::Dossiers).times(1);
+        stage.opcos.fault(opco, fault);
+    }
+    let mut ids = Vec::new();
+    for (seed, opco) in (950..).zip([Opco::Akto, Opco::Atlas, Opco::Constructys]) {
+        ids.push(stage.erp.submit(&contract(seed).to(opco)).await);
+        let other = neighbour.submit(&contract(seed).to(Opco::Akto)).await;
+        neighbour.until_held(&other, "no_key").await;
+    }
+    for id in &ids {
+        delivered(&stage.erp, id).await?;
+    }
+    let ambiguous = contract(960)
+        .with("/cerfa/employeur/codeIdcc", json!("8211"))
+        .with("/cerfa/employeur/naf", json!("0220Z"));
+    let held = stage.erp.submit(&ambiguous).await;
+    let cancelled = stage.erp.act(&held, "cancel", json!({})).await;
+    cancelled.expect(200);
+    ids.push(held);
+    Ok(ids)
+}
+
+/// Each attempt was opened on record before the call, what came of it is told after, and the last
+/// word is where the delivery stands.
+fn told(delivery: &Value) -> Verdict {
+    let (id, status) = (&delivery["id"], delivery["status"].as_str().unwrap());
+    let timeline = delivery["timeline"].as_array().unwrap();
+    let kinds: Vec<&str> = timeline
+        .iter()
+        .map(|event| event["kind"].as_str().unwrap())
+        .collect();
+    require!(
+        kinds.first() == Some(&"delivery.accepted"),
+        "the acceptance of {id} has no event: {kinds:?}"
+    );
+    for attempt in delivery["attempts"].as_array().unwrap() {
+        let of_attempt = |kind: &str| {
+            timeline.iter().any(|event| {
+                event["data"]["attempt"] == attempt["number"]
+                    && event["kind"].as_str().unwrap().starts_with(kind)
+            })
+        };
+        require!(
+            of_attempt("attempt.opened"),
+            "attempt {} of {id} has no event: {kinds:?}",
+            attempt["number"]
+        );
+        require!(
+            of_attempt("delivery."),
+            "the outcome of attempt {} of {id} has no event: {kinds:?}",
+            attempt["number"]
+        );
+    }
+    let end = format!("delivery.{status}");
+    require!(
+        kinds.contains(&end.as_str()),
+        "{status} of {id} has no event: {kinds:?}"
+    );
+    Ok(())
+}
+
+/// The log has the hash of what was received and of each write.
+async fn hashed(stage: &Stage, id: &str) -> Verdict {
+    let name: DeliveryId = id.parse().unwrap();
+    let mut tx = stage.store.reading().await.unwrap();
+    let events = store::events::of_delivery(&mut tx, stage.network.tenant, name)
+        .await
+        .unwrap();
+    let wrote = |event: &store::events::Event| {
+        let writes = ["taken", "failed", "lost"];
+        writes.iter().any(|word| event.data["outcome"] == *word)
+    };
+    for event in events {
+        require!(
+            event.content_hash.is_some() || !(event.kind == "delivery.accepted" || wrote(&event)),
+            "{} of {id} has no hash",
+            event.kind
+        );
+    }
+    Ok(())
+}
+
+/// Positions count from one, and the feed tells every delivery's end.
+async fn without_gap(erp: &Erp, ids: &[String]) -> Verdict {
+    let ends = |events: &[Value]| {
+        let is_end = |event: &&Value| {
+            event["kind"] == "delivery.delivered" || event["kind"] == "delivery.cancelled"
+        };
+        events.iter().filter(is_end).count()
+    };
+    let events = wait::until("every end in the feed", async || {
+        let events = erp.events().await;
+        (ends(&events) >= ids.len()).then_some(events)
+    })
+    .await;
+    positions(&events)
+}
+
+fn positions(events: &[Value]) -> Verdict {
+    for (place, event) in (1_i64..).zip(events) {
+        require!(
+            event["position"] == place,
+            "the log has a gap at {place}: {event}"
+        );
+    }
+    Ok(())
+}

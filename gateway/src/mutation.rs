@@ -43,6 +43,8 @@ pub(crate) enum Mutation {
     NirInEvent,
     /// What an attempt came to has no event.
     EventDropped,
+    /// The feed leaves out an event.
+    FeedSkips,
     /// What was sent leaves no hash.
     HashDropped,
 }
@@ -70,6 +72,7 @@ impl Mutation {
             Self::PrintKey => "print-key",
             Self::NirInEvent => "nir-in-event",
             Self::EventDropped => "event-dropped",
+            Self::FeedSkips => "feed-skips",
             Self::HashDropped => "hash-dropped",
         }
     }

@@ -20,6 +20,8 @@ promise! {
     FAST;
     async fn a_gateway_that_drops_an_event_is_caught("event-dropped" on Sqlite)
         => "has no event";
+    async fn a_gateway_whose_feed_skips_an_event_is_caught("feed-skips" on Sqlite)
+        => "the log has a gap at 2";
     async fn a_gateway_that_keeps_no_hash_of_what_it_sent_is_caught("hash-dropped" on Sqlite)
         => "has no hash";
 }

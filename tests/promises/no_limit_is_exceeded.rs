@@ -11,6 +11,7 @@ use harness::opcos::over_limit;
 use harness::payload::{Contract, contract};
 use harness::redis::Redis;
 use harness::stage::{Script, Stage};
+use serde_json::Value;
 use simulator::{Fault, FaultKind, Scope};
 
 use crate::{FAST, Verdict, delivered, is_end, once, promise, require};
@@ -100,7 +101,8 @@ async fn throttled(stage: &Stage, contract: &Contract) -> String {
     let fault = Fault::too_many_requests(Some(RETRY_AFTER_S)).on(Scope::Dossiers);
     stage.opcos.fault(Opco::Atlas, fault.times(1));
     let id = stage.erp.submit(contract).await;
-    stage.erp.until_status(&id, "waiting").await;
+    let told = |seen: &Value| seen["status"] == "waiting" && seen["fault"]["kind"] == "throttled";
+    stage.erp.until(&id, "a refusal", told).await;
     id
 }
 

@@ -10,6 +10,7 @@ use super::caller::Caller;
 use super::page;
 use super::problem::{self, Problem};
 use crate::app::App;
+use crate::mutation::{self, Mutation};
 
 /// A part of the feed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -94,8 +95,9 @@ pub(crate) async fn feed(
         environment: caller.environment,
         sites: caller.sites(None),
     };
-    let (found, next) =
+    let (mut found, next) =
         events::seen_after(&mut tx, caller.tenant, from.after, &sight, limit).await?;
+    found.retain(|event| event.position != Some(2) || !mutation::planted(Mutation::FeedSkips));
     let events = found.into_iter().map(EventBody::from).collect();
     Ok(HttpResponse::Ok().json(Events { events, next }))
 }

@@ -6,12 +6,30 @@ use std::time::{Duration, Instant};
 
 use domain::{Fault, FaultKind, NormVersion, Outcome};
 use reqwest::header::AUTHORIZATION;
+use serde_json::Value;
 
 use crate::call::{Answer, Identity, Operation, Reply};
 use crate::norm::{decode, encode};
 use crate::profile::{Auth, Profile};
 use crate::token::{Client, Token};
 use crate::transport::{Sending, Transport};
+
+/// Where a payload says who the apprentice is, and who answers for a minor.
+const PERSONS: [&str; 13] = [
+    "/cerfa/apprenti/nom",
+    "/cerfa/apprenti/nomUsage",
+    "/cerfa/apprenti/prenom",
+    "/cerfa/apprenti/dateNaissance",
+    "/cerfa/apprenti/nir",
+    "/cerfa/apprenti/telephone",
+    "/cerfa/apprenti/courriel",
+    "/cerfa/apprenti/adresse/adresse1",
+    "/cerfa/apprenti/adresse/adresse2",
+    "/cerfa/apprenti/responsableLegal/nom",
+    "/cerfa/apprenti/responsableLegal/prenom",
+    "/cerfa/apprenti/responsableLegal/courriel",
+    "/cerfa/apprenti/responsableLegal/adresse/adresse1",
+];
 
 /// Asks one thing of an OPCO and reads its answer. For reads only.
 ///
@@ -70,6 +88,7 @@ pub async fn file(
         return Outcome::Failed(Fault::new(FaultKind::Misconfigured, why));
     }
     let mut secrets = Secrets::of(identity);
+    secrets.persons(operation);
     match attempt(transport, profile, identity, operation, &mut secrets).await {
         Attempt::Answered(reply) => {
             match decode(profile, operation, &reply, &secrets.texts()) {
@@ -105,6 +124,8 @@ enum Attempt {
 struct Secrets<'a> {
     identity: &'a Identity,
     tokens: Vec<Arc<Token>>,
+    /// What the payload says of the apprentice: an OPCO that repeats it is not kept with it.
+    persons: Vec<&'a str>,
 }
 
 impl<'a> Secrets<'a> {
@@ -112,6 +133,22 @@ impl<'a> Secrets<'a> {
         Self {
             identity,
             tokens: Vec::with_capacity(2),
+            persons: Vec::new(),
+        }
+    }
+
+    /// Adds what tells who the apprentice is, of a payload that is handed over.
+    fn persons(&mut self, operation: &'a Operation) {
+        let Operation::FileDossier { dossier, .. } = operation else {
+            return;
+        };
+        for pointer in PERSONS {
+            let text = dossier.pointer(pointer).and_then(Value::as_str);
+            self.persons.extend(text);
+            // A date is told with its hour and without.
+            let day = text.and_then(|text| Some(text.split_once('T')?.0));
+            let is_day = |day: &&str| day.parse::<jiff::civil::Date>().is_ok();
+            self.persons.extend(day.filter(is_day));
         }
     }
 
@@ -124,6 +161,7 @@ impl<'a> Secrets<'a> {
         own.into_iter()
             .flatten()
             .chain(self.tokens.iter().map(|token| token.text()))
+            .chain(self.persons.iter().copied())
             .collect()
     }
 }

@@ -103,4 +103,16 @@ async fn neither_traces_nor_faults_show_what_is_secret() {
             .contains(nir)
     );
     assert!(!kept.contains(nir) && !traced.contains(nir));
+    for person in [
+        "MARTIN",
+        "alice.martin@example.test",
+        "2005-04-17",
+        "0699000002",
+    ] {
+        assert!(!kept.contains(person), "{person} was kept:\n{kept}");
+    }
+    assert!(
+        kept.contains("ENTREPRISE FICTIVE"),
+        "nothing was kept of the echo:\n{kept}"
+    );
 }

@@ -165,6 +165,19 @@ impl Course {
             .to(opco)
             .with("/cerfa/apprenti/nir", json!(nir))
             .with("/cerfa/apprenti/handicap", json!(true));
+        for (pointer, what) in [
+            ("/cerfa/apprenti/nom", "a name"),
+            ("/cerfa/apprenti/courriel", "an e-mail address"),
+            ("/cerfa/apprenti/adresse/adresse1", "an address"),
+        ] {
+            let word = self.word();
+            let value = match what {
+                "an e-mail address" => format!("{word}@exemple.test"),
+                _ => word.clone(),
+            };
+            contract = contract.with(pointer, json!(value));
+            self.canaries.push(Canary::text(what, &word));
+        }
         let iban = self.dice.iban();
         contract.body["cerfa"]["employeur"]["iban"] = json!(iban);
         self.canaries.extend(Canary::halved("an IBAN", &iban));

@@ -27,6 +27,8 @@ pub(crate) enum Mutation {
     DoubleLimit,
     /// `Retry-After` delays the refused payload and nothing else.
     ForgetRetryAfter,
+    /// `Retry-After` is known to the process that was told, and to no other.
+    SilenceUntold,
     /// Each replica takes the whole limit for its own.
     UnsharedLimit,
     /// A failure that may pass is read as a refusal.
@@ -64,6 +66,7 @@ impl Mutation {
             Self::FirstComeFirstServed => "first-come-first-served",
             Self::DoubleLimit => "double-limit",
             Self::ForgetRetryAfter => "forget-retry-after",
+            Self::SilenceUntold => "silence-untold",
             Self::UnsharedLimit => "unshared-limit",
             Self::HiccupRejects => "hiccup-rejects",
             Self::BlindIsAbsent => "blind-is-absent",

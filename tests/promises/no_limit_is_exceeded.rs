@@ -41,6 +41,8 @@ promise! {
         => "more than allowed";
     async fn replicas_that_share_no_limit_are_caught("unshared-limit" on Postgres)
         => "more than allowed";
+    async fn a_gateway_that_forgets_a_silence_at_its_restart_is_caught("silence-untold" on Sqlite)
+        => "asked for silence";
     async fn a_gateway_that_forgets_retry_after_is_caught("forget-retry-after" on Sqlite)
         => "asked for silence";
 }
@@ -125,14 +127,10 @@ async fn floor_kept(stage: &Stage, contracts: &[Contract], ids: &[String]) -> Ve
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_silence_asked_of_one_replica_is_kept_by_all_that_share_a_redis() {
-    let Some(redis) = Redis::start().await else {
-        return;
-    };
-    let Some(mut stage) = Stage::set(&MEASURED, Engine::Postgres, None).await else {
-        return;
-    };
+/// A silence asked of one replica, kept by all that share a Redis; nothing where there is none.
+async fn silent_over_redis(mutation: Option<&'static str>) -> Option<Verdict> {
+    let redis = Redis::start().await?;
+    let mut stage = Stage::set(&MEASURED, Engine::Postgres, mutation).await?;
     stage.add_settings(&format!("\n[redis]\nurl = \"{}\"\n", redis.url()));
     stage.serve().await;
     stage.serve().await;
@@ -146,5 +144,20 @@ async fn a_silence_asked_of_one_replica_is_kept_by_all_that_share_a_redis() {
     }
     let verdict = floor_kept(&stage, &contracts, &ids).await;
     stage.end().await;
-    assert_eq!(verdict, Ok(()));
+    Some(verdict)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silence_asked_of_one_replica_is_kept_by_all_that_share_a_redis() {
+    if let Some(verdict) = silent_over_redis(None).await {
+        assert_eq!(verdict, Ok(()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_that_do_not_tell_each_other_of_a_silence_are_caught() {
+    if let Some(verdict) = silent_over_redis(Some("silence-untold")).await {
+        let found = verdict.as_ref().is_err_and(|why| why.contains("silence"));
+        assert!(found, "{verdict:?}");
+    }
 }

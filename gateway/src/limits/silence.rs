@@ -4,6 +4,7 @@
 use store::StoreError;
 
 use crate::app::App;
+use crate::mutation::{self, Mutation};
 use crate::pause;
 use crate::system::System;
 use domain::clock::Timestamp;
@@ -11,6 +12,9 @@ use domain::clock::Timestamp;
 /// Keeps still for a system until an instant, and lets every replica know.
 pub(crate) async fn ask(app: &App, system: System, until: Timestamp) {
     app.limits.silence(system, until);
+    if mutation::planted(Mutation::SilenceUntold) {
+        return;
+    }
     let span = app.real(pause::span_until(app.clock.now(), until));
     app.limits.spread_silence(system, span).await;
     let told = app

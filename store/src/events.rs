@@ -4,13 +4,17 @@
 //! after the commit, by one sequencer at a time, without a gap: who has read up to a position has
 //! read everything before it.
 
+use std::sync::LazyLock;
+
 use domain::id::{DeliveryId, DossierId, EventId, TenantId};
 use domain::{Environment, Siret, Timestamp};
+use sqlx::SqliteConnection;
 
 use crate::column::{At, json_text, ms};
 use crate::deliveries::NewEvent;
 use crate::error::StoreError;
 use crate::pool::{Engine, Store, Tx, on, run};
+use crate::repeated::{self, Texts};
 
 /// The most events of one page or one numbering.
 pub const MAX_EVENTS: u32 = 10_000;
@@ -110,31 +114,50 @@ macro_rules! columns {
     };
 }
 
+// An event that concerns no delivery has the empty text there: the column leads the key by which
+// the events of one delivery are found.
+const APPEND: &str = "insert into event (tenant_id, delivery_id, event_id, at, kind, dossier_id,
+        actor, data, content_hash, answer_hash)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+static APPENDS: LazyLock<Texts> = LazyLock::new(|| repeated::texts(APPEND, 10));
+
+/// Binds the values of [`APPEND`]; one body for both engines.
+macro_rules! bind_event {
+    ($query:expr, $tenant:expr, $event:expr) => {
+        $query
+            .bind($tenant.to_string())
+            .bind($event.delivery.map(|id| id.to_string()).unwrap_or_default())
+            .bind($event.id.to_string())
+            .bind(ms($event.at))
+            .bind($event.kind.as_ref())
+            .bind($event.dossier.map(|id| id.to_string()))
+            .bind($event.actor.as_ref())
+            .bind(json_text(&$event.data)?)
+            .bind($event.content_hash.map(|hash| hash.to_vec()))
+            .bind($event.answer_hash.map(|hash| hash.to_vec()))
+    };
+}
+
 /// Appends events to the log of a network, in the transaction of what they tell.
 pub async fn append(tx: &mut Tx, tenant: TenantId, events: &[NewEvent]) -> Result<(), StoreError> {
-    // An event that concerns no delivery has the empty text there: the column leads the key by
-    // which the events of one delivery are found.
-    const SQL: &str = "insert into event (tenant_id, delivery_id, event_id, at, kind, dossier_id,
-            actor, data, content_hash, answer_hash)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let tenant = tenant.to_string();
     for event in events {
-        let delivery = event.delivery.map(|id| id.to_string()).unwrap_or_default();
-        let data = json_text(&event.data)?;
-        run!(
-            tx,
-            sqlx::query(SQL)
-                .bind(&tenant)
-                .bind(&delivery)
-                .bind(event.id.to_string())
-                .bind(ms(event.at))
-                .bind(event.kind.as_ref())
-                .bind(event.dossier.map(|id| id.to_string()))
-                .bind(event.actor.as_ref())
-                .bind(&data)
-                .bind(event.content_hash.map(|hash| hash.to_vec()))
-                .bind(event.answer_hash.map(|hash| hash.to_vec()))
-        );
+        run!(tx, bind_event!(sqlx::query(APPEND), tenant, event));
+    }
+    Ok(())
+}
+
+/// Appends events of several networks on SQLite, many to a round trip.
+pub(crate) async fn append_all(
+    conn: &mut SqliteConnection,
+    events: &[(TenantId, &NewEvent)],
+) -> Result<(), StoreError> {
+    for (text, part) in repeated::parts(&APPENDS, events) {
+        let mut query = sqlx::query(text);
+        for (tenant, event) in part {
+            query = bind_event!(query, tenant, event);
+        }
+        query.execute(&mut *conn).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Lanes: one dossier, one payload at a time, in the order of acceptance.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use domain::Timestamp;
 use domain::id::TenantId;
@@ -8,6 +8,7 @@ use domain::id::TenantId;
 use crate::column::ms;
 use crate::error::StoreError;
 use crate::pool::{Engine, Store, Tx};
+use crate::repeated::{self, Texts};
 use crate::sealing::Fingerprint;
 
 /// How many waiting payloads one sweep looks at.
@@ -26,6 +27,8 @@ const WAKE: &str = "update delivery
         where h.tenant_id = $1 and h.lane = $2
           and h.status in ('queued', 'sending', 'waiting', 'held', 'unknown')
         order by h.delivery_id limit 1)";
+
+static WAKES: LazyLock<Texts> = LazyLock::new(|| repeated::texts(WAKE, 3));
 
 /// The same for many lanes at once.
 const WAKE_ALL: &str = "
@@ -66,14 +69,15 @@ pub(crate) async fn wake(
         }
         Engine::Sqlite(conn) => {
             let mut woken = 0;
-            for (tenant, lane) in lanes {
-                let done = sqlx::query(WAKE)
-                    .bind(tenant.to_string())
-                    .bind(lane.0.as_slice())
-                    .bind(ms(now))
-                    .execute(&mut **conn)
-                    .await?;
-                woken += done.rows_affected();
+            for (text, part) in repeated::parts(&WAKES, lanes) {
+                let mut query = sqlx::query(text);
+                for (tenant, lane) in part {
+                    query = query
+                        .bind(tenant.to_string())
+                        .bind(lane.0.as_slice())
+                        .bind(ms(now));
+                }
+                woken += query.execute(&mut **conn).await?.rows_affected();
             }
             Ok(woken)
         }

@@ -11,6 +11,7 @@ mod column;
 mod error;
 mod open;
 mod pool;
+mod repeated;
 mod sealing;
 
 pub mod accept;

@@ -1,11 +1,15 @@
 //! Claiming on SQLite: in the writer's transaction nobody else claims.
 
-use domain::id::EventId;
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use domain::id::{DeliveryId, EventId, TenantId};
 use sqlx::SqliteConnection;
 
 use super::{Asked, ClaimRow, Lease};
 use crate::column::ms;
 use crate::error::StoreError;
+use crate::repeated::{self, Texts};
 
 /// What the claim writes, for the row `$1`, `$2` that was `$3` with `$4` claims.
 const TAKE: &str = "
@@ -21,29 +25,34 @@ const TAKE: &str = "
         '{\"attempt\":' || ($4 + 1) || ',\"purpose\":\"'
             || iif($3 in ('unknown', 'sending'), 'look', 'write') || '\"}')";
 
+const WANTED: &str = concat!(
+    "select ",
+    claim_columns!(),
+    " from (select * from delivery c
+        where c.opco = $2 and c.instance = $3 and c.environment = $4 and c.tenant_id = $5 and",
+    may_go!(),
+    "order by c.due_at, c.delivery_id limit $6) d",
+    claim_joins!(),
+    "order by d.due_at, d.delivery_id"
+);
+
+const NAMED: &str = concat!(
+    "select ",
+    claim_columns!(),
+    " from (select * from delivery c where c.tenant_id = $2 and c.delivery_id = $3 and",
+    may_go!(),
+    ") d",
+    claim_joins!()
+);
+
+static TAKES: LazyLock<Texts> = LazyLock::new(|| repeated::texts(TAKE, 8));
+static NAMES: LazyLock<Texts> = LazyLock::new(|| repeated::texts(NAMED, 3));
+
 pub(super) async fn claim(
     conn: &mut SqliteConnection,
     lease: &Lease<'_>,
     asked: &Asked<'_>,
 ) -> Result<Vec<ClaimRow>, StoreError> {
-    const WANTED: &str = concat!(
-        "select ",
-        claim_columns!(),
-        " from (select * from delivery c
-            where c.opco = $2 and c.instance = $3 and c.environment = $4 and c.tenant_id = $5 and",
-        may_go!(),
-        "order by c.due_at, c.delivery_id limit $6) d",
-        claim_joins!(),
-        "order by d.due_at, d.delivery_id"
-    );
-    const NAMED: &str = concat!(
-        "select ",
-        claim_columns!(),
-        " from (select * from delivery c where c.tenant_id = $2 and c.delivery_id = $3 and",
-        may_go!(),
-        ") d",
-        claim_joins!()
-    );
     let mut taken = Vec::new();
     let mut room = asked.at_most();
     match asked {
@@ -60,18 +69,29 @@ pub(super) async fn claim(
                     .fetch_all(&mut *conn)
                     .await?;
                 room = room.saturating_sub(rows.len());
-                take(conn, lease, rows, &mut taken).await?;
+                take(conn, lease, &rows).await?;
+                taken.extend(rows);
             }
         }
         Asked::Ids(ids) => {
-            for (tenant, id) in ids.iter().take(room) {
-                let rows: Vec<ClaimRow> = sqlx::query_as(NAMED)
-                    .bind(ms(lease.now))
-                    .bind(tenant.to_string())
-                    .bind(id.to_string())
-                    .fetch_all(&mut *conn)
-                    .await?;
-                take(conn, lease, rows, &mut taken).await?;
+            let mut seen = HashSet::with_capacity(ids.len());
+            let names: Vec<&(TenantId, DeliveryId)> = ids
+                .iter()
+                .filter(|(_, id)| seen.insert(*id))
+                .take(room)
+                .collect();
+            for (text, part) in repeated::parts(&NAMES, &names) {
+                let mut query = sqlx::query_as(text);
+                for (tenant, id) in part {
+                    query = query
+                        .bind(ms(lease.now))
+                        .bind(tenant.to_string())
+                        .bind(id.to_string());
+                }
+                // Only the first of a lane may go, so that no two rows stand in each other's way.
+                let rows: Vec<ClaimRow> = query.fetch_all(&mut *conn).await?;
+                take(conn, lease, &rows).await?;
+                taken.extend(rows);
             }
         }
     }
@@ -81,22 +101,22 @@ pub(super) async fn claim(
 async fn take(
     conn: &mut SqliteConnection,
     lease: &Lease<'_>,
-    rows: Vec<ClaimRow>,
-    taken: &mut Vec<ClaimRow>,
+    rows: &[ClaimRow],
 ) -> Result<(), StoreError> {
-    for row in rows {
-        sqlx::query(TAKE)
-            .bind(row.delivery.tenant_id())
-            .bind(row.delivery.delivery_id())
-            .bind(row.delivery.status())
-            .bind(row.claims)
-            .bind(ms(lease.now))
-            .bind(ms(lease.until))
-            .bind(lease.owner)
-            .bind(EventId::new(lease.now).to_string())
-            .execute(&mut *conn)
-            .await?;
-        taken.push(row);
+    for (text, part) in repeated::parts(&TAKES, rows) {
+        let mut query = sqlx::query(text);
+        for row in part {
+            query = query
+                .bind(row.delivery.tenant_id().to_owned())
+                .bind(row.delivery.delivery_id().to_owned())
+                .bind(row.delivery.status().to_owned())
+                .bind(row.claims)
+                .bind(ms(lease.now))
+                .bind(ms(lease.until))
+                .bind(lease.owner.to_owned())
+                .bind(EventId::new(lease.now).to_string());
+        }
+        query.execute(&mut *conn).await?;
     }
     Ok(())
 }

@@ -1,12 +1,18 @@
-//! Settling on SQLite: one immediate transaction, prepared texts per member.
+//! Settling on SQLite: one immediate transaction, prepared texts that serve many members each.
 
-use domain::id::TenantId;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use domain::id::{DeliveryId, TenantId};
 use sqlx::SqliteConnection;
 
 use crate::column::{At, json_text, ms};
+use crate::deliveries::NewEvent;
 use crate::error::StoreError;
 use crate::pool::{Engine, Store};
-use crate::settle::{Ended, Settled, Settlement, answers, wake};
+use crate::repeated::{self, Texts};
+use crate::sealing::Fingerprint;
+use crate::settle::{Ended, NewDossier, ReadPlan, Settled, Settlement, answers, wake};
 
 /// The fence: only who still holds the delivery may write.
 const FENCED: &str = "update delivery set status = $5, wait_reason = $6, hold_reason = $7,
@@ -17,7 +23,7 @@ const FENCED: &str = "update delivery set status = $5, wait_reason = $6, hold_re
         lease_owner = null, updated_at = $17, finished_at = $18
     where tenant_id = $1 and delivery_id = $2 and lease_owner = $3 and claims = $4
       and status = 'sending'
-    returning lane";
+    returning delivery_id, lane";
 
 /// The attempt is closed, and the pairing key given back when nothing was taken.
 const CLOSED: &str = "
@@ -54,6 +60,11 @@ const READ: &str = "
                 then read_job.interval_ms else excluded.interval_ms end
         where read_job.due_at > excluded.due_at";
 
+static FENCES: LazyLock<Texts> = LazyLock::new(|| repeated::texts(FENCED, 18));
+static CLOSES: LazyLock<Texts> = LazyLock::new(|| repeated::texts(CLOSED, 11));
+static DOSSIERS: LazyLock<Texts> = LazyLock::new(|| repeated::texts(DOSSIER, 10));
+static READS: LazyLock<Texts> = LazyLock::new(|| repeated::texts(READ, 4));
+
 pub(super) async fn settle(
     store: &Store,
     batch: &[Settlement],
@@ -61,109 +72,140 @@ pub(super) async fn settle(
     let mut tx = store.writing().await?;
     let mut done = Vec::with_capacity(batch.len());
     if let Engine::Sqlite(conn) = &mut tx.0 {
+        let mut lanes = fenced(conn, batch).await?;
         for settlement in batch {
-            done.push(one(conn, settlement).await?);
+            let tenant = settlement.tenant;
+            let lane = lanes.remove(&settlement.id);
+            done.push(lane.map(|lane| Ended { tenant, lane }));
         }
-    }
-    for (settlement, _) in batch.iter().zip(&done).filter(|(_, done)| done.is_some()) {
-        crate::events::append(&mut tx, settlement.tenant, &settlement.events).await?;
+        let mine: Vec<&Settlement> = batch
+            .iter()
+            .zip(&done)
+            .filter_map(|(settlement, done)| done.as_ref().map(|_| settlement))
+            .collect();
+        close(conn, &mine).await?;
+        open_dossiers(conn, &mine).await?;
+        plan_reads(conn, &mine).await?;
+        let events: Vec<(TenantId, &NewEvent)> = mine
+            .iter()
+            .flat_map(|one| one.events.iter().map(|event| (one.tenant, event)))
+            .collect();
+        crate::events::append_all(conn, &events).await?;
     }
     wake(&mut tx, batch, &done).await?;
     tx.commit().await?;
     Ok(answers(&done))
 }
 
-async fn one(
-    conn: &mut SqliteConnection,
-    settlement: &Settlement,
-) -> Result<Option<Ended>, StoreError> {
-    let tenant = settlement.tenant.to_string();
-    let id = settlement.id.to_string();
-    let fault = settlement.fault.as_ref().map(json_text).transpose()?;
-    let Some(lane) = fenced(conn, settlement, fault.as_deref()).await? else {
-        return Ok(None);
-    };
-    sqlx::query(CLOSED)
-        .bind(&tenant)
-        .bind(&id)
-        .bind(settlement.number)
-        .bind(ms(settlement.now))
-        .bind(settlement.attempt.outcome)
-        .bind(settlement.attempt.http_status.map(i64::from))
-        .bind(
-            settlement
-                .attempt
-                .duration_ms
-                .map(|ms| i64::try_from(ms).unwrap_or(i64::MAX)),
-        )
-        .bind(fault.as_deref())
-        .bind(settlement.version.map(domain::NormVersion::as_str))
-        .bind(settlement.attempt.trace_id.as_deref())
-        .bind(settlement.frees_pairing())
-        .execute(&mut *conn)
-        .await?;
-    if let Some(dossier) = &settlement.dossier {
-        sqlx::query(DOSSIER)
-            .bind(&tenant)
-            .bind(&id)
-            .bind(dossier.id.to_string())
-            .bind(dossier.pairing.map(|print| print.0.to_vec()))
-            .bind(dossier.receipt.numero_interne.as_deref())
-            .bind(dossier.receipt.numero_externe.as_deref())
-            .bind(dossier.receipt.numero_deca.as_deref())
-            .bind(dossier.etat().map(domain::Etat::as_str))
-            .bind(dossier.receipt.etat.as_deref())
-            .bind(ms(settlement.now))
-            .execute(&mut *conn)
-            .await?;
-    }
-    if let Some(read) = &settlement.read {
-        sqlx::query(READ)
-            .bind(&tenant)
-            .bind(&id)
-            .bind(ms(read.due_at))
-            .bind(i64::try_from(read.interval_ms).unwrap_or(i64::MAX))
-            .execute(&mut *conn)
-            .await?;
-    }
-    let at = At {
-        table: "delivery",
-        row: &id,
-    };
-    let tenant: TenantId = settlement.tenant;
-    Ok(Some(Ended {
-        tenant,
-        lane: at.fingerprint("lane", &lane)?,
-    }))
-}
-
+/// Returns the lanes of the deliveries that were still held by who settles them.
 async fn fenced(
     conn: &mut SqliteConnection,
-    settlement: &Settlement,
-    fault: Option<&str>,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let standing = &settlement.standing;
-    let receipt = settlement.receipt.as_ref();
-    let lane = sqlx::query_scalar(FENCED)
-        .bind(settlement.tenant.to_string())
-        .bind(settlement.id.to_string())
-        .bind(&settlement.owner)
-        .bind(settlement.number)
-        .bind(standing.status.as_str())
-        .bind(standing.wait_reason.map(domain::WaitReason::as_str))
-        .bind(standing.hold_reason.map(domain::HoldReason::as_str))
-        .bind(standing.due_at.map(ms))
-        .bind(i64::from(settlement.attempts))
-        .bind(i64::from(settlement.looks))
-        .bind(settlement.first_lost_at.map(ms))
-        .bind(receipt.and_then(|receipt| receipt.numero_interne.as_deref()))
-        .bind(receipt.and_then(|receipt| receipt.numero_externe.as_deref()))
-        .bind(receipt.and_then(|receipt| receipt.numero_deca.as_deref()))
-        .bind(fault)
-        .bind(settlement.version.map(domain::NormVersion::as_str))
-        .bind(ms(settlement.now))
-        .bind(settlement.ends().then_some(ms(settlement.now)))
-        .fetch_optional(conn)
-        .await?;
-    Ok(lane)
+    batch: &[Settlement],
+) -> Result<HashMap<DeliveryId, Fingerprint>, StoreError> {
+    let mut lanes = HashMap::with_capacity(batch.len());
+    for (text, part) in repeated::parts(&FENCES, batch) {
+        let mut query = sqlx::query_as(text);
+        for settlement in part {
+            let standing = &settlement.standing;
+            let receipt = settlement.receipt.as_ref();
+            query = query
+                .bind(settlement.tenant.to_string())
+                .bind(settlement.id.to_string())
+                .bind(&settlement.owner)
+                .bind(settlement.number)
+                .bind(standing.status.as_str())
+                .bind(standing.wait_reason.map(domain::WaitReason::as_str))
+                .bind(standing.hold_reason.map(domain::HoldReason::as_str))
+                .bind(standing.due_at.map(ms))
+                .bind(i64::from(settlement.attempts))
+                .bind(i64::from(settlement.looks))
+                .bind(settlement.first_lost_at.map(ms))
+                .bind(receipt.and_then(|receipt| receipt.numero_interne.as_deref()))
+                .bind(receipt.and_then(|receipt| receipt.numero_externe.as_deref()))
+                .bind(receipt.and_then(|receipt| receipt.numero_deca.as_deref()))
+                .bind(settlement.fault.as_ref().map(json_text).transpose()?)
+                .bind(settlement.version.map(domain::NormVersion::as_str))
+                .bind(ms(settlement.now))
+                .bind(settlement.ends().then_some(ms(settlement.now)));
+        }
+        let rows: Vec<(String, Vec<u8>)> = query.fetch_all(&mut *conn).await?;
+        for (id, lane) in rows {
+            let at = At {
+                table: "delivery",
+                row: &id,
+            };
+            lanes.insert(at.word("delivery_id", &id)?, at.fingerprint("lane", &lane)?);
+        }
+    }
+    Ok(lanes)
+}
+
+async fn close(conn: &mut SqliteConnection, mine: &[&Settlement]) -> Result<(), StoreError> {
+    let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    for (text, part) in repeated::parts(&CLOSES, mine) {
+        let mut query = sqlx::query(text);
+        for settlement in part {
+            query = query
+                .bind(settlement.tenant.to_string())
+                .bind(settlement.id.to_string())
+                .bind(settlement.number)
+                .bind(ms(settlement.now))
+                .bind(settlement.attempt.outcome)
+                .bind(settlement.attempt.http_status.map(i64::from))
+                .bind(settlement.attempt.duration_ms.map(whole))
+                .bind(settlement.fault.as_ref().map(json_text).transpose()?)
+                .bind(settlement.version.map(domain::NormVersion::as_str))
+                .bind(settlement.attempt.trace_id.as_deref())
+                .bind(settlement.frees_pairing());
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+async fn open_dossiers(
+    conn: &mut SqliteConnection,
+    mine: &[&Settlement],
+) -> Result<(), StoreError> {
+    let opened: Vec<(&Settlement, &NewDossier)> = mine
+        .iter()
+        .filter_map(|settlement| Some((*settlement, settlement.dossier.as_ref()?)))
+        .collect();
+    for (text, part) in repeated::parts(&DOSSIERS, &opened) {
+        let mut query = sqlx::query(text);
+        for (settlement, dossier) in part {
+            query = query
+                .bind(settlement.tenant.to_string())
+                .bind(settlement.id.to_string())
+                .bind(dossier.id.to_string())
+                .bind(dossier.pairing.map(|print| print.0.to_vec()))
+                .bind(dossier.receipt.numero_interne.as_deref())
+                .bind(dossier.receipt.numero_externe.as_deref())
+                .bind(dossier.receipt.numero_deca.as_deref())
+                .bind(dossier.etat().map(domain::Etat::as_str))
+                .bind(dossier.receipt.etat.as_deref())
+                .bind(ms(settlement.now));
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+async fn plan_reads(conn: &mut SqliteConnection, mine: &[&Settlement]) -> Result<(), StoreError> {
+    let planned: Vec<(&Settlement, ReadPlan)> = mine
+        .iter()
+        .filter_map(|settlement| Some((*settlement, settlement.read?)))
+        .collect();
+    for (text, part) in repeated::parts(&READS, &planned) {
+        let mut query = sqlx::query(text);
+        for (settlement, read) in part {
+            query = query
+                .bind(settlement.tenant.to_string())
+                .bind(settlement.id.to_string())
+                .bind(ms(read.due_at))
+                .bind(i64::try_from(read.interval_ms).unwrap_or(i64::MAX));
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
 }

@@ -57,10 +57,10 @@ pub(crate) fn open_sealed(
     Ok(Opened { dossier, nir })
 }
 
-/// Returns the bytes a contract is sealed as, its NIR taken out before.
-pub(crate) fn sealed_form(dossier: &Dossier) -> Vec<u8> {
+/// Returns the text a contract is sealed as, its NIR taken out before.
+pub(crate) fn sealed_form(dossier: &Dossier) -> String {
     // A tree of texts, numbers and truth values: writing it cannot fail.
-    serde_json::to_vec(&dossier.write()).unwrap_or_default()
+    serde_json::to_string(&dossier.write()).unwrap_or_default()
 }
 
 /// Returns the text that a written contract is known by in the log, once hashed: without the NIR,

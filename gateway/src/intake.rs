@@ -224,8 +224,10 @@ async fn judge(app: &App, sender: &Sender, submission: &Submission) -> Result<Ju
     })
 }
 
-/// What a contract is compared by.
+/// What a contract is kept as, and what it is compared by.
 struct Prints {
+    /// The bytes to seal: the canonical form without the NIR.
+    body: Zeroizing<String>,
     nir: Option<Secret>,
     pairing: Option<Fingerprint>,
     match_keys: [Option<Fingerprint>; 3],
@@ -244,24 +246,36 @@ async fn take(
     let prints = prints(keys, &mut submission, judged.question.now);
     // One contract of a person at a time: two spellings sent together must see each other.
     let _turn = app.views.twins.enter(sender.tenant, prints.person).await;
-    let dossier = &submission.reading.dossier;
-    if let Some(traits) = contract::traits(dossier, prints.nir.as_ref()) {
-        let like = likeness::find(app, sender, keys, &traits, &prints.match_keys).await?;
-        let like = rules::effective(like, &view.network.rules);
-        judged.findings.extend(like);
-    }
-    let standing = standing(&judged.plan, &judged.findings, judged.question.now);
-    let new = new_delivery(sender, submission, prints, &judged, standing)?;
+    let mut standing = standing(&judged.plan, &judged.findings, judged.question.now);
+    let new = new_delivery(sender, &mut submission, &prints, &judged, standing)?;
     let id = new.id;
-    let stored = app.committer.accept(new).await.map_err(Refused::Store)?;
+    let mut new = Arc::new(new);
+    let mut stored = app.committer.accept(Arc::clone(&new)).await?;
+    if let Stored::Resembles { hits } = stored {
+        let dossier = &submission.reading.dossier;
+        if let Some(traits) = contract::traits(dossier, prints.nir.as_ref()) {
+            let like = likeness::find(app, sender, keys, &traits, &hits).await?;
+            let like = rules::effective(like, &view.network.rules);
+            judged.findings.extend(like);
+        }
+        standing = self::standing(&judged.plan, &judged.findings, judged.question.now);
+        let again = Arc::make_mut(&mut new);
+        again.compared = true;
+        again.standing = standing;
+        again.warnings_json = notes::write(&judged.findings);
+        again.event.data = accepted_data(&judged.plan, &judged.findings, standing);
+        stored = app.committer.accept(new).await?;
+    }
     failpoint::pass(Step::Accepted);
     let Judged { plan, findings, .. } = judged;
     answer(app, sender, stored, (id, standing, plan, findings)).await
 }
 
-/// Fingerprints everything a contract is compared by, while its NIR is still in place.
+/// Takes the NIR out, writes the contract once, and fingerprints everything it is compared by.
 fn prints(keys: &TenantKey, submission: &mut Submission, now: Timestamp) -> Prints {
     let nir = contract::nir(&submission.reading.dossier);
+    submission.reading.dossier.take_nir();
+    let body = Zeroizing::new(contract::sealed_form(&submission.reading.dossier));
     let traits = contract::traits(&submission.reading.dossier, nir.as_ref());
     let near = traits
         .as_ref()
@@ -281,10 +295,11 @@ fn prints(keys: &TenantKey, submission: &mut Submission, now: Timestamp) -> Prin
         .map(|(route, key)| Idempotency {
             route,
             key: keys.fingerprint(purpose::IDEMPOTENCY_KEY, &key),
-            content: keys.fingerprint(purpose::CONTENT, &content(submission)),
+            content: keys.fingerprint(purpose::CONTENT, &content(submission, &body, nir.as_ref())),
             expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
         });
     Prints {
+        body,
         nir,
         pairing,
         match_keys,
@@ -296,8 +311,8 @@ fn prints(keys: &TenantKey, submission: &mut Submission, now: Timestamp) -> Prin
 /// Seals a judged contract and puts together what is kept of it.
 fn new_delivery(
     sender: &Sender,
-    mut submission: Submission,
-    prints: Prints,
+    submission: &mut Submission,
+    prints: &Prints,
     judged: &Judged,
     standing: Standing,
 ) -> Result<NewDelivery, StoreError> {
@@ -314,9 +329,7 @@ fn new_delivery(
         .first()
         .is_some_and(|finding| finding.effect == Effect::Conflict);
     let paired = refuses_doubles && !contract::is_avenant(&submission.reading.dossier);
-    submission.reading.dossier.take_nir();
-    let body = Zeroizing::new(contract::sealed_form(&submission.reading.dossier));
-    let sealed = keys.seal_payload(id, &body, prints.nir.as_ref())?;
+    let sealed = keys.seal_payload(id, prints.body.as_bytes(), prints.nir.as_ref())?;
     let actor = format!("credential:{}", sender.credential);
     let mut event = NewEvent::new(now, "delivery.accepted")
         .delivery(id)
@@ -345,15 +358,16 @@ fn new_delivery(
         siret_employeur: Some(question.employer.siret),
         route_json: json(&plan.route),
         warnings_json: notes::write(findings),
-        idempotency: prints.idempotency,
+        idempotency: prints.idempotency.clone(),
         pairing: prints.pairing.filter(|_| paired),
         match_keys: prints.match_keys,
+        compared: false,
         sealed,
         person: prints.person,
         rule_set: RULE_SET.to_owned(),
-        traceparent: submission.traceparent,
+        traceparent: submission.traceparent.take(),
         version: plan.version,
-        mandate: submission.mandate.map(|mandate| GivenMandate {
+        mandate: submission.mandate.take().map(|mandate| GivenMandate {
             id: MandateId::new(now),
             reference: mandate.reference,
             signed_on: mandate.signed_on,
@@ -402,6 +416,10 @@ async fn answer(
             existing,
             same_content: false,
         } => Err(Refused::KeyReused(existing)),
+        // It was compared before it was handed in again.
+        Stored::Resembles { .. } => Err(Refused::Store(Arc::new(StoreError::Conflict(
+            "a compared contract was to be compared",
+        )))),
         Stored::DuplicateDossier { existing } => {
             findings.push(rules::duplicate(&existing.to_string()));
             Err(Refused::Duplicate { existing, findings })
@@ -434,14 +452,15 @@ async fn replayed(app: &App, sender: &Sender, id: DeliveryId) -> Result<Accepted
 }
 
 /// Returns what a repeated call must equal: the contract as it is read, and what came beside it.
-fn content(submission: &Submission) -> Zeroizing<String> {
+fn content(submission: &Submission, body: &str, nir: Option<&Secret>) -> Zeroizing<String> {
     let mandate = submission.mandate.as_ref();
     let beside = serde_json::json!([
         submission.opco,
         mandate.map(|mandate| &mandate.reference),
         mandate.map(|mandate| mandate.signed_on.to_string()),
     ]);
-    Zeroizing::new(format!("{}{beside}", submission.reading.dossier.write()))
+    let nir = nir.map_or("", Secret::expose);
+    Zeroizing::new(format!("{body}\u{0}{nir}\u{0}{beside}"))
 }
 
 /// Returns where a judged contract starts.

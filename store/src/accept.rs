@@ -5,12 +5,15 @@ mod postgres;
 mod refused;
 mod sqlite;
 
+use std::borrow::Borrow;
+
 use domain::id::{CredentialId, DeliveryId, MandateId, TenantId};
 use domain::{Environment, Kind, NormVersion, Opco, Siret, Timestamp};
 use jiff::civil::Date;
 
 use crate::deliveries::{NewEvent, Standing};
 use crate::error::StoreError;
+use crate::near::{NearHit, NearQuery};
 use crate::pool::{Pools, Store};
 use crate::sealing::{Fingerprint, SealedPayload};
 
@@ -54,6 +57,9 @@ pub struct NewDelivery {
     pub pairing: Option<Fingerprint>,
     /// Looser keys under which a near double would be found.
     pub match_keys: [Option<Fingerprint>; 3],
+    /// Whether it was compared with the active deliveries that share a looser key. When not, one
+    /// that does keeps this one from being taken.
+    pub compared: bool,
     /// The payload.
     pub sealed: SealedPayload,
     /// The person it concerns.
@@ -70,6 +76,18 @@ pub struct NewDelivery {
     pub created_at: Timestamp,
     /// What the log says of it.
     pub event: NewEvent,
+}
+
+impl NewDelivery {
+    /// What a near double of it is looked for by.
+    pub(crate) fn near(&self) -> NearQuery {
+        NearQuery {
+            tenant: self.tenant,
+            environment: self.environment,
+            kind: self.kind,
+            match_keys: self.match_keys,
+        }
+    }
 }
 
 /// A caller's idempotency key, as fingerprints: what callers put in it is theirs.
@@ -101,7 +119,7 @@ pub struct GivenMandate {
 }
 
 /// What became of one member of a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accepted {
     /// In custody, durably.
     Stored,
@@ -117,6 +135,12 @@ pub enum Accepted {
         /// That delivery.
         existing: DeliveryId,
     },
+    /// Active deliveries share a looser key with it, and it was not compared with them: compare,
+    /// then hand it in again.
+    Resembles {
+        /// Those deliveries, newest first.
+        hits: Vec<NearHit>,
+    },
 }
 
 impl Store {
@@ -127,7 +151,10 @@ impl Store {
     ///
     /// # Errors
     /// Any error leaves nothing of the group, unless the connection was lost during the commit.
-    pub async fn accept(&self, batch: &[NewDelivery]) -> Result<Vec<Accepted>, StoreError> {
+    pub async fn accept<D>(&self, batch: &[D]) -> Result<Vec<Accepted>, StoreError>
+    where
+        D: Borrow<NewDelivery> + Sync,
+    {
         if batch.len() > MAX_GROUP {
             return Err(StoreError::Configuration(format!(
                 "more than {MAX_GROUP} in one group"
@@ -138,6 +165,7 @@ impl Store {
         loop {
             let open: Vec<(usize, &NewDelivery)> = batch
                 .iter()
+                .map(Borrow::borrow)
                 .enumerate()
                 .filter(|(at, _)| answers.get(*at).is_some_and(Option::is_none))
                 .collect();

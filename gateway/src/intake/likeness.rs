@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::id::TenantId;
 use domain::matching::{self, Reason, Traits};
-use domain::{Finding, Kind, rules};
-use store::{Fingerprint, NearQuery, NewEvent, SealError, StoreError, TenantKey};
+use domain::{Finding, rules};
+use store::{Fingerprint, NearHit, NewEvent, SealError, StoreError, TenantKey};
 use tokio::sync::OwnedMutexGuard;
 
 use super::Sender;
@@ -68,23 +68,16 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Returns a finding for each contract on its way that is much like this one.
+/// Returns a finding for each of the contracts on their way that is much like this one.
 pub(super) async fn find(
     app: &App,
     sender: &Sender,
     keys: &TenantKey,
     traits: &Traits<'_>,
-    match_keys: &[Option<Fingerprint>; 3],
-) -> Result<Vec<Finding>, Arc<StoreError>> {
-    let query = NearQuery {
-        tenant: sender.tenant,
-        environment: sender.environment,
-        kind: Kind::Dossier,
-        match_keys: *match_keys,
-    };
-    let hits = app.committer.near(query).await?;
+    hits: &[NearHit],
+) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
-    for hit in hits.into_iter().take(OPENED_MAX) {
+    for hit in hits.iter().take(OPENED_MAX) {
         let mut tx = app.store.writing().await?;
         let Some(sealed) = store::deliveries::payload(&mut tx, sender.tenant, hit.delivery).await?
         else {

@@ -14,7 +14,9 @@ use crate::pool::Store;
 
 type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
-/// `submission` decides by its unique keys; every other row is written for those it took.
+/// `submission` decides by its unique keys, and by the looser ones for who was not compared yet
+/// (single-row questions: they stay index look-ups whatever the statistics say); every other row is
+/// written for those it took.
 const INSERT: &str = "
     with batch as (
         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
@@ -24,13 +26,14 @@ const INSERT: &str = "
             $24::bigint[], $25::text[], $26::text[], $27::text[], $28::bigint[], $29::bytea[],
             $30::bytea[], $31::bytea[], $32::bytea[], $33::bytea[], $34::text[], $35::bigint[],
             $36::text[], $37::text[], $38::text[], $39::bytea[], $40::text[], $41::text[],
-            $42::text[], $43::bytea[], $44::text[], $45::bool[])
+            $42::text[], $43::bytea[], $44::text[], $45::bool[], $46::bool[])
         as b (tenant_id, delivery_id, environment, kind, credential_id, route, warnings, rule_set,
             traceparent, pairing, match_1, match_2, match_3, idempotency_route, idempotency_key,
             idempotency_content, idempotency_expires_at, status, wait_reason, hold_reason, due_at,
             lane, opco, instance, siret_cfa, siret_employeur, version, created_at, body, nir,
             body_key, nir_key, person, event_id, event_at, event_kind, actor, data, content_hash,
-            mandate_id, mandate_reference, mandate_signed_on, mandate_hash, mandate_author, behind)
+            mandate_id, mandate_reference, mandate_signed_on, mandate_hash, mandate_author, behind,
+            compared)
     ), taken as (
         insert into submission (tenant_id, delivery_id, environment, kind, credential_id, route,
             warnings, rule_set, traceparent, active, pairing, match_1, match_2, match_3,
@@ -38,7 +41,20 @@ const INSERT: &str = "
         select tenant_id, delivery_id, environment, kind, credential_id, route,
             warnings, rule_set, traceparent, 1, pairing, match_1, match_2, match_3,
             idempotency_route, idempotency_key, idempotency_content, idempotency_expires_at
-        from batch
+        from batch b
+        where compared or (
+            (select s.delivery_id from submission s
+                where s.tenant_id = b.tenant_id and s.match_1 = b.match_1
+                  and s.match_1 is not null and s.environment = b.environment
+                  and s.kind = b.kind and s.active = 1 limit 1) is null
+            and (select s.delivery_id from submission s
+                where s.tenant_id = b.tenant_id and s.match_2 = b.match_2
+                  and s.match_2 is not null and s.environment = b.environment
+                  and s.kind = b.kind and s.active = 1 limit 1) is null
+            and (select s.delivery_id from submission s
+                where s.tenant_id = b.tenant_id and s.match_3 = b.match_3
+                  and s.match_3 is not null and s.environment = b.environment
+                  and s.kind = b.kind and s.active = 1 limit 1) is null)
         on conflict do nothing
         returning tenant_id, delivery_id
     ), mine as materialized (
@@ -104,7 +120,11 @@ pub(super) async fn accept(
     let query = bind_payload(query, &ordered);
     let query = bind_event(query, &ordered)?;
     // A statement alone is its own transaction: begin and commit cost no round trip.
-    let rows = query.bind(behind(&ordered)).fetch_all(pool).await?;
+    let rows = query
+        .bind(behind(&ordered))
+        .bind(each(&ordered, |new| new.compared))
+        .fetch_all(pool)
+        .await?;
     let stored = rows
         .iter()
         .map(|row| {

@@ -3,6 +3,7 @@
 use crate::accept::{Accepted, NewDelivery};
 use crate::column::{At, ms};
 use crate::error::StoreError;
+use crate::near;
 use crate::pool::{Tx, on, run};
 
 /// Returns why `new` was not stored, or nothing when what stood in its way is gone and it may be
@@ -26,27 +27,29 @@ pub(super) async fn reason(tx: &mut Tx, new: &NewDelivery) -> Result<Option<Acce
     if let Some(answer) = by_idempotency_key(tx, new, &tenant).await? {
         return Ok(answer);
     }
-    let Some(pairing) = &new.pairing else {
-        return Ok(None);
-    };
-    let found: Option<String> = on!(tx, |conn| sqlx::query_scalar(PAIRING)
-        .bind(&tenant)
-        .bind(new.environment.as_str())
-        .bind(new.kind.as_str())
-        .bind(pairing.0.as_slice())
-        .fetch_optional(conn)
-        .await?);
-    found
-        .map(|existing| {
+    if let Some(pairing) = &new.pairing {
+        let found: Option<String> = on!(tx, |conn| sqlx::query_scalar(PAIRING)
+            .bind(&tenant)
+            .bind(new.environment.as_str())
+            .bind(new.kind.as_str())
+            .bind(pairing.0.as_slice())
+            .fetch_optional(conn)
+            .await?);
+        if let Some(existing) = found {
             let at = At {
                 table: "submission",
                 row: &existing,
             };
-            Ok(Accepted::DuplicateDossier {
+            return Ok(Some(Accepted::DuplicateDossier {
                 existing: at.word("delivery_id", &existing)?,
-            })
-        })
-        .transpose()
+            }));
+        }
+    }
+    if new.compared {
+        return Ok(None);
+    }
+    let hits = near::hits(tx, &new.near()).await?;
+    Ok((!hits.is_empty()).then_some(Accepted::Resembles { hits }))
 }
 
 /// Returns nothing when the key is free, `Some(None)` when it was expired and is free now.

@@ -1,23 +1,35 @@
-//! Accepting on SQLite: one immediate transaction, one prepared text of seven statements a member.
+//! Accepting on SQLite: one immediate transaction, one prepared text of seven statements a member,
+//! repeated for many members so that they share one round trip to the connection's thread.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::{Row as _, Sqlite, SqliteConnection};
 
 use crate::accept::{Accepted, NewDelivery, refused};
 use crate::column::{json_text, ms};
 use crate::error::StoreError;
 use crate::pool::{Engine, Store};
+use crate::repeated::{self, Texts};
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
-/// One text, so that a member costs one round trip to the connection's thread. `submission` decides
-/// by its unique keys; what follows is written only when it was.
+/// What is written for one member: `submission` decides by its unique keys, and by the looser ones
+/// for who was not compared yet; what follows is written only when it was.
 const INSERT: &str = "
     insert into submission (tenant_id, delivery_id, environment, kind, credential_id, route,
         warnings, rule_set, traceparent, active, pairing, match_1, match_2, match_3,
         idempotency_route, idempotency_key, idempotency_content, idempotency_expires_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13, $14, $15, $16, $17)
-    on conflict do nothing;
+    select $1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13, $14, $15, $16, $17
+    where $45 or (
+        not exists (select 1 from submission where tenant_id = $1 and match_1 = $11
+            and match_1 is not null and environment = $3 and kind = $4 and active = 1)
+        and not exists (select 1 from submission where tenant_id = $1 and match_2 = $12
+            and match_2 is not null and environment = $3 and kind = $4 and active = 1)
+        and not exists (select 1 from submission where tenant_id = $1 and match_3 = $13
+            and match_3 is not null and environment = $3 and kind = $4 and active = 1))
+    on conflict do nothing returning delivery_id;
     insert into delivery (tenant_id, delivery_id, environment, kind, status, wait_reason,
         hold_reason, due_at, lane, opco, instance, siret_cfa, siret_employeur, version,
         attempts, looks, claims, created_at, updated_at)
@@ -45,18 +57,25 @@ const INSERT: &str = "
     on conflict (tenant_id, opco, instance, environment) do update set
         touched_at = excluded.touched_at where active_pair.touched_at < excluded.touched_at - 60000";
 
+/// How many values one member binds.
+const VALUES: usize = 45;
+
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| repeated::texts(INSERT, VALUES));
+
 pub(super) async fn accept(
     store: &Store,
     batch: &[&NewDelivery],
 ) -> Result<Vec<Option<Accepted>>, StoreError> {
     let mut tx = store.writing().await?;
+    let mut stored = HashSet::with_capacity(batch.len());
+    if let Engine::Sqlite(conn) = &mut tx.0 {
+        for (text, part) in repeated::parts(&TEXTS, batch) {
+            insert(conn, text, part, &mut stored).await?;
+        }
+    }
     let mut answers = Vec::with_capacity(batch.len());
     for new in batch {
-        let stored = match &mut tx.0 {
-            Engine::Sqlite(conn) => insert(conn, new).await?,
-            Engine::Postgres(_) => false,
-        };
-        answers.push(if stored {
+        answers.push(if stored.contains(&new.id.to_string()) {
             Some(Accepted::Stored)
         } else {
             refused::reason(&mut tx, new).await?
@@ -66,12 +85,23 @@ pub(super) async fn accept(
     Ok(answers)
 }
 
-async fn insert(conn: &mut SqliteConnection, new: &NewDelivery) -> Result<bool, StoreError> {
-    let query = bind_submission(sqlx::query(INSERT), new);
-    let query = bind_delivery(query, new);
-    let query = bind_payload(query, new);
-    let query = bind_event(query, new)?;
-    Ok(query.execute(conn).await?.rows_affected() > 0)
+async fn insert(
+    conn: &mut SqliteConnection,
+    text: &'static str,
+    part: &[&NewDelivery],
+    stored: &mut HashSet<String>,
+) -> Result<(), StoreError> {
+    let mut query = sqlx::query(text);
+    for new in part {
+        query = bind_submission(query, new);
+        query = bind_delivery(query, new);
+        query = bind_payload(query, new);
+        query = bind_event(query, new)?.bind(new.compared);
+    }
+    for row in query.fetch_all(conn).await? {
+        stored.insert(row.try_get(0)?);
+    }
+    Ok(())
 }
 
 /// `$1` to `$17`.

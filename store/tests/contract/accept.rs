@@ -2,7 +2,7 @@
 
 use domain::id::MandateId;
 use domain::{HoldReason, Opco, Status, WaitReason};
-use store::{Accepted, GivenMandate, Idempotency, Standing, deliveries};
+use store::{Accepted, GivenMandate, Idempotency, NearHit, NewDelivery, Standing, deliveries};
 
 use crate::harness::{at, contract, now, on_both, paired};
 
@@ -51,7 +51,7 @@ on_both! {
         assert_eq!(db.store.accept(&group).await.unwrap(), stored);
         assert_eq!(db.number("select count(*) from delivery").await, 40);
         assert_eq!(db.number("select count(*) from event").await, 40);
-        assert_eq!(db.store.accept(&[]).await.unwrap(), []);
+        assert_eq!(db.store.accept::<NewDelivery>(&[]).await.unwrap(), []);
     }
 
     async fn one_double_never_costs_the_others_of_its_group(db) {
@@ -77,6 +77,37 @@ on_both! {
         ] {
             assert_eq!(db.number(table).await, 2, "{table}");
         }
+    }
+
+    async fn what_was_not_compared_is_kept_back_by_a_looser_key_it_shares(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let print = |text: &str| Some(keys.fingerprint("match", text));
+        let group: Vec<_> = (0..20)
+            .map(|n: u32| {
+                let mut new = contract(&keys, now());
+                new.match_keys = [print(&n.to_string()), None, None];
+                new.compared = false;
+                new
+            })
+            .collect();
+        let stored = vec![Accepted::Stored; 20];
+        assert_eq!(db.store.accept(&group).await.unwrap(), stored);
+        for (at, shared) in [(0, [true, false, false]), (1, [false; 3]), (2, [false; 3])] {
+            let mut new = contract(&keys, now());
+            new.compared = false;
+            new.match_keys[at] = print("7");
+            let answers = db.store.accept(std::slice::from_ref(&new)).await.unwrap();
+            if at > 0 {
+                assert_eq!(answers, [Accepted::Stored], "a key is compared with its own place");
+                continue;
+            }
+            let hits = vec![NearHit { delivery: group[7].id, shared }];
+            assert_eq!(answers, [Accepted::Resembles { hits }]);
+            new.compared = true;
+            assert_eq!(db.store.accept(&[new]).await.unwrap(), [Accepted::Stored]);
+        }
+        assert_eq!(db.number("select count(*) from payload").await, 23);
     }
 
     async fn of_two_concurrent_doubles_exactly_one_is_stored(db) {

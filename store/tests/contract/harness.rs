@@ -237,6 +237,7 @@ pub(crate) fn contract(keys: &TenantKey, created_at: Timestamp) -> NewDelivery {
         idempotency: None,
         pairing: None,
         match_keys: [None; 3],
+        compared: true,
         sealed,
         person: keys.fingerprint("person", &id.to_string()),
         rule_set: "2026-09".to_owned(),

@@ -19,16 +19,10 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    /// Starts the writers: one on SQLite, which has one writer; two on PostgreSQL, so that one
-    /// group is being sent while the other is being synced.
+    /// Starts the writer.
     pub(crate) fn start(store: &Store, metrics: &Metrics) -> Self {
-        let writers = match store.engine() {
-            store::EngineKind::Sqlite => 1,
-            store::EngineKind::Postgres => 2,
-        };
         let (store, metrics) = (store.clone(), metrics.clone());
         let accepts = Group::start(
-            writers,
             GROUP_MAX,
             move |group: Arc<Vec<Arc<NewDelivery>>>| {
                 let (store, metrics) = (store.clone(), metrics.clone());
@@ -52,7 +46,7 @@ impl Committer {
         }
         match self.accepts.submit(new).await {
             Some(answer) => answer,
-            // The writers are gone: the process is at its end.
+            // The writer is gone: the process is at its end.
             None => Err(Arc::new(StoreError::Conflict("the gateway is stopping"))),
         }
     }

@@ -31,31 +31,28 @@ impl<I, O> Clone for Group<I, O> {
 }
 
 impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Group<I, O> {
-    /// Starts `writers` writers of groups of at most `most` members.
+    /// Starts a writer of groups of at most `most` members.
+    ///
+    /// One: a statement of many tables costs half a millisecond before its first row, so that a
+    /// second writer, taking half of what waits, costs more than it saves.
     ///
     /// `write` answers one value for each member, in order, or refuses the group whole, having
     /// written nothing of it. `give_up` makes the answer of a member that is refused alone.
-    pub(crate) fn start<W, F, E, G>(writers: usize, most: usize, write: W, give_up: G) -> Self
+    pub(crate) fn start<W, F, E, G>(most: usize, write: W, give_up: G) -> Self
     where
         W: Fn(Arc<Vec<I>>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Vec<O>, E>> + Send,
         E: Send + 'static,
         G: Fn(E) -> O + Send + Sync + 'static,
     {
-        let (door, queue) = mpsc::channel::<Waiting<I, O>>(WAITING_MAX);
-        let queue = Arc::new(tokio::sync::Mutex::new(queue));
-        let (write, give_up) = (Arc::new(write), Arc::new(give_up));
-        for _ in 0..writers.max(1) {
-            let (queue, write, give_up) = (queue.clone(), write.clone(), give_up.clone());
-            Tasks::serve(async move {
-                let mut group = Vec::with_capacity(most);
-                // Only one writer listens at a time, and it leaves with all that waits.
-                while queue.lock().await.recv_many(&mut group, most).await > 0 {
-                    let (items, answers): (Vec<I>, Vec<_>) = group.drain(..).unzip();
-                    settle_group(items, answers, &*write, &*give_up).await;
-                }
-            });
-        }
+        let (door, mut queue) = mpsc::channel::<Waiting<I, O>>(WAITING_MAX);
+        Tasks::serve(async move {
+            let mut group = Vec::with_capacity(most);
+            while queue.recv_many(&mut group, most).await > 0 {
+                let (items, answers): (Vec<I>, Vec<_>) = group.drain(..).unzip();
+                settle_group(items, answers, &write, &give_up).await;
+            }
+        });
         Self { door }
     }
 
@@ -117,7 +114,6 @@ mod tests {
         let sizes = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&sizes);
         let group = Group::start(
-            1,
             8,
             move |items: Arc<Vec<u32>>| {
                 seen.lock().unwrap().push(items.len());
@@ -141,7 +137,6 @@ mod tests {
     #[tokio::test]
     async fn one_bad_member_never_costs_the_others() {
         let group = Group::start(
-            1,
             16,
             |items: Arc<Vec<u32>>| async move {
                 if items.contains(&7) {

@@ -206,15 +206,10 @@ impl Verdict {
 }
 
 impl Settler {
-    /// Starts the writers, as the committer does.
+    /// Starts the writer, as the committer does.
     pub(crate) fn start(store: &Store) -> Self {
-        let writers = match store.engine() {
-            store::EngineKind::Sqlite => 1,
-            store::EngineKind::Postgres => 2,
-        };
         let store = store.clone();
         Self(Group::start(
-            writers,
             GROUP_MAX,
             move |group: Arc<Vec<Settlement>>| {
                 let store = store.clone();

@@ -40,7 +40,7 @@ macro_rules! claim_joins {
 macro_rules! may_go {
     () => {
         " c.due_at <= $1 and c.due_at is not null and c.opco is not null
-          and c.status in ('queued', 'sending', 'waiting', 'unknown')
+          and c.status || '' in ('queued', 'sending', 'waiting', 'unknown')
           and not exists (
             select 1 from delivery e
             where e.tenant_id = c.tenant_id and e.lane = c.lane

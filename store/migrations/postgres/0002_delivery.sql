@@ -93,7 +93,8 @@ create table payload (
 alter table payload alter column body set storage external;
 alter table payload set (toast_tuple_target = 8160);
 
--- The keys that open it. Losing nir_key shreds the NIR alone.
+-- The keys that open it. Losing nir_key shreds the NIR alone. `person` tells whom it concerns; a
+-- person is looked for by submission_match_1 and submission_match_3.
 create table object_key (
     tenant_id text collate "C" not null,
     object_id text collate "C" not null,
@@ -102,7 +103,6 @@ create table object_key (
     person bytea not null,
     primary key (tenant_id, object_id)
 );
-create index object_key_person on object_key (tenant_id, person);
 
 create table attempt (
     tenant_id text collate "C" not null,

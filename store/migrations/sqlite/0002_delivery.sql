@@ -87,7 +87,8 @@ create table payload (
     primary key (tenant_id, delivery_id)
 ) strict;
 
--- The keys that open it. Losing nir_key shreds the NIR alone.
+-- The keys that open it. Losing nir_key shreds the NIR alone. `person` tells whom it concerns; a
+-- person is looked for by submission_match_1 and submission_match_3.
 create table object_key (
     tenant_id text not null,
     object_id text not null,
@@ -96,7 +97,6 @@ create table object_key (
     person blob not null,
     primary key (tenant_id, object_id)
 ) strict;
-create index object_key_person on object_key (tenant_id, person);
 
 create table attempt (
     tenant_id text not null,

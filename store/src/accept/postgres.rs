@@ -16,7 +16,9 @@ type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 /// `submission` decides by its unique keys, and by the looser ones for who was not compared yet
 /// (single-row questions: they stay index look-ups whatever the statistics say); every other row is
-/// written for those it took.
+/// written for those it took. A pair is only written when it rested for a minute: even an update
+/// that changes nothing would lock it until the commit, and groups would wait for each other.
+/// `(… in …) is true` keeps the question a look-up in a hash table, one for each row.
 const INSERT: &str = "
     with batch as (
         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
@@ -58,10 +60,12 @@ const INSERT: &str = "
         on conflict do nothing
         returning tenant_id, delivery_id
     ), mine as materialized (
-        select b.*, b.status = 'queued' and (b.behind or exists (
-            select 1 from delivery d where d.tenant_id = b.tenant_id and d.lane = b.lane
-              and d.status in ('queued', 'sending', 'waiting', 'held', 'unknown'))) as busy
-        from batch b join taken t on t.tenant_id = b.tenant_id and t.delivery_id = b.delivery_id
+        select b.*, b.status = 'queued' and (b.behind or (
+            select d.delivery_id from delivery d
+            where d.tenant_id = b.tenant_id and d.lane = b.lane
+              and d.status in ('queued', 'sending', 'waiting', 'held', 'unknown')
+            limit 1) is not null) as busy
+        from batch b where (b.delivery_id in (select delivery_id from taken)) is true
     ), delivered as (
         insert into delivery (tenant_id, delivery_id, environment, kind, status, wait_reason,
             hold_reason, due_at, lane, opco, instance, siret_cfa, siret_employeur, version,
@@ -91,7 +95,10 @@ const INSERT: &str = "
     ), paired as (
         insert into active_pair (tenant_id, opco, instance, environment, touched_at)
         select tenant_id, opco, instance, environment, max(created_at)
-        from mine where opco is not null
+        from mine m where opco is not null and not exists (
+            select 1 from active_pair p
+            where p.tenant_id = m.tenant_id and p.opco = m.opco and p.instance = m.instance
+              and p.environment = m.environment and p.touched_at >= m.created_at - 60000)
         group by tenant_id, opco, instance, environment
         order by tenant_id, opco, instance, environment
         on conflict (tenant_id, opco, instance, environment) do update set

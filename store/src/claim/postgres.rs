@@ -58,13 +58,16 @@ const WANTED: &str = claim_on_postgres!(concat!(
     "order by c.due_at, c.delivery_id limit w.room for update skip locked) picks limit $10"
 ));
 
+/// Each is found and locked by its key alone, and judged afterwards: whatever the statistics say,
+/// there is no other way to find it.
 const NAMED: &str = claim_on_postgres!(concat!(
-    "select c.* from delivery c
-     join unnest($5::text[], $6::text[]) as w (tenant_id, delivery_id)
-        on c.tenant_id = w.tenant_id and c.delivery_id = w.delivery_id
+    "select c.* from unnest($5::text[], $6::text[]) as w (tenant_id, delivery_id)
+     cross join lateral (
+        select d.* from delivery d
+        where d.tenant_id = w.tenant_id and d.delivery_id = w.delivery_id
+        limit 1 for update skip locked) c
      where",
-    may_go!(),
-    "for update of c skip locked"
+    may_go!()
 ));
 
 pub(super) async fn claim(

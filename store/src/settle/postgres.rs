@@ -16,7 +16,8 @@ type Query<'q> = sqlx::query::QueryAs<'q, Postgres, (String, Vec<u8>), PgArgumen
 
 /// `mine` are the members whose fence holds; whatever else is written hangs on them. A row has an
 /// owner only while it is `sending`; to say so again would send the planner through the index of
-/// all that is in flight.
+/// all that is in flight. A read that is due sooner is left alone: even an update that changes
+/// nothing would lock it until the commit, and groups would wait for each other.
 const SETTLE: &str = "
     with batch as (
         select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[],
@@ -41,17 +42,18 @@ const SETTLE: &str = "
         where d.tenant_id = b.tenant_id and d.delivery_id = b.delivery_id
           and d.lease_owner = b.owner and d.claims = b.number
         returning d.tenant_id, d.delivery_id, d.lane, d.environment, d.opco, d.instance,
-            d.siret_cfa
+            d.siret_cfa, b.number, b.now, b.outcome, b.http_status, b.duration_ms, b.fault,
+            b.version, b.trace_id, b.frees, b.read_due_at, b.read_interval_ms
     ), closed as (
-        update attempt a set closed_at = b.now, outcome = b.outcome, http_status = b.http_status,
-            duration_ms = b.duration_ms, fault = b.fault, version = b.version,
-            trace_id = b.trace_id
-        from batch b join mine m using (tenant_id, delivery_id)
-        where a.tenant_id = b.tenant_id and a.delivery_id = b.delivery_id and a.number = b.number
+        update attempt a set closed_at = m.now, outcome = m.outcome, http_status = m.http_status,
+            duration_ms = m.duration_ms, fault = m.fault, version = m.version,
+            trace_id = m.trace_id
+        from mine m
+        where a.tenant_id = m.tenant_id and a.delivery_id = m.delivery_id and a.number = m.number
     ), freed as (
         update submission s set active = 0
-        from batch b join mine m using (tenant_id, delivery_id)
-        where b.frees and s.tenant_id = b.tenant_id and s.delivery_id = b.delivery_id
+        from mine m
+        where m.frees and s.tenant_id = m.tenant_id and s.delivery_id = m.delivery_id
     ), told as (
         insert into event (tenant_id, delivery_id, event_id, at, kind, dossier_id, actor, data,
             content_hash, answer_hash)
@@ -61,7 +63,7 @@ const SETTLE: &str = "
             $31::text[], $32::text[], $33::text[], $34::bytea[], $35::bytea[])
         as e (tenant_id, delivery_id, event_id, at, kind, dossier_id, actor, data, content_hash,
             answer_hash)
-        join mine m on m.tenant_id = e.tenant_id and m.delivery_id = e.delivery_id
+        where (e.delivery_id in (select delivery_id from mine)) is true
     ), opened as (
         insert into dossier (tenant_id, dossier_id, environment, opco, instance, siret_cfa,
             delivery_id, pairing, numero_interne, numero_externe, numero_deca, etat, etat_raw,
@@ -70,13 +72,12 @@ const SETTLE: &str = "
                 case when n.numero_interne is null then n.dossier_id end)
             tenant_id, n.dossier_id, m.environment, m.opco, m.instance, m.siret_cfa, delivery_id,
             n.pairing, n.numero_interne, n.numero_externe, n.numero_deca, n.etat, n.etat_raw,
-            case when n.etat_raw is null then null else b.now end, b.now
+            case when n.etat_raw is null then null else m.now end, m.now
         from unnest($36::text[], $37::text[], $38::text[], $39::bytea[], $40::text[], $41::text[],
             $42::text[], $43::text[], $44::text[])
         as n (tenant_id, delivery_id, dossier_id, pairing, numero_interne, numero_externe,
             numero_deca, etat, etat_raw)
         join mine m using (tenant_id, delivery_id)
-        join batch b using (tenant_id, delivery_id)
         where m.opco is not null
         on conflict (tenant_id, environment, opco, instance, numero_interne)
             where numero_interne is not null
@@ -93,10 +94,14 @@ const SETTLE: &str = "
     ), planned as (
         insert into read_job (tenant_id, siret_cfa, opco, instance, environment, due_at,
             interval_ms, failures)
-        select m.tenant_id, m.siret_cfa, m.opco, m.instance, m.environment, min(b.read_due_at),
-            min(b.read_interval_ms), 0
-        from mine m join batch b using (tenant_id, delivery_id)
-        where m.opco is not null and b.read_due_at is not null
+        select m.tenant_id, m.siret_cfa, m.opco, m.instance, m.environment, min(m.read_due_at),
+            min(m.read_interval_ms), 0
+        from mine m
+        where m.opco is not null and m.read_due_at is not null and not exists (
+            select 1 from read_job r
+            where r.tenant_id = m.tenant_id and r.siret_cfa = m.siret_cfa and r.opco = m.opco
+              and r.instance = m.instance and r.environment = m.environment
+              and r.due_at <= m.read_due_at)
         group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
         on conflict (tenant_id, siret_cfa, opco, instance, environment) do update set
             due_at = excluded.due_at,

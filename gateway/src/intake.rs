@@ -336,7 +336,7 @@ fn new_delivery(
         .by(actor.clone())
         .with(accepted_data(plan, findings, standing));
     // Without the NIR, which is shredded earlier than the rest: nothing must be left to guess it from.
-    event.content_hash = Some(keys.content_hash(id, &sealed, &body)?);
+    event.content_hash = Some(keys.content_hash(id, &sealed, prints.body.as_bytes())?);
     if let (true, Some(nir)) = (mutation::planted(Mutation::NirInEvent), &prints.nir) {
         event = event.with(serde_json::json!({ "nir": nir.expose() }));
     }

@@ -3,6 +3,8 @@
 //! The only file that reads the environment. A section is defined in the module that it configures
 //! where there is one; here they are assembled, and nothing imports this file to learn a default.
 
+mod delivery;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -197,6 +199,7 @@ impl Config {
         problems.extend(self.telemetry.problems());
         problems.extend(self.editor.problems());
         problems.extend(self.transport.problems());
+        problems.extend(delivery::problems(&self.delivery));
         if let Err(error) = self.profiles() {
             problems.push(Problem::new("opco", chain(&error)));
         }
@@ -520,6 +523,9 @@ mod tests {
             ("CFA_GATEWAY__SERVER__DRAIN_SECONDS", "0"),
             ("CFA_GATEWAY__DATABASE__CONNECTIONS_MAX", "9999"),
             ("CFA_GATEWAY__EDITOR__NAME", "Éditeur"),
+            ("CFA_GATEWAY__DELIVERY__BREAKER__FAILURES", "0"),
+            ("CFA_GATEWAY__DELIVERY__POLL__COLD_S", "10"),
+            ("CFA_GATEWAY__DELIVERY__WORKER__RETRY_AFTER_S", "60,30"),
         ])
         .unwrap_err()
         .to_string();
@@ -527,6 +533,9 @@ mod tests {
             "server.drain_seconds",
             "database.connections_max",
             "editor.name",
+            "delivery.breaker.failures",
+            "delivery.poll.cold_s",
+            "delivery.worker.retry_after_s",
         ] {
             assert!(error.contains(key), "{error}");
         }

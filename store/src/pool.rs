@@ -26,9 +26,11 @@ const MAX_CONNECTIONS: u32 = 500;
 /// How many prepared statements a connection keeps: more than the store has.
 const STATEMENTS: usize = 256;
 
-/// How much of a SQLite file one connection keeps in memory (a negative number counts KiB): the
-/// inner pages of every index, so that a write reads next to nothing.
-const SQLITE_CACHE: &str = "-16384";
+/// How much of a SQLite file the writer keeps in memory (a negative number counts KiB): the pages of
+/// indexes over fingerprints, which are written in no order.
+const SQLITE_WRITER_CACHE: &str = "-32768";
+/// How much each reader keeps.
+const SQLITE_READER_CACHE: &str = "-2048";
 /// How many pages SQLite's log holds before they are carried over to the file: more writes of the
 /// same page are carried over once.
 const SQLITE_CHECKPOINT: &str = "4000";
@@ -37,14 +39,11 @@ const SQLITE_CHECKPOINT: &str = "4000";
 /// it costs ten times its execution, and PostgreSQL would plan each call anew, since arrays of known
 /// length look cheaper. One plan must then be right at every size of the tables, also when it was
 /// made while they were empty: each row by its index, never a table read whole.
-const PLANS: [(&str, &str); 6] = [
-    ("plan_cache_mode", "force_generic_plan"),
-    ("jit", "off"),
-    ("enable_seqscan", "off"),
-    ("enable_bitmapscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-];
+///
+/// Said once on each connection, not in the startup packet, which a pooler between would refuse.
+const PLANS: &str = "set plan_cache_mode = force_generic_plan; set jit = off;
+    set enable_seqscan = off; set enable_bitmapscan = off;
+    set enable_hashjoin = off; set enable_mergejoin = off";
 
 /// Where the database is and how many connections to use.
 #[derive(Clone)]
@@ -278,7 +277,7 @@ impl Pools {
             .max_lifetime(None)
             .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.clone())
+            .connect_with(options.clone().pragma("cache_size", SQLITE_WRITER_CACHE))
             .await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(config.max_connections)
@@ -293,11 +292,13 @@ impl Pools {
         let options = PgConnectOptions::from_str(&config.url)
             .map_err(|_| StoreError::Configuration("unreadable PostgreSQL address".to_owned()))?
             .application_name("cfa-gateway")
-            .options(PLANS)
             .statement_cache_capacity(STATEMENTS);
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(|conn, _| {
+                Box::pin(async move { sqlx::raw_sql(PLANS).execute(conn).await.map(drop) })
+            })
             // A ping before each use would cost a round trip; one after a rest finds a lost server.
             .test_before_acquire(false)
             .before_acquire(|conn, meta| {
@@ -329,6 +330,6 @@ pub(crate) fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreErr
         // Where a statement may have to be taken back, SQLite keeps what it changes in a file of its
         // own; in memory that costs nothing.
         .pragma("temp_store", "memory")
-        .pragma("cache_size", SQLITE_CACHE)
+        .pragma("cache_size", SQLITE_READER_CACHE)
         .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT))
 }

@@ -58,7 +58,8 @@ pub struct SyntaxError {
     pub line: usize,
     /// Column in bytes, from 1; 0 at the very start of a line.
     pub column: usize,
-    /// What is wrong and what to do, in French.
+    /// What is wrong and what to do, in French; the place is told apart, since the line of a body is
+    /// not that of the file it came in.
     pub message: String,
     /// What kind of trouble it is.
     pub kind: SyntaxKind,
@@ -218,9 +219,7 @@ fn not_utf8(body: &[u8], valid: usize) -> SyntaxError {
     SyntaxError {
         line,
         column,
-        message: format!(
-            "Le corps n'est pas en UTF-8 (ligne {line}, colonne {column}) : enregistrez-le en UTF-8."
-        ),
+        message: "Le corps n'est pas en UTF-8 : enregistrez-le en UTF-8.".to_owned(),
         kind: SyntaxKind::NotUtf8,
     }
 }
@@ -248,8 +247,7 @@ fn syntax(error: &serde_json::Error, stopped: Option<(SyntaxKind, String)>) -> S
             "Le corps n'est pas un JSON valide".to_owned(),
         ),
     };
-    let message =
-        format!("{what} (ligne {line}, colonne {column}) : corrigez le corps et renvoyez-le.");
+    let message = format!("{what} : corrigez le corps et renvoyez-le.");
     SyntaxError {
         line,
         column,

@@ -32,7 +32,7 @@ mod submit;
 mod tests;
 mod trace_context;
 mod validations;
-mod words;
+pub(crate) mod words;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::app::{App, Parts};
 use crate::breaker::Breakers;
 use crate::committer::Committer;
-use crate::config::Config;
+use crate::config::{Config, MaskedUrl};
 use crate::limits::{Keeper, Limit, Limits, Shared, Sharing};
 use crate::metrics::Metrics;
 use crate::mutation::{self, Mutation};
@@ -91,6 +91,26 @@ pub async fn start(
         running.ended = Some(ended);
     }
     Ok(running)
+}
+
+/// Tries what would keep a gateway from starting and needs no store, so that a refused start leaves
+/// nothing behind: leases, the index, Redis's address, the port.
+///
+/// # Errors
+/// As [`start`].
+pub fn rehearse(config: &Config, roles: Roles) -> anyhow::Result<()> {
+    for profile in config.profiles()?.iter() {
+        check_lease(profile, &config.delivery.worker)?;
+    }
+    Routing::open(config.routing.index.clone(), None)?;
+    if let Some(url) = &config.redis.url {
+        redis_client(url)?;
+    }
+    if roles.api {
+        std::net::TcpListener::bind(config.server.listen)
+            .context("the API's door cannot be opened")?;
+    }
+    Ok(())
 }
 
 /// Puts the parts together without starting anything that acts by itself.
@@ -198,12 +218,15 @@ fn sharing(config: &Config, store: &Store, owner: &str) -> anyhow::Result<Sharin
     let Some(url) = &config.redis.url else {
         return Ok(keeper.map_or(Sharing::Alone, Sharing::Lease));
     };
-    let client = ::redis::Client::open(url.expose())
-        .with_context(|| format!("the Redis address {url} is none"))?;
+    let client = redis_client(url)?;
     Ok(Sharing::Redis(
         Box::new(Shared::new(client, keeper.clone())),
         keeper,
     ))
+}
+
+fn redis_client(url: &MaskedUrl) -> anyhow::Result<::redis::Client> {
+    ::redis::Client::open(url.expose()).with_context(|| format!("the Redis address {url} is none"))
 }
 
 /// How much longer one call may be on its way to an OPCO than another. What the OPCO counts is when

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use domain::clock::{Clock, SystemClock};
-use domain::dossier::{Dossier, Reading};
+use domain::dossier::Dossier;
 use domain::rules::{self, Context as Day};
 use domain::{Effect, Finding};
 use serde::Serialize;
@@ -84,16 +84,11 @@ fn check_file(file: &Path, day: Day) -> Result<Vec<Checked>, Failure> {
 
 fn check(name: &str, line: Option<usize>, body: &[u8], day: Day) -> Checked {
     let (findings, syntax) = match Dossier::read(body) {
-        Ok(Reading {
-            dossier,
-            mut findings,
-        }) => {
-            findings.extend(rules::check(&dossier, &day));
-            (findings, None)
-        }
+        Ok(reading) => (rules::examine(&reading, &day), None),
         Err(error) => {
-            let place = format!("ligne {}, colonne {}", error.line, error.column);
-            (Vec::new(), Some(format!("{} ({place})", error.message)))
+            let place = (line.unwrap_or(error.line), error.column);
+            let said = format!("ligne {}, colonne {} : {}", place.0, place.1, error.message);
+            (Vec::new(), Some(said))
         }
     };
     let refused = syntax.is_some() || findings.iter().any(|f| f.effect == Effect::Refuse);
@@ -162,6 +157,19 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_cannot_be_read_is_not_said_to_be_missing() {
+        let body = br#"{"cerfa":{"apprenti":{"nir":"205049399999993"}}}"#;
+        let checked = check("x.json", None, body, day());
+        let of_nir: Vec<_> = checked
+            .findings
+            .iter()
+            .filter(|finding| finding.pointer == "/cerfa/apprenti/nir")
+            .map(|finding| finding.rule)
+            .collect();
+        assert_eq!(of_nir, ["IDT-004"]);
+    }
+
+    #[test]
     fn every_line_of_an_ndjson_file_is_checked_apart() {
         let path = std::env::temp_dir().join(format!("cfa-check-{}.ndjson", uuid::Uuid::now_v7()));
         std::fs::write(&path, "{\"cerfa\":{}}\n\nnon\n").unwrap();
@@ -173,5 +181,7 @@ mod tests {
             .collect();
         assert_eq!(lines, [(Some(1), false), (Some(3), true)]);
         assert!(checked.iter().all(|one| !one.accepted));
+        let said = checked[1].syntax.as_deref().unwrap();
+        assert!(said.starts_with("ligne 3, colonne 2"), "{said}");
     }
 }

@@ -161,9 +161,16 @@ pub(crate) fn detail(status: StatusCode, body: &Value) -> String {
         .into_iter()
         .flatten()
     {
-        let [rule, pointer, message] =
-            ["rule", "pointer", "message"].map(|name| text(finding, name));
+        let [rule, pointer, message, remedy] =
+            ["rule", "pointer", "message", "remedy"].map(|name| text(finding, name));
         said.extend(["\n  ", &rule, " ", &pointer, " : ", &message]);
+        if !remedy.is_empty() {
+            said.extend(["\n      à faire : ", &remedy]);
+        }
+    }
+    let delivery = text(body, "delivery_id");
+    if !delivery.is_empty() {
+        said.extend(["\n  livraison existante : ", &delivery]);
     }
     said
 }

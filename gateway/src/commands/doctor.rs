@@ -3,12 +3,14 @@
 
 mod outside;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
 use domain::clock::{Clock, SystemClock};
-use domain::{TenantId, calendar};
+use domain::{Opco, Status, TenantId, calendar};
 use serde::Serialize;
+use store::deliveries::{self, Count};
 use store::keys::{self, KeyState};
 use store::{EngineKind, Store, software, tenants};
 
@@ -239,6 +241,10 @@ async fn holdings(store: &Store) -> Result<Vec<Check>, Failure> {
             active().count()
         );
         let name = format!("réseau {}", network.name);
+        checks.push(stuck(
+            &name,
+            &deliveries::counts(&mut tx, Some(network.id)).await?,
+        ));
         checks.push(match bare + soon + alone {
             0 => Check::new(name, State::Ok, said),
             _ => Check::new(name, State::Warn, said)
@@ -248,9 +254,68 @@ async fn holdings(store: &Store) -> Result<Vec<Check>, Failure> {
     Ok(checks)
 }
 
+/// What of a network's deliveries goes no further until a person acts.
+fn stuck(network: &str, counts: &[Count]) -> Check {
+    let acts = |count: &&Count| matches!(count.status, Status::Held | Status::Dead);
+    let mut causes: BTreeMap<String, u64> = BTreeMap::new();
+    for count in counts.iter().filter(acts) {
+        let cause = count.reason.as_deref().unwrap_or(count.status.as_str());
+        let opco = count.opco.map_or("OPCO inconnu", Opco::slug);
+        *causes.entry(format!("{cause} {opco}")).or_default() += count.count;
+    }
+    let on_their_way: u64 = counts.iter().map(|count| count.count).sum();
+    let waiting: u64 = causes.values().sum();
+    let name = format!("{network} : envois");
+    let said = format!("{} en route", on_their_way.saturating_sub(waiting));
+    if waiting == 0 {
+        return Check::new(
+            name,
+            State::Ok,
+            format!("{said}, aucun n'attend une personne"),
+        );
+    }
+    let causes: Vec<String> = causes
+        .iter()
+        .map(|(cause, count)| format!("{count} {cause}"))
+        .collect();
+    Check::new(
+        name,
+        State::Warn,
+        format!(
+            "{said}, {waiting} attendent une personne : {}",
+            causes.join(", ")
+        ),
+    )
+    .remedy("GET /api/v1/deliveries?status=held dit de chacun pourquoi et que faire")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_for_a_person_is_told_by_cause() {
+        let count = |status, reason: Option<&str>, count| Count {
+            status,
+            reason: reason.map(str::to_owned),
+            opco: Some(Opco::Akto),
+            count,
+        };
+        let told = stuck(
+            "réseau R",
+            &[
+                count(Status::Waiting, Some("retry"), 4),
+                count(Status::Held, Some("no_key"), 2),
+                count(Status::Dead, None, 1),
+            ],
+        );
+        assert_eq!(told.state, State::Warn);
+        assert_eq!(
+            told.said,
+            "4 en route, 3 attendent une personne : 1 dead akto, 2 no_key akto"
+        );
+        assert_eq!(stuck("réseau R", &[]).state, State::Ok);
+    }
 
     #[test]
     fn a_check_that_failed_keeps_the_remedy() {

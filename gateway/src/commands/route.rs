@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use domain::clock::{Clock, SystemClock};
 use domain::siret::SiretError;
-use domain::{Route, Siret, Timestamp};
+use domain::{HoldReason, Route, RouteOutcome, Siret, Timestamp};
 use opco::siro::ATTRIBUTION;
 use serde::Serialize;
 
@@ -240,7 +240,13 @@ impl Answers<'_> {
     fn table(&mut self, route: &Route) {
         let opco = route.opco.map_or("–", |opco| opco.slug());
         let as_of = route.as_of.as_deref().unwrap_or_default();
-        let (outcome, confidence) = (route.outcome.as_str(), route.confidence.as_str());
+        let managed_elsewhere = route.managed_by.is_some() && route.managed_by != route.opco;
+        let outcome = match route.outcome {
+            // The gateway would hold it under this word.
+            RouteOutcome::Resolved if managed_elsewhere => HoldReason::OwnerNotManager.as_str(),
+            outcome => outcome.as_str(),
+        };
+        let confidence = route.confidence.as_str();
         self.row([
             &route.siret,
             opco,

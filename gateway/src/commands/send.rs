@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use domain::Kind;
+use domain::{Kind, Status};
 use serde::Serialize;
 use serde_json::Value;
+use store::Standing;
 
 use crate::commands::client::{Api, ApiArgs, detail};
 use crate::commands::failure::{Exit, Failure};
 use crate::commands::output::Out;
 use crate::commands::{Context, input, runtime};
+use crate::http::words;
 
 /// Arguments of `send`.
 #[derive(Debug, Args)]
@@ -96,6 +98,15 @@ async fn send(api: &Api, file: &Path, key: Option<&str>) -> Result<Sent, Failure
     };
     if !accepted {
         let said = detail(answer.status, &answer.body);
+        crate::commands::output::tell(&format!("{} : {said}", one.file));
+    } else if let Some(hold_reason) = text("held").and_then(|word| word.parse().ok()) {
+        let standing = Standing {
+            status: Status::Held,
+            wait_reason: None,
+            hold_reason: Some(hold_reason),
+            due_at: None,
+        };
+        let said = words::explanation(&standing);
         crate::commands::output::tell(&format!("{} : {said}", one.file));
     }
     Ok(Sent {

@@ -46,12 +46,14 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Failure> 
 }
 
 async fn serve(context: &Context, config: &Config, args: &ServeArgs) -> Result<Exit, Failure> {
-    let store = context.store(config).await?;
-    let is_new = is_new(&store).await?;
     let roles = Roles {
         api: args.roles.contains(&Role::Api),
         worker: args.roles.contains(&Role::Worker),
     };
+    // Before the first byte is written: a start that is refused leaves no key and no database.
+    start::rehearse(config, roles).map_err(|error| not_started(config, &error))?;
+    let store = context.store(config).await?;
+    let is_new = is_new(&store).await?;
     let mut running = start::start(config, failpoint::clock(), store, roles)
         .await
         .map_err(|error| not_started(config, &error))?;

@@ -96,6 +96,11 @@ impl Watched {
             .is_some_and(|status| status.is_final() || status == Status::Held)
     }
 
+    /// Returns whether it goes no further until somebody acts.
+    fn waits_for_a_person(&self) -> bool {
+        matches!(self.status, Some(Status::Held | Status::Dead))
+    }
+
     fn look(&mut self, delivery: &Value, out: &mut Out) -> Result<(), Failure> {
         let text = |name: &str| {
             delivery
@@ -115,7 +120,12 @@ impl Watched {
         }
         match out.format() {
             Format::Json => out.json(delivery)?,
-            Format::Table => out.line(&format!("{}  {said}", self.id))?,
+            Format::Table => {
+                out.line(&format!("{}  {said}", self.id))?;
+                if self.waits_for_a_person() {
+                    out.line(&format!("  {}", text("explanation")))?;
+                }
+            }
         }
         self.said = said;
         Ok(())

@@ -5,6 +5,7 @@
 pub(crate) mod catalogue;
 pub(crate) mod constat;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::{StatusCode, header};
@@ -57,7 +58,7 @@ pub(crate) struct ProblemBody<'a> {
     #[schema(example = "payload-refuse")]
     code: &'static str,
     /// What happened this time, in French.
-    detail: &'a str,
+    detail: Cow<'a, str>,
     /// What to do, in French.
     remedy: &'static str,
     /// Who can mend it.
@@ -200,7 +201,13 @@ impl Problem {
             title: entry.title,
             status: entry.status.as_u16(),
             code: entry.slug,
-            detail: &self.0.detail,
+            detail: match self.0.place {
+                None => Cow::Borrowed(&self.0.detail),
+                Some((line, column)) => Cow::Owned(format!(
+                    "Ligne {line}, colonne {column} : {}",
+                    self.0.detail
+                )),
+            },
             remedy: entry.remedy,
             actor: entry.actor,
             retryable: entry.retryable,

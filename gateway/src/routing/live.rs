@@ -83,6 +83,7 @@ impl Search<'_> {
                 self.note(source, format!("{by} names {opco}"));
                 self.route.managed_by = manager;
                 self.resolve(opco, source, confidence);
+                self.between(opco, manager);
             }
             Said::NoOpco => {
                 self.note(

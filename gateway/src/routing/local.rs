@@ -194,6 +194,7 @@ impl<'a> Search<'a> {
             None => self.note(STEP, format!("the line names {owner}")),
         }
         self.resolve(owner, STEP, Confidence::High);
+        self.between(owner, line.manager);
         if let Some(other) = agreement::firm(self.employer).filter(|other| *other != owner) {
             self.note(
                 RouteSource::Idcc,
@@ -263,7 +264,20 @@ impl<'a> Search<'a> {
             }
             None => self.route.candidates.clear(),
         }
+        self.between(opco, manager);
         true
+    }
+
+    /// Where one OPCO owns and another manages, a person chooses between the two.
+    pub(super) fn between(&mut self, owner: Opco, manager: Option<Opco>) {
+        let Some(manager) = manager.filter(|manager| *manager != owner) else {
+            return;
+        };
+        for opco in [owner, manager] {
+            if self.route.candidates.iter().all(|one| one.opco != opco) {
+                self.route.candidates.push(Candidate { opco, weight: 1 });
+            }
+        }
     }
 
     /// Step 5: the agreements given. Escape and inoperative values tell nothing.

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 
 /// A text that is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an identifier")]
+#[error("ce n'est pas un identifiant")]
 pub struct IdError;
 
 /// How many identifiers this process has made: the order within one millisecond.

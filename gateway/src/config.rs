@@ -239,6 +239,13 @@ impl Server {
             300,
         ));
         problems.extend(within("server.drain_seconds", self.drain_seconds, 1, 300));
+        if let Some(url) = &self.public_url
+            && !reqwest::Url::parse(url)
+                .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        {
+            let said = "il faut une adresse http:// ou https:// avec un hôte";
+            problems.push(Problem::new("server.public_url", said));
+        }
         problems
     }
 }
@@ -482,6 +489,21 @@ mod tests {
     }
 
     #[test]
+    fn a_public_address_and_a_filter_with_modules_are_taken() {
+        with(&[
+            (
+                "CFA_GATEWAY__SERVER__PUBLIC_URL",
+                "https://passerelle.exemple.fr",
+            ),
+            (
+                "CFA_GATEWAY__TELEMETRY__FILTER",
+                "WARN,cfa_gateway::worker=debug",
+            ),
+        ])
+        .unwrap();
+    }
+
+    #[test]
     fn a_file_changes_only_what_it_names() {
         let dir = std::env::temp_dir().join(format!("cfa-config-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir(&dir).unwrap();
@@ -523,6 +545,8 @@ mod tests {
             ("CFA_GATEWAY__SERVER__DRAIN_SECONDS", "0"),
             ("CFA_GATEWAY__DATABASE__CONNECTIONS_MAX", "9999"),
             ("CFA_GATEWAY__EDITOR__NAME", "Éditeur"),
+            ("CFA_GATEWAY__SERVER__PUBLIC_URL", "pas une url"),
+            ("CFA_GATEWAY__TELEMETRY__FILTER", "loud"),
             ("CFA_GATEWAY__DELIVERY__BREAKER__FAILURES", "0"),
             ("CFA_GATEWAY__DELIVERY__POLL__COLD_S", "10"),
             ("CFA_GATEWAY__DELIVERY__WORKER__RETRY_AFTER_S", "60,30"),
@@ -533,6 +557,8 @@ mod tests {
             "server.drain_seconds",
             "database.connections_max",
             "editor.name",
+            "server.public_url",
+            "telemetry.filter",
             "delivery.breaker.failures",
             "delivery.poll.cold_s",
             "delivery.worker.retry_after_s",

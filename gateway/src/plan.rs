@@ -272,7 +272,7 @@ fn chosen(mut route: Route, opco: Opco) -> Route {
     use domain::route::{RouteSource, TrailStep};
     route.trail.push(TrailStep {
         step: RouteSource::Chosen,
-        said: format!("a person chose {opco}"),
+        said: format!("une personne a choisi {}", opco.name()),
     });
     Route {
         opco: Some(opco),

@@ -12,7 +12,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde::{Deserialize, Serialize};
 use tracing::Level;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -90,6 +90,13 @@ impl Settings {
         if let Err(error) = EnvFilter::try_new(&self.filter) {
             problems.push(Problem::new("telemetry.filter", error.to_string()));
         }
+        if let Some(word) = no_level(&self.filter) {
+            let said = format!(
+                "« {word} » n'est pas un niveau : off, error, warn, info, debug ou trace ; pour un \
+                 module, cfa_gateway::worker=debug"
+            );
+            problems.push(Problem::new("telemetry.filter", said));
+        }
         if !(0.0..=1.0).contains(&self.otlp_sample_ratio) {
             let said = "doit être compris entre 0 et 1";
             problems.push(Problem::new("telemetry.otlp_sample_ratio", said));
@@ -102,6 +109,16 @@ impl Settings {
         }
         problems
     }
+}
+
+/// Returns the first word of a filter that stands alone and is no level: the filter would take it
+/// for a module, and silence everything else.
+fn no_level(filter: &str) -> Option<&str> {
+    filter
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty() && !part.contains(['=', '[', ']', '{', '}', '"']))
+        .find(|part| part.parse::<LevelFilter>().is_err())
 }
 
 impl Telemetry {

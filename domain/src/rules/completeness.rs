@@ -105,6 +105,7 @@ pub(super) static RULES: [Rule; 12] = [
     Rule {
         severity: Severity::Avertissement,
         effect: Effect::Warn,
+        message: "Réponse attendue : {libellé}.",
         ..row(
             "CPL-011",
             "public:IA",

@@ -16,7 +16,7 @@ use domain::clock::{Clock, SystemClock};
 use domain::id::KeyId;
 use domain::{Instance, Opco, Secret, TenantId, Timestamp};
 use store::tenants::{self, Network};
-use store::{NewEvent, SealedSecret, Store, Tx, events};
+use store::{NewEvent, SealedSecret, Store, StoreError, Tx, events};
 
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::Out;
@@ -152,21 +152,30 @@ impl Desk {
     async fn network(&self, named: &InNetwork) -> Result<Network, Failure> {
         let mut tx = self.store.reading().await?;
         let mut networks = tenants::networks(&mut tx).await?;
-        match &named.network {
-            Some(name) => {
-                networks.retain(|network| network.name == *name || network.id.to_string() == *name);
-                one(
-                    networks,
-                    &format!("réseau « {name} »"),
-                    "cfa-gateway admin network list",
-                )
-            }
-            None => one(
+        let Some(name) = &named.network else {
+            let choice = several(networks.iter().map(|network| network.name.clone()));
+            return one(
                 networks,
-                "réseau",
-                "le créer (admin network create), ou le nommer (--network)",
+                ("aucun réseau", "cfa-gateway admin network create"),
+                (
+                    "plusieurs réseaux",
+                    &format!("nommez-le avec --network ({choice})"),
+                ),
+            );
+        };
+        networks.retain(|network| network.name == *name || network.id.to_string() == *name);
+        let ids = several(networks.iter().map(|network| network.id));
+        one(
+            networks,
+            (
+                &format!("aucun réseau « {name} »"),
+                "cfa-gateway admin network list",
             ),
-        }
+            (
+                &format!("plusieurs réseaux « {name} »"),
+                &format!("nommez-le par son identifiant ({ids})"),
+            ),
+        )
     }
 
     /// Opens a secret of a network, or of the platform.
@@ -197,15 +206,29 @@ impl Desk {
     }
 }
 
-/// Returns the only one of a list; `remedy` helps when there is none or a choice.
-fn one<T>(found: Vec<T>, what: &str, remedy: &str) -> Result<T, Failure> {
-    let many = found.len() > 1;
+/// Returns the only one of a list; else says, with what to do, that there is none or a choice.
+fn one<T>(found: Vec<T>, none: (&str, &str), many: (&str, &str)) -> Result<T, Failure> {
+    let choice = found.len() > 1;
     match found.into_iter().next() {
-        Some(only) if !many => Ok(only),
-        Some(_) => {
-            Err(Failure::new(Code::InputInvalid, format!("plusieurs : {what}")).remedy(remedy))
-        }
-        None => Err(Failure::new(Code::NotFound, format!("aucun : {what}")).remedy(remedy)),
+        Some(only) if !choice => Ok(only),
+        Some(_) => Err(Failure::new(Code::InputInvalid, many.0).remedy(many.1)),
+        None => Err(Failure::new(Code::NotFound, none.0).remedy(none.1)),
+    }
+}
+
+/// Names the first of those to choose from.
+fn several(names: impl ExactSizeIterator<Item = impl ToString>) -> String {
+    const SHOWN: usize = 8;
+    let more = if names.len() > SHOWN { "…" } else { "" };
+    let shown: Vec<String> = names.take(SHOWN).map(|name| name.to_string()).collect();
+    format!("{}{more}", shown.join(", "))
+}
+
+/// Says what exists already, when that is why the store refused.
+fn already(error: StoreError, said: String, remedy: &str) -> Failure {
+    match error {
+        StoreError::Conflict(_) => Failure::new(Code::Conflict, said).remedy(remedy),
+        other => other.into(),
     }
 }
 

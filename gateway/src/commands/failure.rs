@@ -207,7 +207,9 @@ impl From<StoreError> for Failure {
                 format!("la clé maîtresse {given} n'ouvre pas cette base, scellée avec la clé {expected}"),
             )
             .remedy("remettre la clé d'origine (sauvegarde) ; une clé neuve n'ouvrirait rien"),
-            StoreError::Conflict(_) => Self::new(Code::Conflict, "existe déjà"),
+            StoreError::Conflict(_) => {
+                Self::new(Code::Conflict, "ce qui est demandé est déjà enregistré")
+            }
             StoreError::UnknownTenant => Self::new(Code::NotFound, "réseau inconnu"),
             StoreError::Corrupt { .. } | StoreError::Seal(_) | StoreError::Database(_) => {
                 Self::internal("asking the store", error)

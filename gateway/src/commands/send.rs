@@ -106,7 +106,7 @@ async fn send(api: &Api, file: &Path, key: Option<&str>) -> Result<Sent, Failure
             hold_reason: Some(hold_reason),
             due_at: None,
         };
-        let said = words::explanation(&standing);
+        let said = words::explanation(&standing, None);
         crate::commands::output::tell(&format!("{} : {said}", one.file));
     }
     Ok(Sent {

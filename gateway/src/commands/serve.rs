@@ -1,6 +1,8 @@
 //! `serve`: the gateway as a service, until it is asked to stop.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -86,17 +88,24 @@ fn not_started(config: &Config, error: &anyhow::Error) -> Failure {
     let io = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<std::io::Error>());
-    if let Some(io) = io
-        && matches!(
-            io.kind(),
-            std::io::ErrorKind::AddrInUse
-                | std::io::ErrorKind::AddrNotAvailable
-                | std::io::ErrorKind::PermissionDenied
-        )
-    {
-        let said = format!("impossible d'écouter sur {} : {io}", config.server.listen);
-        return Failure::new(Code::AddressUnavailable, said)
-            .remedy("changer server.listen, ou arrêter ce qui occupe déjà cette adresse");
+    let refused = match io.map(std::io::Error::kind) {
+        Some(ErrorKind::AddrInUse) => Some((
+            "déjà occupée",
+            "arrêter le programme qui l'occupe, ou changer server.listen",
+        )),
+        Some(ErrorKind::AddrNotAvailable) => Some((
+            "cette machine n'a pas cette adresse",
+            "mettre dans server.listen une adresse de cette machine (127.0.0.1, 0.0.0.0)",
+        )),
+        Some(ErrorKind::PermissionDenied) => Some((
+            "ce compte n'en a pas le droit",
+            "mettre dans server.listen un port à partir de 1024",
+        )),
+        _ => None,
+    };
+    if let Some((why, remedy)) = refused {
+        let said = format!("impossible d'écouter sur {} : {why}", config.server.listen);
+        return Failure::new(Code::AddressUnavailable, said).remedy(remedy);
     }
     Failure::new(Code::ConfigInvalid, format!("{error:#}"))
         .remedy("cfa-gateway doctor essaie chaque réglage")
@@ -119,6 +128,11 @@ fn announce(
     if context.format() == Format::Json {
         return Out::stdout(Format::Json).json(&json!({ "address": url }));
     }
+    if let Some(simulator) = &config.transport.simulator {
+        tell(&format!(
+            "BAC À SABLE : les onze OPCO sont remplacés par {simulator} ; aucun contrat ne part réellement."
+        ));
+    }
     match &url {
         Some(url) => tell(&format!(
             "CFA Gateway répond : {url}\n  documentation de l'API : {url}/docs/   santé : {url}/health/ready"
@@ -126,20 +140,64 @@ fn announce(
         None => tell("CFA Gateway livre (rôle worker, sans API)."),
     }
     if is_new {
-        tell(NEXT);
+        tell(&next(context.config_file.as_deref()));
     }
     tell("Ctrl-C pour arrêter.");
     Ok(())
 }
 
 /// The first steps of a new gateway; other terminals can take them while it runs.
-const NEXT: &str = "\
-Aucun réseau encore. Depuis un autre terminal, du même dossier et avec les mêmes réglages :
-  cfa-gateway admin network create --name \"Mon réseau\"
-  cfa-gateway admin cfa create --name \"Mon CFA\" --siren SIREN
-  cfa-gateway admin site create --name \"Mon site\" --siret SIRET --uai UAI
-  cfa-gateway admin software create --opco akto --environment test --client-id ID
-  cfa-gateway admin key create --siret SIRET --opco akto --environment test
-  cfa-gateway admin credential create --label \"Mon ERP\" --environment test
-puis envoyer un premier contrat : cfa-gateway send contrat.json
-(sans OPCO sous la main : cfa-gateway simulator --settings simulateur.toml)";
+fn next(settings: Option<&Path>) -> String {
+    let program = match settings {
+        Some(file) => format!("cfa-gateway --config {}", pasteable(file)),
+        None => "cfa-gateway".to_owned(),
+    };
+    let steps = [
+        "network create --name \"Mon réseau\"",
+        "cfa create --name \"Mon CFA\" --siren SIREN",
+        "site create --name \"Mon site\" --siret SIRET --uai UAI",
+        "software create --opco akto --environment test --client-id ID",
+        "key create --siret SIRET --opco akto --environment test",
+        "credential create --label \"Mon ERP\" --environment test",
+    ];
+    let steps: Vec<String> = steps
+        .iter()
+        .map(|step| format!("  {program} admin {step}"))
+        .collect();
+    format!(
+        "Aucun réseau encore. Depuis un autre terminal, du même dossier et avec les mêmes variables \
+         d'environnement :\n{}\n\
+         puis envoyer un premier contrat : cfa-gateway send contrat.json\n\
+         (sans OPCO sous la main : cfa-gateway simulator --settings simulateur.toml)",
+        steps.join("\n")
+    )
+}
+
+/// Writes a path so that a shell reads it as one word.
+fn pasteable(file: &Path) -> String {
+    let text = file.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:".contains(c);
+    if text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_steps_name_the_settings_that_were_given() {
+        let with = next(Some(Path::new("simulateur.toml")));
+        assert!(
+            with.contains("\n  cfa-gateway --config simulateur.toml admin network create"),
+            "{with}"
+        );
+        assert!(next(None).contains("\n  cfa-gateway admin network create"));
+        assert_eq!(
+            pasteable(Path::new("mes réglages.toml")),
+            "'mes réglages.toml'"
+        );
+    }
+}

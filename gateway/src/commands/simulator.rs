@@ -141,7 +141,7 @@ fn announce(context: &Context, args: &SimulatorArgs, running: &Running) -> Resul
         Format::Table => {
             out.line(&format!("Le simulateur des onze OPCO répond : {root}"))?;
             out.line(&format!(
-                "  page d'accueil et contrôle : {root}/ et {root}/control/"
+                "  page d'accueil et contrôle : {root}/ et {root}/control/summary"
             ))?;
             let started = match &args.settings {
                 Some(file) => format!("cfa-gateway serve --config {}", file.display()),

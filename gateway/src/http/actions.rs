@@ -127,16 +127,32 @@ impl From<Refusal> for Problem {
 pub(crate) async fn act(
     app: web::Data<App>,
     caller: Caller,
-    place: web::Path<(DeliveryId, Action)>,
+    place: web::Path<(DeliveryId, String)>,
     request: HttpRequest,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let (id, action) = place.into_inner();
     request_log::about(&request, id);
+    let action: Action = action.parse().map_err(|_| unknown(&action))?;
     let asked = read(&body.0)?;
     actions::act(&app, &caller.actor(), id, asked.request(action)).await?;
     let detail = deliveries::detail(&app, &caller, id).await?;
     Ok(HttpResponse::Ok().json(detail))
+}
+
+/// Names the action that does not exist, and those that do.
+fn unknown(action: &str) -> Problem {
+    let named: String = action
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(40)
+        .collect();
+    let words: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
+    let detail = format!(
+        "Action inconnue : « {named} ». Les actions : {}.",
+        words.join(", ")
+    );
+    Problem::new(Code::UnknownRoute, detail)
 }
 
 /// Reads what is asked; whether the action has what it needs is for `actions` to say.
@@ -203,6 +219,18 @@ mod tests {
             let problem = read(body.as_bytes()).unwrap_err();
             assert_eq!(problem.code(), Code::IncompleteAction, "{body}");
         }
+    }
+
+    #[test]
+    fn an_unknown_action_is_named_with_those_that_exist() {
+        let problem = unknown("relancer\n");
+        let body = serde_json::to_value(problem.body(None)).unwrap();
+        assert_eq!(
+            body["detail"],
+            "Action inconnue : « relancer ». Les actions : retry, cancel, choose-opco, complete, \
+             revive, confirm-sent."
+        );
+        assert_eq!(body["status"], 404);
     }
 
     #[test]

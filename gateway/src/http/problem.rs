@@ -10,8 +10,8 @@ use std::fmt;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
-use domain::Finding;
 use domain::id::DeliveryId;
+use domain::{Effect, Finding};
 use serde::Serialize;
 use store::StoreError;
 use utoipa::{ToResponse, ToSchema};
@@ -116,10 +116,18 @@ impl Problem {
 
     /// Makes the refusal of a payload, with every finding.
     pub(crate) fn refused(findings: &[Finding]) -> Self {
-        let detail = match findings.len() {
-            1 => "Le payload porte une anomalie ; voir « constats ».".to_owned(),
-            n => format!("Le payload porte {n} anomalies ; voir « constats »."),
+        let stops = |finding: &&Finding| finding.effect == Effect::Refuse;
+        let refusing = findings.iter().filter(stops).count();
+        let blocking = match refusing {
+            1 => "1 anomalie bloquante".to_owned(),
+            n => format!("{n} anomalies bloquantes"),
         };
+        let others = match findings.len().saturating_sub(refusing) {
+            0 => String::new(),
+            1 => " et 1 avertissement".to_owned(),
+            n => format!(" et {n} avertissements"),
+        };
+        let detail = format!("Le payload porte {blocking}{others} ; voir « constats ».");
         Self::new(Code::Refused, detail).findings(findings)
     }
 
@@ -303,6 +311,18 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_refuses_a_payload_is_counted_apart_from_what_warns() {
+        let finding = |rule| domain::rules::finding(rule, "/cerfa", &[]);
+        let problem =
+            Problem::refused(&[finding("CPL-001"), finding("CPL-011"), finding("CPL-011")]);
+        let body = serde_json::to_value(problem.body(None)).unwrap();
+        assert_eq!(
+            body["detail"],
+            "Le payload porte 1 anomalie bloquante et 2 avertissements ; voir « constats »."
+        );
+    }
 
     #[test]
     fn a_conflict_links_to_the_delivery_that_exists() {

@@ -65,7 +65,10 @@ pub(crate) fn reason(standing: &Standing) -> Option<&'static str> {
 }
 
 /// Says where a delivery stands, why, and what to do, in French.
-pub(crate) fn explanation(standing: &Standing) -> String {
+pub(crate) fn explanation(standing: &Standing, fault: Option<domain::FaultKind>) -> String {
+    if standing.status == domain::Status::Unknown && fault == Some(domain::FaultKind::Duplicate) {
+        return "L'OPCO dit connaître déjà ce contrat : la passerelle vérifie lequel.".to_owned();
+    }
     let reason = standing
         .wait_reason
         .map(wait_fr)
@@ -126,16 +129,16 @@ fn hold_fr(reason: domain::HoldReason) -> &'static str {
              le contrat (action « choose-opco »)."
         }
         HoldReason::FlowNotOpen => {
-            "Ce flux n'est pas ouvert chez cet OPCO : attendez son ouverture puis relancez (action \
-             « retry »), ou transmettez par le canal habituel."
+            "Ce flux n'est pas ouvert chez cet OPCO : dès son ouverture, l'envoi repart seul ; sinon, \
+             transmettez par le canal habituel et annulez (action « cancel »)."
         }
         HoldReason::NoKey => {
             "Aucune clé CFA active pour ce site chez cet OPCO, ou clé refusée : enregistrez une clé \
-             valide puis relancez (action « retry »)."
+             valide et l'envoi repart seul dans la minute ; « retry » évite d'attendre."
         }
         HoldReason::NoSoftwareCredential => {
-            "Identifiants de l'éditeur absents ou refusés chez cet OPCO : l'exploitant doit les \
-             enregistrer, puis relancez (action « retry »)."
+            "Identifiants de l'éditeur absents ou refusés chez cet OPCO : une fois que l'exploitant les \
+             a enregistrés, l'envoi repart seul dans la minute ; « retry » évite d'attendre."
         }
         HoldReason::MandateMissing => {
             "Mandat de gestion de l'employeur absent : donnez sa référence et sa date (action \
@@ -149,5 +152,21 @@ fn hold_fr(reason: domain::HoldReason) -> &'static str {
             "La réponse de l'OPCO est perdue et rien ne permet de savoir s'il a reçu le contrat : \
              vérifiez auprès de lui, puis « confirm-sent », « retry » ou « cancel »."
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::FaultKind;
+
+    use super::*;
+
+    #[test]
+    fn a_double_told_by_the_opco_is_no_lost_answer() {
+        let unknown = Standing::unknown("2026-09-01T08:00:00Z".parse().unwrap());
+        let lost = explanation(&unknown, Some(FaultKind::Unavailable));
+        assert!(lost.starts_with("Réponse de l'OPCO perdue"), "{lost}");
+        let double = explanation(&unknown, Some(FaultKind::Duplicate));
+        assert!(double.contains("connaître déjà"), "{double}");
     }
 }

@@ -49,16 +49,16 @@ pub(super) fn all(employer: &Employer) -> Verdict {
         let Some((code, Some(agreement))) = known else {
             verdict
                 .said
-                .push("an agreement the table does not know".to_owned());
+                .push("convention absente de la table".to_owned());
             unknown += 1;
             continue;
         };
         let said = match agreement.standing {
-            Standing::Escape => format!("{code} names no agreement"),
-            Standing::Inoperative => format!("{code} leads to no OPCO by rule"),
-            Standing::Shared => format!("{code} is shared by several OPCOs"),
-            Standing::Unique | Standing::Majority => format!("{code} leads to one OPCO"),
-            Standing::AgreementOnly => format!("{code} led to one OPCO in 2019"),
+            Standing::Escape => format!("{code} ne désigne aucune convention"),
+            Standing::Inoperative => format!("{code} ne mène à aucun OPCO, par règle"),
+            Standing::Shared => format!("{code} est partagée par plusieurs OPCO"),
+            Standing::Unique | Standing::Majority => format!("{code} mène à un seul OPCO"),
+            Standing::AgreementOnly => format!("{code} menait à un seul OPCO en 2019"),
         };
         verdict.said.push(said);
         let confidence = match agreement.standing {

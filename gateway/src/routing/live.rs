@@ -9,7 +9,7 @@ use super::local::{Search, resolve_local};
 use super::{Employer, RouteOverride, Routing};
 
 /// How the trail begins when the live services told nothing: asking again may.
-pub(crate) const COULD_NOT_TELL: &str = "could not tell";
+pub(crate) const COULD_NOT_TELL: &str = "sans réponse";
 
 /// Finds the OPCO of an employer, asking the live services where the local steps are not enough.
 ///
@@ -34,14 +34,14 @@ pub(crate) async fn resolve_live(
         Answer::Absent => {
             search.note(
                 RouteSource::FranceCompetences,
-                "no live service knows the establishment",
+                "aucun service en ligne ne connaît l'établissement",
             );
             if !answered {
                 search.after_live();
             }
         }
         Answer::CouldNotTell(fault) => {
-            let said = format!("{COULD_NOT_TELL}: {}", fault.kind);
+            let said = format!("{COULD_NOT_TELL} : {}", fault.kind);
             search.note(RouteSource::FranceCompetences, said);
             if !answered {
                 search.after_live();
@@ -64,7 +64,7 @@ impl Search<'_> {
             // Asking again may tell more, and the filing reads that from the first words.
             self.note(
                 source,
-                format!("{COULD_NOT_TELL} afresh: what follows is a stale answer"),
+                format!("{COULD_NOT_TELL} récente : ce qui suit est une réponse ancienne"),
             );
         }
         self.route.candidates.clear();
@@ -80,20 +80,17 @@ impl Search<'_> {
                     (Certainty::Reference, false) => Confidence::High,
                     (Certainty::Reference, true) | (Certainty::Claimed, _) => Confidence::Medium,
                 };
-                self.note(source, format!("{by} names {opco}"));
+                self.note(source, format!("{by} nomme {}", opco.name()));
                 self.route.managed_by = manager;
                 self.resolve(opco, source, confidence);
                 self.between(opco, manager);
             }
             Said::NoOpco => {
-                self.note(
-                    source,
-                    format!("{by} lists the establishment without an OPCO"),
-                );
+                self.note(source, format!("{by} connaît l'établissement, sans OPCO"));
                 self.route.outcome = RouteOutcome::Unassigned;
             }
             Said::Several => {
-                self.note(source, format!("{by} finds several OPCOs"));
+                self.note(source, format!("{by} trouve plusieurs OPCO"));
                 self.route.outcome = RouteOutcome::Ambiguous;
             }
         }

@@ -29,7 +29,7 @@ pub(crate) fn resolve_local(
     if routing.live.is_none() && (!answered || search.route.source == RouteSource::SiroSiren) {
         search.note(
             RouteSource::FranceCompetences,
-            "no live service is configured",
+            "aucun service en ligne n'est réglé",
         );
     }
     if !answered {
@@ -77,7 +77,8 @@ impl<'a> Search<'a> {
     /// Takes steps 5 to 7, which always leave an answer, if only that nobody knows.
     pub(super) fn after_live(&mut self) {
         if !self.by_idcc() && !self.by_siblings() && !self.by_form() && !self.by_naf() {
-            let said = format!("no source knows: ask the employer, or {WHERE_TO_ASK}");
+            let said =
+                format!("aucune source ne sait : demander à l'employeur, ou sur {WHERE_TO_ASK}");
             self.note(RouteSource::None, said);
         }
         if self.blind {
@@ -128,13 +129,13 @@ impl<'a> Search<'a> {
             about(Target::Establishment(siret)).or_else(|| about(Target::Company(siret.siren())));
         let Some(found) = found else { return false };
         let whom = match found.target {
-            Target::Establishment(_) => "establishment",
-            Target::Company(_) => "company",
+            Target::Establishment(_) => "l'établissement",
+            Target::Company(_) => "l'entreprise",
         };
         let opco = found.opco;
         self.note(
             RouteSource::Override,
-            format!("an override for the {whom} names {opco}"),
+            format!("le réseau a rattaché {whom} à {}", opco.name()),
         );
         if let Ok(Hit::Line(Line {
             owner: Some(owner), ..
@@ -143,7 +144,7 @@ impl<'a> Search<'a> {
         {
             self.note(
                 RouteSource::SiroSiret,
-                format!("disagrees: the line names {owner}"),
+                format!("en désaccord : la ligne du SIRET nomme {}", owner.name()),
             );
         }
         self.resolve(opco, RouteSource::Override, Confidence::Declared);
@@ -161,12 +162,12 @@ impl<'a> Search<'a> {
             }
         };
         match hit {
-            Hit::Absent => self.note(STEP, "no line"),
+            Hit::Absent => self.note(STEP, "aucune ligne pour ce SIRET"),
             Hit::Line(line) => self.line(line, index),
             Hit::Several => {
                 self.candidates_of_lines(index);
                 self.dated(index);
-                self.note(STEP, "several lines that do not agree");
+                self.note(STEP, "plusieurs lignes en désaccord");
                 self.route.outcome = RouteOutcome::Ambiguous;
                 self.route.source = STEP;
             }
@@ -181,7 +182,7 @@ impl<'a> Search<'a> {
         self.route.managed_by = line.manager;
         let Some(owner) = line.owner else {
             // Present without an OPCO: an anomaly or a public body. Guessing is over.
-            self.note(STEP, "the line names no OPCO");
+            self.note(STEP, "la ligne du SIRET ne nomme aucun OPCO");
             self.route.outcome = RouteOutcome::Unassigned;
             self.route.source = STEP;
             return;
@@ -189,16 +190,23 @@ impl<'a> Search<'a> {
         match line.manager {
             Some(manager) => self.note(
                 STEP,
-                format!("the line names {owner}, managed by {manager}"),
+                format!(
+                    "la ligne du SIRET nomme {}, géré par {}",
+                    owner.name(),
+                    manager.name()
+                ),
             ),
-            None => self.note(STEP, format!("the line names {owner}")),
+            None => self.note(STEP, format!("la ligne du SIRET nomme {}", owner.name())),
         }
         self.resolve(owner, STEP, Confidence::High);
         self.between(owner, line.manager);
         if let Some(other) = agreement::firm(self.employer).filter(|other| *other != owner) {
             self.note(
                 RouteSource::Idcc,
-                format!("disagrees: the agreement given leads to {other}"),
+                format!(
+                    "en désaccord : la convention donnée mène à {}",
+                    other.name()
+                ),
             );
         }
     }
@@ -208,7 +216,10 @@ impl<'a> Search<'a> {
         let Some(opco) = self.employer.declared else {
             return false;
         };
-        self.note(RouteSource::Chosen, format!("the sender names {opco}"));
+        self.note(
+            RouteSource::Chosen,
+            format!("l'expéditeur nomme {}", opco.name()),
+        );
         self.route.candidates.clear();
         self.route.managed_by = None;
         self.resolve(opco, RouteSource::Chosen, Confidence::Declared);
@@ -219,7 +230,10 @@ impl<'a> Search<'a> {
     fn by_siren(&mut self, index: &Index) -> bool {
         const STEP: RouteSource = RouteSource::SiroSiren;
         if index.is_sample() {
-            self.note(STEP, "not asked: the sample does not hold whole companies");
+            self.note(
+                STEP,
+                "non consulté : l'extrait ne contient pas d'entreprises entières",
+            );
             return false;
         }
         let company = match index.company(self.employer.siret.siren()) {
@@ -236,16 +250,19 @@ impl<'a> Search<'a> {
             .collect();
         let Some((opco, manager)) = company.unanimous() else {
             let said = if lines == 0 {
-                "no line of the company"
+                "aucune ligne de l'entreprise"
             } else {
-                "its lines do not agree"
+                "les lignes de l'entreprise sont en désaccord"
             };
             self.note(STEP, format!("{said} ({lines})"));
             return false;
         };
         self.note(
             STEP,
-            format!("new establishment: all {lines} lines of the company name {opco}"),
+            format!(
+                "nouvel établissement : les {lines} lignes de l'entreprise nomment {}",
+                opco.name()
+            ),
         );
         self.dated(index);
         self.route.managed_by = manager;
@@ -259,7 +276,7 @@ impl<'a> Search<'a> {
                 });
                 self.note(
                     RouteSource::Idcc,
-                    format!("disagrees: the agreement leads to {other}"),
+                    format!("en désaccord : la convention mène à {}", other.name()),
                 );
             }
             None => self.route.candidates.clear(),
@@ -327,7 +344,7 @@ impl<'a> Search<'a> {
         self.route.outcome = RouteOutcome::PublicEmployer;
         self.note(
             RouteSource::None,
-            "looks like a public employer: most have no OPCO",
+            "semble un employeur public : la plupart n'ont pas d'OPCO",
         );
         true
     }
@@ -339,17 +356,20 @@ impl<'a> Search<'a> {
             return false;
         };
         if !self.is_rev2(naf) {
-            self.note(STEP, "not asked: the code may be of NAF 2025");
+            self.note(STEP, "non consulté : le code peut être de la NAF 2025");
             return false;
         }
         let Some(found) = reference::activity(&naf.code) else {
-            self.note(STEP, "the activity has no usual OPCO");
+            self.note(STEP, "l'activité n'a pas d'OPCO habituel");
             return false;
         };
         let opco = found.opco;
         self.note(
             STEP,
-            format!("{opco} is usual for the activity: a suggestion only"),
+            format!(
+                "{} est habituel pour cette activité : une simple suggestion",
+                opco.name()
+            ),
         );
         self.route.as_of = Some(reference::AS_OF.to_string());
         self.route.candidates = vec![Candidate {
@@ -389,7 +409,7 @@ impl<'a> Search<'a> {
 
     fn damaged(&mut self, step: RouteSource, damaged: &Damaged) {
         tracing::error!(error = %damaged, "the SIRO index cannot be read");
-        self.note(step, "the index is damaged");
+        self.note(step, "l'index est abîmé");
         self.blind = true;
     }
 

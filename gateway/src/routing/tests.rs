@@ -224,7 +224,7 @@ fn an_override_wins_while_it_holds_and_its_disagreement_is_shown() {
         route
             .trail
             .iter()
-            .any(|step| step.said.contains("disagrees")),
+            .any(|step| step.said.contains("désaccord")),
         "{route:?}"
     );
     let warned = notices(&table, &known, &route);
@@ -276,7 +276,7 @@ fn a_new_establishment_follows_its_company_only_when_all_of_it_agrees() {
         agreed
             .trail
             .iter()
-            .any(|step| step.said.contains("new establishment"))
+            .any(|step| step.said.contains("nouvel établissement"))
     );
     assert_eq!(filing(&agreed, true), Filing::Go(Opco::Atlas));
     assert_eq!(filing(&agreed, false), Filing::Hold(HoldReason::WeakRoute));

@@ -139,6 +139,15 @@ async fn create(desk: &mut Desk, new: NewSoftware) -> Result<(), Failure> {
         ("OPCO", system(line.opco, line.instance)),
         ("monde", line.environment.to_string()),
         ("client", line.client_id.clone()),
+        (
+            "pour",
+            if line.shared {
+                "tous les réseaux"
+            } else {
+                "ce réseau"
+            }
+            .to_owned(),
+        ),
     ];
     desk.out.record(&line, &shown)
 }

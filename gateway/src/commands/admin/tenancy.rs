@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 use store::tenants::{self, Cfa, Network, Site};
 
-use super::{Desk, InNetwork, dash, one};
+use super::{Desk, InNetwork, already, dash, one, several};
 use crate::commands::failure::Failure;
 use crate::commands::words;
 
@@ -190,7 +190,12 @@ pub(super) async fn site(desk: &mut Desk, command: SiteCommand) -> Result<(), Fa
                 name: new.name,
                 created_at: desk.now,
             };
-            tenants::create_site(&mut tx, &site).await?;
+            tenants::create_site(&mut tx, &site)
+                .await
+                .map_err(|error| {
+                    let said = format!("ce réseau a déjà un site de SIRET {}", site.siret);
+                    already(error, said, "cfa-gateway admin site list")
+                })?;
             let data =
                 json!({ "site": site.id, "cfa": site.cfa, "siret": site.siret, "uai": site.uai });
             desk.log(&mut tx, tenant, "site.created", data).await?;
@@ -228,17 +233,25 @@ pub(super) async fn site(desk: &mut Desk, command: SiteCommand) -> Result<(), Fa
 
 fn choose(mut cfas: Vec<Cfa>, named: Option<&str>) -> Result<Cfa, Failure> {
     let Some(name) = named else {
+        let choice = several(cfas.iter().map(|cfa| cfa.name.clone()));
         return one(
             cfas,
-            "CFA",
-            "le créer (admin cfa create), ou le nommer (--cfa)",
+            ("aucun CFA", "cfa-gateway admin cfa create"),
+            ("plusieurs CFA", &format!("nommez-le avec --cfa ({choice})")),
         );
     };
     cfas.retain(|cfa| cfa.name == name || cfa.id.to_string() == name || cfa.siren.as_str() == name);
+    let ids = several(cfas.iter().map(|cfa| cfa.id));
     one(
         cfas,
-        &format!("CFA « {name} »"),
-        "cfa-gateway admin cfa list",
+        (
+            &format!("aucun CFA « {name} »"),
+            "cfa-gateway admin cfa list",
+        ),
+        (
+            &format!("plusieurs CFA « {name} »"),
+            &format!("nommez-le par son identifiant ({ids})"),
+        ),
     )
 }
 

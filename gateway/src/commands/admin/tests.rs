@@ -335,3 +335,23 @@ async fn a_switch_holds_for_whole_days_in_france() {
     );
     place.end().await;
 }
+
+#[tokio::test]
+async fn a_choice_and_a_double_are_told_by_name() {
+    let mut place = Place::new().await;
+    place.tenancy().await;
+    let again = format!("site create --name Roubaix --siret {SIRET}");
+    let double = place.run(&again).await.unwrap_err();
+    assert_eq!(double.code(), Code::Conflict);
+    assert!(double.message().contains(SIRET), "{double}");
+
+    place.run("network create --name Sud").await.unwrap();
+    let unnamed = place.run("cfa list").await.unwrap_err();
+    assert_eq!(unnamed.message(), "plusieurs réseaux");
+    let advice = unnamed.advice().unwrap();
+    assert!(
+        advice.contains("Nord") && advice.contains("Sud"),
+        "{advice}"
+    );
+    place.end().await;
+}

@@ -90,7 +90,11 @@ async fn knock(client: &reqwest::Client, profile: &Profile) -> Door {
                 .headers()
                 .get(DATE)
                 .and_then(|value| value.to_str().ok());
-            let said = format!("répond ({}), réglé pour {worlds}", answer.status().as_u16());
+            let ill = match answer.status() {
+                status if status.is_server_error() => format!(" (répond {})", status.as_u16()),
+                _ => String::new(),
+            };
+            let said = format!("joignable{ill}, réglé pour {worlds}");
             let skew = date.and_then(|date| skew(date, SystemClock.now()));
             Door {
                 check: Check::new(name, State::Ok, said),

@@ -133,7 +133,10 @@ impl From<&Delivery> for DeliveryBody {
             kind: delivery.kind,
             environment: delivery.environment,
             status: standing.status,
-            explanation: words::explanation(&standing),
+            explanation: words::explanation(
+                &standing,
+                delivery.fault.as_ref().map(|fault| fault.kind),
+            ),
             reason: words::reason(&standing),
             next_at: standing.due_at,
             opco: delivery.opco,

@@ -152,7 +152,7 @@ problems! {
     /// Findings that refuse the payload.
     Refused = UNPROCESSABLE_ENTITY, "payload-refuse", Expediteur, false,
         "Le payload ne peut pas être transmis en l'état.",
-        "Corrigez chaque constat de la liste « constats », puis renvoyez le payload.";
+        "Corrigez les constats bloquants de la liste « constats », puis renvoyez le payload.";
     /// The idempotency key was used with another content.
     IdempotencyReused = UNPROCESSABLE_ENTITY, "idempotence-autre-contenu", Expediteur, false,
         "Cette clé d'idempotence a déjà servi pour un autre contenu.",

@@ -232,7 +232,7 @@ async fn a_person_acts_with_a_reason_and_only_as_the_state_allows() {
         .refuses(422, "action-incomplete");
     act("explode", json!({"reason": "x"}))
         .await
-        .refuses(404, "introuvable");
+        .refuses(404, "route-inconnue");
     act("revive", json!({"reason": "x"}))
         .await
         .refuses(409, "etat-incompatible");

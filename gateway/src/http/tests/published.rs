@@ -59,6 +59,8 @@ async fn the_page_of_the_document_comes_from_the_binary_alone() {
     );
     let script = send(gateway.request(Method::GET, "/docs/swagger-initializer.js")).await;
     assert!(script.text.contains("/openapi.json"), "{}", script.text);
+    let asks_nobody = script.text.contains("\"validatorUrl\": \"none\"");
+    assert!(asks_nobody, "{}", script.text);
     send(gateway.request(Method::GET, "/docs/none.js"))
         .await
         .refuses(404, "route-inconnue");

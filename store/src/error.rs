@@ -73,8 +73,9 @@ const SERIALIZATION: &str = "40001";
 
 /// PostgreSQL's classes of passing trouble: connection, resources, operator intervention, system.
 const PASSING_CLASSES: [&str; 4] = ["08", "53", "57", "58"];
-/// SQLite's passing trouble: busy, locked, input/output, full disk (primary codes).
-const PASSING_SQLITE: [i64; 4] = [5, 6, 10, 13];
+/// SQLite's passing trouble: busy, locked, read-only file, input/output, full disk, file that cannot
+/// be opened (primary codes).
+const PASSING_SQLITE: [i64; 6] = [5, 6, 8, 10, 13, 14];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -104,6 +105,9 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
+            // A connection on which SQLite took a transaction back by itself: the next one is whole.
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::InvalidSavePointStatement
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
             _ => Self::Database(error),
         }

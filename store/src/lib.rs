@@ -34,6 +34,7 @@ pub mod settle;
 pub mod software;
 pub mod switches;
 pub mod tenants;
+mod writer;
 
 pub use crate::accept::{Accepted, GivenMandate, Idempotency, NewDelivery};
 pub use crate::claim::{Claimed, Want, Was};

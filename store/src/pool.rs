@@ -13,6 +13,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::error::StoreError;
 use crate::lanes::SweepCursor;
 use crate::sealing::{Sealer, TenantKey};
+use crate::writer::{self, Stuck};
 use crate::{open, tenants};
 
 /// How long a statement of SQLite waits for another process's lock.
@@ -98,12 +99,13 @@ pub(crate) enum Pools {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
+        stuck: Stuck,
     },
     Postgres(PgPool),
 }
 
 /// One transaction. Dropped without [`Tx::commit`], it never happened.
-pub struct Tx(pub(crate) Engine);
+pub struct Tx(pub(crate) Engine, Stuck);
 
 pub(crate) enum Engine {
     Sqlite(Transaction<'static, Sqlite>),
@@ -169,31 +171,56 @@ impl Store {
         }
     }
 
-    /// Asks the database for a sign of life.
+    /// Asks the database for a sign of life: that it reads and, where the last write failed, that it
+    /// writes again.
     pub async fn ping(&self) -> Result<(), StoreError> {
         const SQL: &str = "select 1";
+        // Changes nothing, and still has to be written.
+        const WRITE: &str = "pragma user_version = 0";
         let mut tx = self.reading().await?;
         run!(tx, sqlx::query(SQL));
+        if let Pools::Sqlite { stuck, .. } = &self.pools
+            && stuck.is_stuck()
+        {
+            let mut tx = self.writing().await?;
+            run!(tx, sqlx::query(WRITE));
+            tx.commit().await?;
+        }
         Ok(())
     }
 
     /// Begins a transaction that only reads.
     pub async fn reading(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(match &self.pools {
-            Pools::Sqlite { readers, .. } => Engine::Sqlite(readers.begin().await?),
-            Pools::Postgres(pool) => Engine::Postgres(self.begun(pool).await?),
-        }))
+        Ok(match &self.pools {
+            Pools::Sqlite { readers, .. } => {
+                Tx(Engine::Sqlite(readers.begin().await?), Stuck::default())
+            }
+            Pools::Postgres(pool) => self.on_server(pool).await?,
+        })
     }
 
     /// Begins a transaction that may write. On SQLite it takes the write lock at once, so that no
     /// statement inside can fail for want of it.
     pub async fn writing(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(match &self.pools {
-            Pools::Sqlite { writer, .. } => {
-                Engine::Sqlite(writer.begin_with("begin immediate").await?)
+        Ok(match &self.pools {
+            Pools::Sqlite { writer, stuck, .. } => {
+                let tx = writer.begin_with("begin immediate").await;
+                // A busy queue or another process's lock is no failure of the file.
+                let failed = tx.as_ref().is_err_and(writer::is_failure);
+                if failed {
+                    stuck.note(true);
+                }
+                Tx(Engine::Sqlite(tx?), stuck.clone())
             }
-            Pools::Postgres(pool) => Engine::Postgres(self.begun(pool).await?),
-        }))
+            Pools::Postgres(pool) => self.on_server(pool).await?,
+        })
+    }
+
+    async fn on_server(&self, pool: &PgPool) -> Result<Tx, StoreError> {
+        Ok(Tx(
+            Engine::Postgres(self.begun(pool).await?),
+            Stuck::default(),
+        ))
     }
 
     /// Begins a transaction on a connection that outlives whoever asks.
@@ -230,7 +257,9 @@ impl Store {
     /// Closes every connection, after the running statements.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Sqlite { writer, readers } => {
+            Pools::Sqlite {
+                writer, readers, ..
+            } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -243,7 +272,11 @@ impl Tx {
     /// Makes everything done in the transaction durable and visible.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self.0 {
-            Engine::Sqlite(tx) => tx.commit().await?,
+            Engine::Sqlite(tx) => {
+                let done = tx.commit().await;
+                self.1.note(done.as_ref().is_err_and(writer::is_failure));
+                done?;
+            }
             Engine::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
@@ -270,22 +303,19 @@ impl Pools {
 
     async fn open_sqlite(config: &StoreConfig) -> Result<Self, StoreError> {
         let options = sqlite_options(&config.url)?;
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .min_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.clone().pragma("cache_size", SQLITE_WRITER_CACHE))
-            .await?;
+        let cached = options.clone().pragma("cache_size", SQLITE_WRITER_CACHE);
+        let (writer, stuck) = writer::open(cached, ACQUIRE_TIMEOUT).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(config.max_connections)
             .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // A reader that tries to write is told so, instead of waiting for the writer.
             .connect_lazy_with(options.pragma("query_only", "on"));
-        Ok(Self::Sqlite { writer, readers })
+        Ok(Self::Sqlite {
+            writer,
+            readers,
+            stuck,
+        })
     }
 
     async fn open_postgres(config: &StoreConfig) -> Result<Self, StoreError> {

@@ -74,9 +74,14 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// Returns what may be done to a delivery as it stands.
-pub(crate) fn allowed(standing: &Standing) -> Vec<Action> {
+/// Returns what may be done to a delivery as it stands. What may already be at an OPCO goes to no
+/// other, whatever it is held for.
+pub(crate) fn allowed(delivery: &Delivery) -> Vec<Action> {
+    let standing = &delivery.standing;
     match standing.status {
+        Status::Held if delivery.first_lost_at.is_some() => {
+            vec![Action::Retry, Action::Cancel, Action::ConfirmSent]
+        }
         Status::Held => {
             let mut actions = vec![Action::Retry, Action::Cancel, Action::ChooseOpco];
             match standing.hold_reason {
@@ -110,7 +115,7 @@ pub(crate) async fn act(
     request: Request,
 ) -> Result<Delivery, Refusal> {
     let delivery = find(app, actor, id).await?;
-    let allowed = allowed(&delivery.standing);
+    let allowed = allowed(&delivery);
     if !allowed.contains(&request.action) {
         return Err(Refusal::NotNow {
             status: delivery.standing.status,
@@ -165,7 +170,7 @@ async fn retry(
     let lost = delivery.first_lost_at.is_some();
     let to_look_for = match delivery.standing.status {
         Status::Unknown => true,
-        Status::Held => delivery.standing.hold_reason == Some(HoldReason::OutcomeUnknown),
+        Status::Held => lost || delivery.standing.hold_reason == Some(HoldReason::OutcomeUnknown),
         // Revived after a lost answer: looked for before anything is written again.
         Status::Dead => lost,
         _ => false,

@@ -112,6 +112,9 @@ pub(crate) fn standing(again: &Again, now: domain::Timestamp) -> Standing {
 }
 
 /// Writes a new judgement, unless the delivery changed meanwhile. Tells whether it was written.
+///
+/// What may already be at an OPCO stays that OPCO's, and is looked for there before anything else:
+/// that a key was missing for a while does not undo a lost answer.
 pub(crate) async fn keep(
     app: &App,
     before: &Delivery,
@@ -126,11 +129,19 @@ pub(crate) async fn keep(
     let Some(mut delivery) = current.filter(|current| same(current, before)) else {
         return Ok(false);
     };
+    let standing = match delivery.first_lost_at {
+        Some(_) if standing.status != Status::Held => Standing::unknown(now),
+        _ => standing,
+    };
     delivery.standing = standing;
-    delivery.opco = again.plan.target.map(|target| target.opco);
-    delivery.instance = again.plan.target.map_or(1, |target| target.number);
-    delivery.version = again.plan.version;
-    write(&mut tx, &delivery, &again.plan.route, &again.findings).await?;
+    if delivery.first_lost_at.is_none() {
+        delivery.opco = again.plan.target.map(|target| target.opco);
+        delivery.instance = again.plan.target.map_or(1, |target| target.number);
+        delivery.version = again.plan.version;
+    }
+    if delivery.target() == again.plan.target {
+        write(&mut tx, &delivery, &again.plan.route, &again.findings).await?;
+    }
     let event = NewEvent::new(now, kind)
         .delivery(delivery.id)
         .by(by.actor.to_owned())
@@ -144,6 +155,9 @@ pub(crate) async fn keep(
         }));
     store::deliveries::update(&mut tx, &delivery, &event).await?;
     tx.commit().await?;
+    if standing.status == Status::Unknown {
+        app.inbox.wake();
+    }
     if standing.status == Status::Queued
         && let Some(system) = crate::system::of(&delivery)
     {

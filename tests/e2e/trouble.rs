@@ -70,6 +70,33 @@ on_both! {
         }
     }
 
+    async fn a_lost_answer_is_not_forgotten_while_the_key_is_missing(scene, "look_after_s = [3600]\n") {
+        let (network, erp) = scene.another(harness::network::network()).await;
+        let site = network.sites[0];
+        scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::LostAnswer).times(1));
+        let contract = contract(235).to(Opco::Akto);
+        let id = erp.submit(&contract).await;
+        erp.until_status(&id, "unknown").await;
+        network.revoke_keys(&scene.store, site, Opco::Akto, scene.now()).await;
+        // What was decided of the site is kept for a few seconds: others tell when the key is gone.
+        let mut seeds = 2_350..;
+        wait::until("the key is gone", async || {
+            let other = self::contract(seeds.next()?).to(Opco::Akto);
+            let accepted = erp.send(&other).await.expect(202);
+            (accepted["held"] == "no_key").then_some(())
+        })
+        .await;
+        erp.act(&id, "retry", json!({})).await.expect(200);
+        let held = erp.until_held(&id, "no_key").await;
+        assert_eq!(held["actions"], json!(["retry", "cancel", "confirm-sent"]));
+        let elsewhere = json!({"opco": "atlas"});
+        erp.act(&id, "choose-opco", elsewhere).await.expect(409);
+        network.add_key(&scene.store, site, Opco::Akto, scene.now()).await;
+        let delivered = erp.until_delivered(&id).await;
+        assert_eq!(delivered["attempt_count"], 1, "{delivered:#}");
+        assert_eq!(scene.opcos.taken(Opco::Akto, &contract).len(), 1);
+    }
+
     async fn a_hiccup_of_the_look_is_no_verdict(scene) {
         scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::LostAnswer).times(1));
         scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::ServerError).on(Scope::Etats).times(1));

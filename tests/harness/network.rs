@@ -197,6 +197,20 @@ impl Network {
         tx.commit().await.unwrap();
     }
 
+    /// Takes back every key in use of a site at an OPCO.
+    pub async fn revoke_keys(&self, store: &Store, site: Siret, opco: Opco, now: Timestamp) {
+        let mut tx = store.writing().await.unwrap();
+        for key in keys::list(&mut tx, self.tenant).await.unwrap() {
+            let is_its = key.siret_cfa == site && key.instance.opco == opco;
+            if is_its && key.state == KeyState::Active {
+                keys::revoke(&mut tx, self.tenant, key.id, now)
+                    .await
+                    .unwrap();
+            }
+        }
+        tx.commit().await.unwrap();
+    }
+
     /// Gives an ERP its API key, for some sites or for all; returns the clear text.
     pub async fn credential(
         &self,

@@ -109,7 +109,8 @@ fn may_have_been_taken(status: u16) -> bool {
     match status {
         // Said before doing: not now, not here, not in this form.
         501 | 503 | 505 => false,
-        200..=299 | 500..=599 => true,
+        // Whoever was tired of waiting may stand between us and the OPCO.
+        200..=299 | 408 | 500..=599 => true,
         _ => false,
     }
 }

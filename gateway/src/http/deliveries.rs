@@ -166,7 +166,7 @@ pub(crate) async fn detail(
         .map(|s| serde_json::from_str::<domain::Route>(&s.route_json));
     Ok(DeliveryDetail {
         delivery: DeliveryBody::from(&delivery),
-        actions: actions::allowed(&delivery.standing),
+        actions: actions::allowed(&delivery),
         route: route.and_then(Result::ok).map(RouteBody::from),
         warnings: submission
             .map(|s| Constat::kept(&s.warnings_json))

@@ -100,7 +100,8 @@ fn kind(
         403 if words.speak_of(&["logiciel", "editeur"]) => FaultKind::SoftwareRefused,
         403 => FaultKind::KeyRefused,
         status if says_not_found(profile, operation, status, words) => FaultKind::NotFound,
-        409 if operation.writes() => FaultKind::Duplicate,
+        // Without a body it may come from something in between: no ground to end a dossier on.
+        409 if operation.writes() && body.is_ok() => FaultKind::Duplicate,
         400..=499 if operation.writes() && words.speak_of(&profile.duplicate_words) => {
             FaultKind::Duplicate
         }

@@ -71,7 +71,6 @@ async fn a_status_says_whether_a_contract_may_have_been_taken() {
         (400, FaultKind::Rejected),
         (401, FaultKind::KeyRefused),
         (403, FaultKind::KeyRefused),
-        (408, FaultKind::Unavailable),
         (409, FaultKind::Duplicate),
         (429, FaultKind::Throttled),
         (501, FaultKind::NotSupported),
@@ -84,11 +83,18 @@ async fn a_status_says_whether_a_contract_may_have_been_taken() {
             "{status}"
         );
     }
-    for status in [500, 502, 504, 520] {
+    for status in [408, 500, 502, 504, 520] {
         let server = answering(status, refusal).await;
         let fault = lost(written(&key_only(&server.uri())).await);
         assert_eq!(fault.kind, FaultKind::Unavailable, "{status}");
     }
+}
+
+#[tokio::test]
+async fn a_conflict_without_a_body_is_no_word_of_the_opco() {
+    let server = answering(409, b"").await;
+    let fault = failed(written(&key_only(&server.uri())).await);
+    assert_eq!(fault.kind, FaultKind::Unreadable);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use store::{Delivery, GivenMandate, NewDossier, NewEvent, ReadPlan, Standing, St
 
 use crate::app::App;
 use crate::intake::Mandate;
-use crate::reroute;
+use crate::reroute::{self, Given};
 
 /// The longest reason a person gives.
 pub(crate) const REASON_CHARS_MAX: usize = 500;
@@ -61,6 +61,8 @@ pub(crate) enum Refusal {
     Missing(&'static str),
     /// It changed between reading and writing; ask again.
     Changed,
+    /// The OPCO's number is another delivery's already: that one, when the actor may see it.
+    NumberTaken(Option<DeliveryId>),
     /// The store cannot answer.
     Store(StoreError),
 }
@@ -137,7 +139,11 @@ pub(crate) async fn act(
         Action::Complete => complete(app, actor, &delivery, &request).await?,
         Action::ChooseOpco => {
             let opco = request.opco.ok_or(Refusal::Missing("/opco"))?;
-            judge(app, actor, &delivery, &request, Some(opco)).await?;
+            let given = Given {
+                chosen: Some(opco),
+                mandate: None,
+            };
+            judge(app, actor, &delivery, &request, given).await?;
         }
         Action::Retry | Action::Revive => retry(app, actor, &delivery, &request).await?,
     }
@@ -196,7 +202,7 @@ async fn retry(
             status: Status::Waiting | Status::Queued,
             ..
         } => change(app, actor, delivery, request, Standing::queued(now)).await,
-        _ => judge(app, actor, delivery, request, None).await,
+        _ => judge(app, actor, delivery, request, Given::default()).await,
     }
 }
 
@@ -210,29 +216,29 @@ async fn complete(
     let now = app.clock.now();
     if delivery.standing.hold_reason == Some(HoldReason::MandateMissing) {
         let mandate = request.mandate.clone().ok_or(Refusal::Missing("/mandat"))?;
-        let given = GivenMandate {
+        let record = GivenMandate {
             id: MandateId::new(now),
             reference: mandate.reference,
             signed_on: mandate.signed_on,
             document_hash: mandate.document_hash,
             author: actor.name.clone(),
         };
-        let mut tx = app.store.writing().await?;
         let mandate = store::mandates::Mandate::of_delivery(
             delivery.tenant,
             delivery.id,
             delivery.siret_cfa,
-            given,
+            record,
             now,
         );
-        store::mandates::put(&mut tx, &mandate).await?;
-        tx.commit().await?;
-        return judge(app, actor, delivery, request, None).await;
+        let given = Given {
+            chosen: None,
+            mandate: Some(mandate),
+        };
+        return judge(app, actor, delivery, request, given).await;
     }
-    let again = reroute::again(app, delivery, None)
+    let mut again = reroute::again(app, delivery, Given::default())
         .await?
         .ok_or(Refusal::Changed)?;
-    let mut again = again;
     for finding in &mut again.findings {
         if finding.rule == "DUP-002" {
             finding.effect = Effect::Warn;
@@ -241,15 +247,15 @@ async fn complete(
     finish(app, actor, delivery, request, &again).await
 }
 
-/// Judges again, with what has been mended or chosen since.
+/// Judges again, with what has been mended since or is given now.
 async fn judge(
     app: &App,
     actor: &Actor,
     delivery: &Delivery,
     request: &Request,
-    chosen: Option<Opco>,
+    given: Given,
 ) -> Result<(), Refusal> {
-    let again = reroute::again(app, delivery, chosen)
+    let again = reroute::again(app, delivery, given)
         .await?
         .ok_or(Refusal::Changed)?;
     finish(app, actor, delivery, request, &again).await
@@ -327,7 +333,13 @@ async fn confirm(
             pairing: Some(delivery.lane),
             receipt,
         };
-        store::dossiers::open(&mut tx, &delivery, &dossier, now).await?;
+        if let Some(other) = store::dossiers::open(&mut tx, &delivery, &dossier, now).await? {
+            let seen = actor
+                .sites
+                .as_ref()
+                .is_none_or(|sites| sites.contains(&other.siret_cfa));
+            return Err(Refusal::NumberTaken(seen.then_some(other.delivery)));
+        }
         if let Some(instance) = delivery.target() {
             let key = ReadKey {
                 tenant: delivery.tenant,

@@ -4,6 +4,7 @@
 //! where there is one; here they are assembled, and nothing imports this file to learn a default.
 
 mod delivery;
+mod unreadable;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -139,9 +140,9 @@ pub struct Problem {
 /// Why there is no configuration to run with.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file or a variable cannot be read as settings.
-    #[error(transparent)]
-    Unreadable(#[from] config::ConfigError),
+    /// The file or a variable cannot be read as settings; what is said quotes no value.
+    #[error("{0}")]
+    Unreadable(String),
     /// Settings that read well and cannot be used.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ; "))]
     Unusable(Vec<Problem>),
@@ -166,6 +167,7 @@ impl Config {
             .build()?;
         let mut layers = config::Config::builder().add_source(defaults.clone());
         if let Some(file) = file {
+            unreadable::check(file)?;
             layers = layers.add_source(config::File::from(file).format(config::FileFormat::Toml));
         }
         for (name, value) in environment {
@@ -576,6 +578,10 @@ mod tests {
             ),
             ("CFA_GATEWAY__REDIS__URL", "redis://:canary-three@h"),
             ("CFA_GATEWAY__MASTER_KEY__VALUE", "canary-four"),
+            (
+                "CFA_GATEWAY__TELEMETRY__OTLP_ENDPOINT",
+                "http://u:canary-five@h/v1/traces",
+            ),
         ])
         .unwrap();
         let printed = format!("{config:?} {}", toml::to_string(&config).unwrap());

@@ -458,6 +458,7 @@ fn content(submission: &Submission, body: &str, nir: Option<&Secret>) -> Zeroizi
         submission.opco,
         mandate.map(|mandate| &mandate.reference),
         mandate.map(|mandate| mandate.signed_on.to_string()),
+        mandate.and_then(|mandate| mandate.document_hash),
     ]);
     let nir = nir.map_or("", Secret::expose);
     Zeroizing::new(format!("{body}\u{0}{nir}\u{0}{beside}"))

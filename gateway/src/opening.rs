@@ -7,7 +7,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use domain::Secret;
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,15 @@ use store::{MasterKey, Sealer, Store, StoreConfig, StoreError};
 use zeroize::Zeroizing;
 
 use crate::config::{MaskedUrl, Problem, within};
+
+/// How long the command that prints the key may take.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a command that still runs is looked at.
+const COMMAND_LOOK: Duration = Duration::from_millis(20);
+
+/// The most that the command may print.
+const COMMAND_BYTES_MAX: u64 = 64 * 1024;
 
 /// No key in base64 is longer; what is longer is something else.
 const KEY_TEXT_BYTES_MAX: u64 = 1024;
@@ -184,7 +195,7 @@ impl MasterKeySource {
             return found(value.expose(), "master_key.value");
         }
         if let Some(command) = &self.command {
-            return found(&printed_by(command)?, "master_key.command");
+            return found(&printed_by(command, COMMAND_TIMEOUT)?, "master_key.command");
         }
         let postgres = database.sqlite_file().is_none();
         let missing = || KeyError::Missing {
@@ -269,25 +280,71 @@ fn unreadable(from: &str, cause: impl std::fmt::Display) -> KeyError {
     }
 }
 
-fn printed_by(command: &[String]) -> Result<Zeroizing<String>, KeyError> {
+/// Runs the command that prints the key, within a time and a size: a start must not hang on it.
+fn printed_by(command: &[String], within: Duration) -> Result<Zeroizing<String>, KeyError> {
     let from = "master_key.command";
     let [program, arguments @ ..] = command else {
         return Err(unreadable(from, "il manque le programme"));
     };
-    let output = Command::new(program)
+    let refused = |said: String| unreadable(from, format!("{program} {said}"));
+    let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| unreadable(from, format!("{program} : {error}")))?;
-    let text = Zeroizing::new(String::from_utf8(output.stdout).unwrap_or_default());
-    if output.status.success() {
-        Ok(text)
-    } else {
-        Err(unreadable(
-            from,
-            format!("{program} a échoué ({})", output.status),
-        ))
+        .spawn()
+        .map_err(|error| refused(format!(": {error}")))?;
+    let ran = heard(&mut child, within);
+    if !matches!(ran, Ok((_, Some(_)))) {
+        // It may have ended meanwhile; either way nothing is left of it.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let late = || refused(format!("n'a pas fini en {} s", within.as_secs()));
+    let (text, status) = ran.map_err(|error| refused(format!(": {error}")))?;
+    let text = text.ok_or_else(late)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > COMMAND_BYTES_MAX {
+        let kib = COMMAND_BYTES_MAX / 1024;
+        return Err(refused(format!("a écrit plus de {kib} Kio")));
+    }
+    let status = status.ok_or_else(late)?;
+    if !status.success() {
+        return Err(refused(format!("a échoué ({status})")));
+    }
+    std::str::from_utf8(&text)
+        .map(|text| Zeroizing::new(text.to_owned()))
+        .map_err(|_| refused("n'a pas écrit du texte".to_owned()))
+}
+
+/// What a command wrote, unless it was still writing at the end of its time, and how it ended.
+type Heard = (Option<Zeroizing<Vec<u8>>>, Option<ExitStatus>);
+
+/// Listens to a command until it ends, says too much or its time is up.
+fn heard(child: &mut Child, within: Duration) -> std::io::Result<Heard> {
+    let (said, hears) = mpsc::channel();
+    if let Some(output) = child.stdout.take() {
+        // A child of the command may keep the pipe open: the thread is left to itself then.
+        std::thread::spawn(move || {
+            let mut text = Zeroizing::new(Vec::new());
+            let read = output.take(COMMAND_BYTES_MAX + 1).read_to_end(&mut text);
+            // Nobody listens any more once the time is up.
+            let _ = said.send(read.map(|_| text));
+        });
+    }
+    let begun = std::time::Instant::now();
+    let text = match hears.recv_timeout(within) {
+        Ok(read) => read?,
+        Err(_) => return Ok((None, None)),
+    };
+    loop {
+        let status = child.try_wait()?;
+        if status.is_some() || begun.elapsed() >= within {
+            return Ok((Some(text), status));
+        }
+        if u64::try_from(text.len()).unwrap_or(u64::MAX) > COMMAND_BYTES_MAX {
+            return Ok((Some(text), None));
+        }
+        std::thread::sleep(COMMAND_LOOK);
     }
 }
 
@@ -435,6 +492,21 @@ mod tests {
             fails.find(&place.database()),
             Err(KeyError::Unreadable { .. })
         ));
+    }
+
+    #[test]
+    fn a_command_that_hangs_or_never_stops_printing_is_stopped() {
+        let command = |words: &[&str]| -> Vec<String> {
+            words.iter().map(|word| (*word).to_owned()).collect()
+        };
+        let silent = printed_by(&command(&["sleep", "600"]), Duration::from_millis(50));
+        let error = silent.unwrap_err().to_string();
+        assert!(error.contains("sleep n'a pas fini en"), "{error}");
+        let quiet = command(&["sh", "-c", "exec >&-; exec sleep 600"]);
+        let error = printed_by(&quiet, Duration::from_millis(50)).unwrap_err();
+        assert!(error.to_string().contains("n'a pas fini en"), "{error}");
+        let error = printed_by(&command(&["yes"]), COMMAND_TIMEOUT).unwrap_err();
+        assert!(error.to_string().contains("plus de 64 Kio"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::calendar::day_in_france;
 use domain::{Finding, Opco, Route, RouteOutcome, Status, WaitReason};
+use store::mandates::Mandate;
 use store::{Delivery, NewEvent, Standing, StoreError, Tx};
 
 use crate::app::App;
@@ -28,6 +29,17 @@ pub(crate) struct Again {
     pub(crate) plan: Plan,
     /// All that speaks about the payload: what its content was found to say, and the plan's own.
     pub(crate) findings: Vec<Finding>,
+    /// The mandate that was given for it, kept only together with the judgement.
+    mandate: Option<Mandate>,
+}
+
+/// What a person adds to the question.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    /// The OPCO.
+    pub(crate) chosen: Option<Opco>,
+    /// The mandate that was missing.
+    pub(crate) mandate: Option<Mandate>,
 }
 
 /// Who caused a new judgement, and why.
@@ -62,7 +74,7 @@ pub(crate) async fn due(app: &App) -> Result<(), StoreError> {
 }
 
 async fn look_up(app: &App, delivery: &Delivery) -> Result<(), StoreError> {
-    let Some((view, question, findings)) = question(app, delivery, None).await? else {
+    let Some((view, question, findings)) = question(app, delivery, &Given::default()).await? else {
         return Ok(());
     };
     let now = app.clock.now();
@@ -72,7 +84,7 @@ async fn look_up(app: &App, delivery: &Delivery) -> Result<(), StoreError> {
         .lookup(route.source.as_str(), route.outcome.as_str());
     let away = route.outcome == RouteOutcome::UpstreamUnavailable;
     let plan = plan::follow(&app.routing, &app.seed, &view, &question, route);
-    let again = joined(plan, findings);
+    let again = joined(plan, findings, None);
     let standing = match again.plan.way {
         // Nothing was learnt: the question stays open, and is asked again.
         Way::Lookup => Standing::waiting(
@@ -85,19 +97,19 @@ async fn look_up(app: &App, delivery: &Delivery) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Asks again for a delivery in custody, with a person's choice of OPCO if there is one.
+/// Asks again for a delivery in custody, with what a person gives, if anything.
 ///
 /// Nothing, when its payload is gone.
 pub(crate) async fn again(
     app: &App,
     delivery: &Delivery,
-    chosen: Option<Opco>,
+    given: Given,
 ) -> Result<Option<Again>, StoreError> {
-    let Some((view, question, findings)) = question(app, delivery, chosen).await? else {
+    let Some((view, question, findings)) = question(app, delivery, &given).await? else {
         return Ok(None);
     };
     let plan = plan::plan(&app.routing, &app.seed, &view, &question);
-    Ok(Some(joined(plan, findings)))
+    Ok(Some(joined(plan, findings, given.mandate)))
 }
 
 /// Returns where a delivery stands after it was judged again.
@@ -138,6 +150,9 @@ pub(crate) async fn keep(
         delivery.opco = again.plan.target.map(|target| target.opco);
         delivery.instance = again.plan.target.map_or(1, |target| target.number);
         delivery.version = again.plan.version;
+    }
+    if let Some(mandate) = &again.mandate {
+        store::mandates::put(&mut tx, mandate).await?;
     }
     if delivery.target() == again.plan.target {
         write(&mut tx, &delivery, &again.plan.route, &again.findings).await?;
@@ -193,7 +208,7 @@ fn same(current: &Delivery, before: &Delivery) -> bool {
 
 /// What the payload itself was found to say, and what the plan says of it now. Findings of an
 /// earlier plan make room for those of the new one.
-fn joined(plan: Plan, kept: Vec<Finding>) -> Again {
+fn joined(plan: Plan, kept: Vec<Finding>, mandate: Option<Mandate>) -> Again {
     let of_plan =
         |rule: &str| rule.starts_with("ROU-") || rule.starts_with("KEY-") || rule == "ELI-002";
     let mut findings: Vec<Finding> = kept
@@ -201,13 +216,17 @@ fn joined(plan: Plan, kept: Vec<Finding>) -> Again {
         .filter(|finding| !of_plan(finding.rule))
         .collect();
     findings.extend(plan.findings.iter().cloned());
-    Again { plan, findings }
+    Again {
+        plan,
+        findings,
+        mandate,
+    }
 }
 
 async fn question(
     app: &App,
     delivery: &Delivery,
-    chosen: Option<Opco>,
+    given: &Given,
 ) -> Result<Option<(std::sync::Arc<View>, Question, Vec<Finding>)>, StoreError> {
     let view = app
         .views
@@ -216,9 +235,8 @@ async fn question(
     let mut tx = app.store.reading().await?;
     let submission = store::deliveries::submission(&mut tx, delivery.tenant, delivery.id).await?;
     let sealed = store::deliveries::payload(&mut tx, delivery.tenant, delivery.id).await?;
-    let mandate = store::mandates::of_delivery(&mut tx, delivery.tenant, delivery.id)
-        .await?
-        .is_some();
+    let kept = store::mandates::of_delivery(&mut tx, delivery.tenant, delivery.id).await?;
+    let mandate = kept.is_some() || given.mandate.is_some();
     drop(tx);
     let (Some(submission), Some(sealed)) = (submission, sealed) else {
         return Ok(None);
@@ -228,7 +246,7 @@ async fn question(
     };
     let before: Option<Route> = serde_json::from_str(&submission.route_json).ok();
     // A person's earlier choice stands until another one is made.
-    let chosen = chosen.or_else(|| {
+    let chosen = given.chosen.or_else(|| {
         before
             .filter(|route| route.source == domain::route::RouteSource::Chosen)
             .and_then(|route| route.opco)

@@ -73,7 +73,8 @@ async fn round(
             if !mended(app, &delivery, *reason).await? {
                 continue;
             }
-            let Some(again) = reroute::again(app, &delivery, None).await? else {
+            let Some(again) = reroute::again(app, &delivery, reroute::Given::default()).await?
+            else {
                 continue;
             };
             let standing = reroute::standing(&again, app.clock.now());

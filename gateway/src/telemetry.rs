@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::config::Problem;
+use crate::config::{MaskedUrl, Problem};
 
 /// How long one export to the collector may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ pub struct Settings {
     /// The form of a log line.
     pub format: LogFormat,
     /// The whole address of an OTLP collector (HTTP, protobuf), `/v1/traces` included; absent, no trace leaves.
-    pub otlp_endpoint: Option<String>,
+    pub otlp_endpoint: Option<MaskedUrl>,
     /// The share of traces kept when the caller decided nothing, from 0 to 1.
     pub otlp_sample_ratio: f64,
 }
@@ -71,9 +71,10 @@ pub enum TelemetryError {
     /// The filter is no list of `module=level`.
     #[error("telemetry.filter: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// The exporter cannot be built from the address given.
-    #[error("telemetry.otlp_endpoint: {0}")]
-    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// The exporter cannot be built from the address given. The cause is not kept: it quotes the
+    /// address, password included.
+    #[error("telemetry.otlp_endpoint: not the address of a collector")]
+    Exporter,
 }
 
 /// Running telemetry: stopping it sends the last spans.
@@ -101,7 +102,7 @@ impl Settings {
             let said = "doit être compris entre 0 et 1";
             problems.push(Problem::new("telemetry.otlp_sample_ratio", said));
         }
-        if let Some(endpoint) = &self.otlp_endpoint
+        if let Some(endpoint) = self.otlp_endpoint.as_ref().map(MaskedUrl::expose)
             && !(endpoint.starts_with("http://") || endpoint.starts_with("https://"))
         {
             let said = "doit commencer par http:// ou https://";
@@ -129,8 +130,8 @@ impl Telemetry {
     pub fn start(settings: &Settings, logs: Logs) -> Result<Self, TelemetryError> {
         let provider = settings
             .otlp_endpoint
-            .as_deref()
-            .map(|endpoint| provider(endpoint, settings.otlp_sample_ratio))
+            .as_ref()
+            .map(|endpoint| provider(endpoint.expose(), settings.otlp_sample_ratio))
             .transpose()?;
         let traces = provider.as_ref().map(|provider| {
             tracing_opentelemetry::layer().with_tracer(provider.tracer("cfa-gateway"))
@@ -201,7 +202,8 @@ fn provider(endpoint: &str, ratio: f64) -> Result<SdkTracerProvider, TelemetryEr
         .with_endpoint(endpoint)
         .with_protocol(Protocol::HttpBinary)
         .with_timeout(EXPORT_TIMEOUT)
-        .build()?;
+        .build()
+        .map_err(|_| TelemetryError::Exporter)?;
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)

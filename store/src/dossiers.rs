@@ -295,7 +295,7 @@ pub async fn history(
 }
 
 /// Opens the dossier of a delivery that a person said the OPCO has. The one already known under
-/// the same number stays.
+/// the same number stays, and is returned when another delivery brought it.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when the delivery has no operator.
@@ -304,7 +304,7 @@ pub async fn open(
     delivery: &Delivery,
     dossier: &NewDossier,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<Dossier>, StoreError> {
     const SQL: &str = "insert into dossier (tenant_id, dossier_id, environment, opco, instance,
             siret_cfa, delivery_id, pairing, numero_interne, numero_externe, numero_deca, etat,
             etat_raw, etat_at, created_at)
@@ -343,5 +343,10 @@ pub async fn open(
             .bind(ms(now))
     );
     run!(tx, sqlx::query(HISTORY).bind(&tenant).bind(&id));
-    Ok(())
+    let Some(numero) = receipt.numero_interne.as_deref() else {
+        return Ok(None);
+    };
+    let world = delivery.environment;
+    let known = find_by_numero(tx, delivery.tenant, world, instance, numero).await?;
+    Ok(known.filter(|known| known.delivery != delivery.id))
 }

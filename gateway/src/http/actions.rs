@@ -103,6 +103,21 @@ impl From<Refusal> for Problem {
                 Code::WrongState,
                 "La livraison a changé entre-temps : relisez-la avant d'agir.",
             ),
+            Refusal::NumberTaken(other) => {
+                let whose = other.map_or_else(
+                    || "d'une autre livraison de ce réseau".to_owned(),
+                    |id| format!("de la livraison {id}"),
+                );
+                let detail = format!(
+                    "Ce « numero_interne » est déjà celui {whose} : vérifiez-le auprès de l'OPCO, \
+                     ou annulez cette livraison si elle fait double emploi."
+                );
+                let problem = Self::new(Code::WrongState, detail).pointer("/numero_interne");
+                match other {
+                    Some(id) => problem.delivery(id),
+                    None => problem,
+                }
+            }
             Refusal::Store(error) => error.into(),
         }
     }

@@ -4,6 +4,7 @@ mod inflow;
 mod outflow;
 mod places;
 
+use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt as _;
 use serde::Serialize;
@@ -13,13 +14,13 @@ use self::inflow::Read;
 use self::outflow::Sender;
 pub(crate) use self::places::Places;
 use super::body::{self, NDJSON};
-use super::caller::Caller;
+use super::caller::{Caller, Permission};
 use super::envelope::{self, Envelope};
 use super::ndjson::Line;
 use super::problem::{Code, Problem, ProblemBody};
 use super::submit::{self, AcceptedBody, Received};
 use super::trace_context::TraceContext;
-use super::{idempotency, problem};
+use super::{credentials, idempotency, problem};
 use crate::app::App;
 
 /// Other names under which the form travels.
@@ -75,7 +76,8 @@ struct LastLine<'a> {
 /// What every row of a batch shares.
 struct Batch {
     app: web::Data<App>,
-    caller: Caller,
+    /// What the caller signed in with: a batch lasts, and a key may end before it.
+    headers: HeaderMap,
     trace: TraceContext,
     envelope: Envelope,
     key: Option<String>,
@@ -118,7 +120,7 @@ pub(crate) async fn post(
     let (sender, answer) = outflow::answer();
     let batch = Batch {
         app,
-        caller,
+        headers: request.headers().clone(),
         trace,
         envelope,
         key,
@@ -177,9 +179,17 @@ async fn accept(batch: &Batch, read: Read) -> Result<Answer, Problem> {
             fate: Err(problem),
         });
     };
-    let (key, fate) = match Received::read(&bytes, &batch.envelope) {
-        Err(problem) => (None, Err(problem.on_line(number))),
-        Ok(received) => row(batch, number, received).await,
+    let caller = match caller(batch).await {
+        // The store is away: that is this row's misfortune, and the next one may do better.
+        Err(problem) if matches!(problem.code(), Code::Unavailable | Code::Internal) => {
+            Err(problem)
+        }
+        found => Ok(found?),
+    };
+    let read = Received::read(&bytes, &batch.envelope).map_err(|problem| problem.on_line(number));
+    let (key, fate) = match caller.and_then(|caller| Ok((caller, read?))) {
+        Err(problem) => (None, Err(problem)),
+        Ok((caller, received)) => row(batch, &caller, number, received).await,
     };
     Ok(Answer {
         line: number,
@@ -188,7 +198,22 @@ async fn accept(batch: &Batch, read: Read) -> Result<Answer, Problem> {
     })
 }
 
-async fn row(batch: &Batch, number: usize, mut received: Received) -> (Option<String>, Fate) {
+/// Recognises the caller again: a row is taken only from who may still hand it in.
+async fn caller(batch: &Batch) -> Result<Caller, Problem> {
+    let caller = credentials::identify(&batch.app, &batch.headers).await?;
+    if caller.may(Permission::Submit) {
+        Ok(caller)
+    } else {
+        Err(Problem::plain(Code::Forbidden))
+    }
+}
+
+async fn row(
+    batch: &Batch,
+    caller: &Caller,
+    number: usize,
+    mut received: Received,
+) -> (Option<String>, Fate) {
     let shared = batch.key.as_ref().map(|key| format!("{key}:{number}"));
     let key = match received.take_key() {
         Ok(own) => own
@@ -200,14 +225,7 @@ async fn row(batch: &Batch, number: usize, mut received: Received) -> (Option<St
         Ok(key) => key,
         Err(problem) => return (None, Err(problem)),
     };
-    let handed = submit::hand_in(
-        &batch.app,
-        &batch.caller,
-        received,
-        Some(&key),
-        &batch.trace,
-    )
-    .await;
+    let handed = submit::hand_in(&batch.app, caller, received, Some(&key), &batch.trace).await;
     (
         Some(key),
         handed.map(|accepted| (AcceptedBody::from(&accepted), accepted.replayed)),

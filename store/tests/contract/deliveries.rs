@@ -225,8 +225,15 @@ on_both! {
         let event = NewEvent::new(at(5), "delivery.confirmed").delivery(new.id);
         deliveries::update(&mut tx, &found, &event).await.unwrap();
         for _ in 0..2 {
-            dossiers::open(&mut tx, &found, &dossier, at(5)).await.unwrap();
+            let other = dossiers::open(&mut tx, &found, &dossier, at(5)).await.unwrap();
+            assert_eq!(other, None);
         }
+        let stranger = contract(&keys, at(6));
+        let mut second = found.clone();
+        second.id = stranger.id;
+        let again = NewDossier { id: domain::id::DossierId::new(at(6)), ..dossier.clone() };
+        let other = dossiers::open(&mut tx, &second, &again, at(6)).await.unwrap().unwrap();
+        assert_eq!((other.id, other.delivery), (dossier.id, new.id));
         tx.commit().await.unwrap();
         let mut tx = db.store.reading().await.unwrap();
         let filter = dossiers::Filter { numero: Some("42".to_owned()), ..Default::default() };

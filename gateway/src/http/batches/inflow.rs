@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use actix_web::web;
+use actix_web::error::PayloadError;
+use actix_web::web::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
+use tokio::time::Instant;
 
 use crate::http::Bounds;
 use crate::http::ndjson::{Line, Lines};
@@ -12,16 +14,20 @@ use crate::http::problem::{Code, Problem};
 /// How long the sender may pause.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
+/// How long the sender may take in all, however steadily it goes on.
+const WHOLE_MAX: Duration = Duration::from_hours(1);
+
 /// Something read from the sender: a line, or why there are no more.
 pub(super) type Read = Result<Line, Problem>;
 
 /// Reads the lines, within the bounds of a batch.
-pub(super) fn rows(bounds: Bounds, payload: web::Payload) -> impl Stream<Item = Read> {
+pub(super) fn rows<S: Chunks>(bounds: Bounds, payload: S) -> impl Stream<Item = Read> {
     let reader = Reader {
         payload,
         lines: Lines::new(bounds.body_bytes),
         bytes_left: bounds.batch_bytes,
         rows_left: bounds.batch_rows,
+        ends_at: Instant::now() + WHOLE_MAX,
         ended: false,
     };
     stream::unfold(reader, |mut reader| async move {
@@ -30,15 +36,21 @@ pub(super) fn rows(bounds: Bounds, payload: web::Payload) -> impl Stream<Item = 
     })
 }
 
-struct Reader {
-    payload: web::Payload,
+/// The body of a request, as it comes.
+pub(super) trait Chunks: Stream<Item = Result<Bytes, PayloadError>> + Unpin {}
+
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Chunks for S {}
+
+struct Reader<S> {
+    payload: S,
     lines: Lines,
     bytes_left: usize,
     rows_left: usize,
+    ends_at: Instant,
     ended: bool,
 }
 
-impl Reader {
+impl<S: Chunks> Reader<S> {
     async fn next(&mut self) -> Option<Read> {
         loop {
             if let Some(line) = self.lines.next() {
@@ -46,6 +58,11 @@ impl Reader {
             }
             if self.ended {
                 return None;
+            }
+            if Instant::now() >= self.ends_at {
+                let detail =
+                    "Le lot a duré plus d'une heure ; les lignes suivantes sont à renvoyer.";
+                return Some(self.stop(Problem::new(Code::TooSlow, detail)));
             }
             match tokio::time::timeout(PAUSE_MAX, self.payload.next()).await {
                 Err(_) => return Some(self.stop(Problem::plain(Code::TooSlow))),
@@ -85,5 +102,27 @@ impl Reader {
         self.ended = true;
         self.lines = Lines::new(0);
         Err(problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_never_ends_is_stopped_after_an_hour() {
+        let bounds = Bounds {
+            body_bytes: 100,
+            batch_bytes: usize::MAX,
+            batch_rows: usize::MAX,
+        };
+        let drip = stream::unfold((), |()| async {
+            tokio::time::sleep(PAUSE_MAX / 2).await;
+            Some((Ok(Bytes::from_static(b"x\n")), ()))
+        });
+        let read: Vec<Read> = rows(bounds, Box::pin(drip)).take(1_000).collect().await;
+        assert_eq!(read.iter().filter(|read| read.is_ok()).count(), 120);
+        let problem = read.last().unwrap().as_ref().unwrap_err();
+        assert_eq!((read.len(), problem.code()), (121, Code::TooSlow));
     }
 }

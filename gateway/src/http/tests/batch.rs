@@ -4,7 +4,7 @@ use futures_util::{StreamExt as _, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Gateway, dossier_of, send};
+use super::harness::{Answer, Gateway, credential, dossier_of, send};
 
 fn row(n: usize) -> Value {
     let letter = char::from(b'A' + u8::try_from(n % 26).unwrap());
@@ -216,5 +216,44 @@ async fn a_network_has_four_batches_at_once_and_another_network_its_own() {
         assert!(response.text().await.unwrap().contains("\"complete\":true"));
     }
     assert_eq!(post(&gateway, &key, rows(1)).await.status, 200);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_revoked_during_a_batch_ends_it() {
+    let gateway = Gateway::start().await;
+    let (key, id) = credential(&gateway.app, gateway.tenant, |_| ()).await;
+    let (sender, receiver) = tokio::sync::mpsc::channel::<String>(1);
+    let rows = stream::unfold(receiver, |mut receiver| async move {
+        let row = receiver.recv().await?;
+        Some((Ok::<_, std::io::Error>(row), receiver))
+    });
+    sender.send(format!("{}\n", row(1))).await.unwrap();
+    let request = gateway
+        .request(Method::POST, "/api/v1/batches")
+        .bearer_auth(&key)
+        .header("content-type", "application/x-ndjson")
+        .body(reqwest::Body::wrap_stream(rows));
+    let mut answer = request.send().await.unwrap().bytes_stream();
+    let first = answer.next().await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&first).contains("\"status\":202"));
+    let mut tx = gateway.app.store.writing().await.unwrap();
+    let now = gateway.app.clock.now();
+    store::credentials::revoke(&mut tx, gateway.tenant, id, now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    gateway.clock.advance(std::time::Duration::from_secs(5));
+    sender.send(format!("{}\n", row(2))).await.unwrap();
+    let mut rest = String::new();
+    while let Some(chunk) = answer.next().await {
+        rest.push_str(&String::from_utf8_lossy(&chunk.unwrap()));
+    }
+    let last: Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!(last["problem"]["code"], "cle-api-revoquee", "{rest}");
+    assert_eq!(
+        last["summary"],
+        json!({"rows": 1, "accepted": 1, "replayed": 0, "refused": 0, "complete": false})
+    );
     gateway.stop().await;
 }

@@ -1,7 +1,12 @@
 //! A payload through the door, and what can be read and done afterwards.
 
+use domain::id::DeliveryId;
+use domain::{HoldReason, Status};
 use reqwest::Method;
 use serde_json::{Value, json};
+use store::Standing;
+
+use crate::reroute;
 
 use super::harness::{Gateway, OTHER_SITE, dossier, dossier_of, send};
 
@@ -119,6 +124,11 @@ async fn the_same_key_gets_the_same_delivery_and_another_content_is_refused() {
     let other = send(with_key(&dossier_of("BERNARD", "01-02"))).await;
     let problem = other.refuses(422, "idempotence-autre-contenu");
     assert_eq!(problem["delivery_id"], first.json()["id"]);
+    let mut hashed = dossier();
+    hashed["mandat"]["empreinte"] = "ab".repeat(32).into();
+    send(with_key(&hashed))
+        .await
+        .refuses(422, "idempotence-autre-contenu");
     let spaced = gateway
         .request(Method::POST, "/api/v1/dossiers")
         .bearer_auth(&key);
@@ -259,6 +269,98 @@ async fn a_person_acts_with_a_reason_and_only_as_the_state_allows() {
     act("cancel", json!({"reason": "encore"}))
         .await
         .refuses(409, "etat-incompatible");
+    gateway.stop().await;
+}
+
+/// Puts a delivery where a test needs it.
+async fn stand(gateway: &Gateway, id: DeliveryId, standing: store::Standing) {
+    let mut tx = gateway.app.store.writing().await.unwrap();
+    let found = store::deliveries::find_for_update(&mut tx, gateway.tenant, id).await;
+    let mut delivery = found.unwrap().unwrap();
+    delivery.standing = standing;
+    let event = store::NewEvent::new(gateway.app.clock.now(), "delivery.held").delivery(id);
+    store::deliveries::update(&mut tx, &delivery, &event)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_another_delivery_has_is_refused() {
+    let gateway = Gateway::start().await;
+    let key = gateway.key().await;
+    let mut ids = Vec::new();
+    for name in ["MARTIN", "BERNARD"] {
+        let dossier = dossier_of(name, "01-02");
+        let accepted = gateway.post(&key, "/api/v1/dossiers", &dossier).await;
+        let path = accepted.header("location").to_owned();
+        let body = json!({"reason": "appel", "opco": "akto"});
+        let chosen = gateway
+            .post(&key, &format!("{path}/actions/choose-opco"), &body)
+            .await;
+        assert_eq!(chosen.status, 200, "{}", chosen.text);
+        let id: DeliveryId = accepted.json()["id"].as_str().unwrap().parse().unwrap();
+        stand(&gateway, id, Standing::held(HoldReason::OutcomeUnknown)).await;
+        ids.push((id, format!("{path}/actions/confirm-sent"), path));
+    }
+    let number = json!({"reason": "vu à l'OPCO", "numero_interne": "AKTO-77"});
+    let first = gateway.post(&key, &ids[0].1, &number).await;
+    assert_eq!(first.json()["status"], "delivered", "{}", first.text);
+    let second = gateway.post(&key, &ids[1].1, &number).await;
+    let problem = second.refuses(409, "etat-incompatible");
+    assert_eq!(problem["delivery_id"], ids[0].0.to_string());
+    let standing = gateway.get(&key, &ids[1].2).await.json();
+    assert_eq!(standing["status"], "held", "{standing}");
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mandate_is_kept_only_with_the_judgement_it_led_to() {
+    let gateway = Gateway::start().await;
+    let key = gateway.key().await;
+    let mut dossier = dossier();
+    dossier.as_object_mut().unwrap().remove("mandat");
+    let accepted = gateway.post(&key, "/api/v1/dossiers", &dossier).await;
+    let id: DeliveryId = accepted.json()["id"].as_str().unwrap().parse().unwrap();
+    stand(&gateway, id, Standing::held(HoldReason::MandateMissing)).await;
+    let mut tx = gateway.app.store.reading().await.unwrap();
+    let before = store::deliveries::find(&mut tx, gateway.tenant, id).await;
+    drop(tx);
+    let before = before.unwrap().unwrap();
+    let now = gateway.app.clock.now();
+    let mandate = || store::mandates::Mandate {
+        tenant: gateway.tenant,
+        id: domain::id::MandateId::new(now),
+        siret_cfa: before.siret_cfa,
+        scope: store::mandates::Scope::Delivery(id),
+        reference: "M-2".to_owned(),
+        signed_on: "2026-08-01".parse().unwrap(),
+        document_hash: None,
+        author: "credential:x".to_owned(),
+        created_at: now,
+    };
+    let kept = async || {
+        let mut tx = gateway.app.store.reading().await.unwrap();
+        let kept = store::mandates::of_delivery(&mut tx, gateway.tenant, id).await;
+        kept.unwrap().is_some()
+    };
+    let complete = async || {
+        let given = reroute::Given {
+            chosen: None,
+            mandate: Some(mandate()),
+        };
+        let again = reroute::again(&gateway.app, &before, given).await;
+        let again = again.unwrap().unwrap();
+        let standing = reroute::standing(&again, now);
+        let (app, by) = (&gateway.app, reroute::GATEWAY);
+        reroute::keep(app, &before, &again, standing, "delivery.completed", by)
+            .await
+            .unwrap()
+    };
+    stand(&gateway, id, Standing::ended(Status::Cancelled)).await;
+    assert!(!complete().await && !kept().await);
+    stand(&gateway, id, before.standing).await;
+    assert!(complete().await && kept().await);
     gateway.stop().await;
 }
 

@@ -20,7 +20,7 @@ use store::{NewEvent, SealedSecret, Store, StoreError, Tx, events};
 
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::Out;
-use crate::commands::words::one_of;
+use crate::commands::words::{self, one_of};
 use crate::commands::{Context, quiet_logs, runtime};
 use crate::config::Config;
 
@@ -34,6 +34,7 @@ pub(crate) struct AdminArgs {
         global = true,
         env = "USER",
         default_value = "administrateur",
+        value_parser = words::author,
         value_name = "NOM",
         help = "Qui agit, pour le journal (par défaut le compte du système)"
     )]

@@ -15,6 +15,12 @@ use crate::commands::output::tell;
 /// No key, secret or PEM is longer.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
+/// The longest secret of one line.
+const LINE_BYTES_MAX: usize = 4 * 1024;
+
+/// What some editors put before a text without showing it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Reads a secret: from `file`, from standard input when it is `-`, from a prompt when there is none.
 pub(crate) fn read(file: Option<&Path>, what: &str) -> Result<Secret, Failure> {
     let text = match file {
@@ -42,6 +48,20 @@ pub(crate) fn read(file: Option<&Path>, what: &str) -> Result<Secret, Failure> {
         ));
     }
     Ok(Secret::new(text))
+}
+
+/// Reads a secret that is sent in a header or a form: one line, as the OPCO shows it.
+pub(crate) fn read_line(file: Option<&Path>, what: &str) -> Result<Secret, Failure> {
+    let secret = read(file, what)?;
+    let text = secret.expose();
+    let said = if text.len() > LINE_BYTES_MAX {
+        "le texte est trop long"
+    } else if text.chars().any(|c| c.is_control() || c == BYTE_ORDER_MARK) {
+        "le texte tient sur une ligne, sans caractère invisible"
+    } else {
+        return Ok(secret);
+    };
+    Err(Failure::new(Code::InputInvalid, format!("{what} : {said}")))
 }
 
 fn limited(source: impl Read, name: &str) -> Result<Zeroizing<String>, Failure> {
@@ -99,5 +119,23 @@ mod tests {
             read(Some(&path), "la clé").unwrap_err().code(),
             Code::InputUnreadable
         );
+    }
+
+    #[test]
+    fn a_key_of_several_lines_or_with_a_hidden_mark_is_refused_without_showing_it() {
+        let path = std::env::temp_dir().join(format!("cfa-secret-{}", uuid::Uuid::now_v7()));
+        std::fs::write(&path, "canary\n").unwrap();
+        assert_eq!(read_line(Some(&path), "la clé").unwrap().expose(), "canary");
+        for bad in [
+            "\u{feff}canary".to_owned(),
+            "can\nary".to_owned(),
+            "canary".repeat(1_000),
+        ] {
+            std::fs::write(&path, bad).unwrap();
+            let error = read_line(Some(&path), "la clé").unwrap_err();
+            assert_eq!(error.code(), Code::InputInvalid);
+            assert!(!error.to_string().contains("ary"), "{error}");
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 }

@@ -42,6 +42,32 @@ pub(crate) fn day(text: &str) -> Result<Date, String> {
         .map_err(|_| "il faut une date AAAA-MM-JJ".to_owned())
 }
 
+/// The longest name of a network, a training centre, a site, a credential or an author.
+const NAME_CHARS_MAX: usize = 200;
+
+/// Reads a name that people give: it ends up in tables, in the log and on a terminal.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() {
+        return Err("il faut un nom".to_owned());
+    }
+    if name.chars().count() > NAME_CHARS_MAX {
+        return Err(format!("il faut {NAME_CHARS_MAX} caractères au plus"));
+    }
+    if name.chars().any(char::is_control) {
+        return Err("il ne faut pas de caractère de contrôle".to_owned());
+    }
+    Ok(name.to_owned())
+}
+
+/// Reads who acts; an account without a name is the administrator.
+pub(crate) fn author(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Ok("administrateur".to_owned());
+    }
+    name(text)
+}
+
 /// Returns the first instant of a day in France.
 pub(crate) fn begins(day: Date) -> Result<Timestamp, jiff::Error> {
     Ok(day.to_zoned(TimeZone::get(ZONE)?)?.timestamp())
@@ -66,6 +92,16 @@ mod tests {
         let summer = day("2026-07-14").unwrap();
         assert_eq!(begins(summer).unwrap().to_string(), "2026-07-13T22:00:00Z");
         assert_eq!(ends(summer).unwrap().to_string(), "2026-07-14T22:00:00Z");
+    }
+
+    #[test]
+    fn a_name_is_short_and_can_be_printed() {
+        assert_eq!(name(" CFA du Lac ").unwrap(), "CFA du Lac");
+        assert!(name(&"é".repeat(200)).is_ok());
+        for bad in ["", " \t", "a\u{1b}[2Jb", "a\nb", &"é".repeat(201)] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(author("").unwrap(), "administrateur");
     }
 
     #[test]

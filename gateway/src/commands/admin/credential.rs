@@ -37,7 +37,7 @@ pub(super) enum CredentialCommand {
 pub(super) struct NewCredential {
     #[command(flatten)]
     network: InNetwork,
-    #[arg(long, value_name = "NOM", help = "Qui s'en sert (l'ERP)")]
+    #[arg(long, value_parser = words::name, value_name = "NOM", help = "Qui s'en sert (l'ERP)")]
     label: String,
     #[arg(
         long,
@@ -154,6 +154,10 @@ async fn create(desk: &mut Desk, new: NewCredential) -> Result<(), Failure> {
         .map(words::ends)
         .transpose()
         .map_err(|error| Failure::new(Code::InputInvalid, error.to_string()))?;
+    if expires_at.is_some_and(|end| end <= desk.now) {
+        let said = "--expires : ce jour est passé, la clé ne servirait jamais";
+        return Err(Failure::new(Code::InputInvalid, said));
+    }
     let credential = Credential {
         tenant,
         id: CredentialId::new(desk.now),

@@ -133,7 +133,12 @@ pub(super) async fn run(desk: &mut Desk, command: KeyCommand) -> Result<(), Fail
 
 async fn create(desk: &mut Desk, new: NewKey) -> Result<(), Failure> {
     let tenant = desk.network(&new.network).await?.id;
-    let clear = secret_input::read(new.key_file.as_deref(), "la clé CFA")?;
+    let clear = secret_input::read_line(new.key_file.as_deref(), "la clé CFA")?;
+    let today = domain::calendar::day_in_france(desk.now);
+    if new.expires_on.is_some_and(|day| day < today) {
+        let said = "--expires-on : ce jour est passé";
+        return Err(Failure::new(Code::InputInvalid, said));
+    }
     let id = KeyId::new(desk.now);
     let sealed = desk
         .store

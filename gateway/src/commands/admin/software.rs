@@ -102,7 +102,7 @@ async fn create(desk: &mut Desk, new: NewSoftware) -> Result<(), Failure> {
         None => TenantId::PLATFORM,
         some => desk.network(&InNetwork { network: some }).await?.id,
     };
-    let secret = secret_input::read(new.secret_file.as_deref(), "le secret OAuth")?;
+    let secret = secret_input::read_line(new.secret_file.as_deref(), "le secret OAuth")?;
     let dpop = match (&new.dpop_key_file, new.generate_dpop_key) {
         (Some(file), _) => Some(secret_input::read(Some(file), "la clé DPoP")?),
         (None, true) => Some(

@@ -8,14 +8,14 @@ use serde_json::json;
 use store::tenants::{self, Cfa, Network, Site};
 
 use super::{Desk, InNetwork, already, dash, one, several};
-use crate::commands::failure::Failure;
+use crate::commands::failure::{Code, Failure};
 use crate::commands::words;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum NetworkCommand {
     #[command(about = "Crée un réseau")]
     Create {
-        #[arg(long, value_name = "NOM", help = "Son nom")]
+        #[arg(long, value_parser = words::name, value_name = "NOM", help = "Son nom")]
         name: String,
     },
     #[command(about = "Liste les réseaux")]
@@ -34,7 +34,7 @@ pub(super) enum CfaCommand {
 pub(super) struct NewCfa {
     #[command(flatten)]
     network: InNetwork,
-    #[arg(long, value_name = "NOM", help = "Son nom")]
+    #[arg(long, value_parser = words::name, value_name = "NOM", help = "Son nom")]
     name: String,
     #[arg(long, value_parser = words::siren, value_name = "SIREN", help = "Son SIREN")]
     siren: Siren,
@@ -62,7 +62,7 @@ pub(super) struct NewSite {
     siret: Siret,
     #[arg(long, value_parser = uai, value_name = "UAI", help = "Son UAI, s'il en a un")]
     uai: Option<String>,
-    #[arg(long, value_name = "NOM", help = "Son nom")]
+    #[arg(long, value_parser = words::name, value_name = "NOM", help = "Son nom")]
     name: String,
 }
 
@@ -91,6 +91,7 @@ struct SiteLine {
 pub(super) async fn network(desk: &mut Desk, command: NetworkCommand) -> Result<(), Failure> {
     match command {
         NetworkCommand::Create { name } => {
+            free(desk, &name).await?;
             let network = Network {
                 id: TenantId::new(desk.now),
                 name,
@@ -129,6 +130,21 @@ pub(super) async fn network(desk: &mut Desk, command: NetworkCommand) -> Result<
             })
         }
     }
+}
+
+/// Refuses a name under which another network would be found: one name leads to one network.
+async fn free(desk: &Desk, name: &str) -> Result<(), Failure> {
+    if name.parse::<TenantId>().is_ok() {
+        let said = "un nom de réseau n'a pas la forme d'un identifiant";
+        return Err(Failure::new(Code::InputInvalid, said));
+    }
+    let mut tx = desk.store.reading().await?;
+    let networks = tenants::networks(&mut tx).await?;
+    if networks.iter().any(|network| network.name == name) {
+        let said = format!("un réseau s'appelle déjà « {name} »");
+        return Err(Failure::new(Code::Conflict, said).remedy("cfa-gateway admin network list"));
+    }
+    Ok(())
 }
 
 pub(super) async fn cfa(desk: &mut Desk, command: CfaCommand) -> Result<(), Failure> {

@@ -355,3 +355,20 @@ async fn a_choice_and_a_double_are_told_by_name() {
     );
     place.end().await;
 }
+
+#[tokio::test]
+async fn one_name_leads_to_one_network_and_a_key_ends_in_the_future() {
+    let mut place = Place::new().await;
+    place.tenancy().await;
+    let taken = place.run("network list").await.unwrap()[0].clone();
+    for (name, code) in [("name", Code::Conflict), ("id", Code::InputInvalid)] {
+        let line = ["network", "create", "--name", taken[name].as_str().unwrap()];
+        let what = Line::try_parse_from(std::iter::once("admin").chain(line));
+        let refused = act(&mut place.desk, what.unwrap().args.what).await;
+        assert_eq!(refused.unwrap_err().code(), code, "{name}");
+    }
+    let past = "credential create --label ERP --environment test --expires 2020-01-01";
+    let refused = place.run(past).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InputInvalid);
+    place.end().await;
+}

@@ -32,7 +32,8 @@ impl Committer {
                     Ok::<_, StoreError>(answers.into_iter().map(Ok).collect())
                 }
             },
-            |error| Err(Arc::new(error)),
+            StoreError::is_out_of_reach,
+            Err,
         );
         Self { accepts }
     }

@@ -77,6 +77,8 @@ pub struct Server {
     pub batch_rows_max: usize,
     /// How long a client may take to send its headers, in seconds.
     pub client_timeout_seconds: u64,
+    /// How long a request waits for the database, in milliseconds.
+    pub store_timeout_ms: u64,
     /// How long requests and sends in flight may take to end at a stop, in seconds.
     pub drain_seconds: u64,
 }
@@ -239,6 +241,12 @@ impl Server {
             self.client_timeout_seconds,
             1,
             300,
+        ));
+        problems.extend(within(
+            "server.store_timeout_ms",
+            self.store_timeout_ms,
+            100,
+            60_000,
         ));
         problems.extend(within("server.drain_seconds", self.drain_seconds, 1, 300));
         if let Some(url) = &self.public_url
@@ -545,6 +553,7 @@ mod tests {
     fn every_setting_out_of_bounds_is_told_at_once() {
         let error = with(&[
             ("CFA_GATEWAY__SERVER__DRAIN_SECONDS", "0"),
+            ("CFA_GATEWAY__SERVER__STORE_TIMEOUT_MS", "0"),
             ("CFA_GATEWAY__DATABASE__CONNECTIONS_MAX", "9999"),
             ("CFA_GATEWAY__EDITOR__NAME", "Éditeur"),
             ("CFA_GATEWAY__SERVER__PUBLIC_URL", "pas une url"),
@@ -557,6 +566,7 @@ mod tests {
         .to_string();
         for key in [
             "server.drain_seconds",
+            "server.store_timeout_ms",
             "database.connections_max",
             "editor.name",
             "server.public_url",

@@ -37,20 +37,26 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Group<I, O> {
     /// second writer, taking half of what waits, costs more than it saves.
     ///
     /// `write` answers one value for each member, in order, or refuses the group whole, having
-    /// written nothing of it. `give_up` makes the answer of a member that is refused alone.
-    pub(crate) fn start<W, F, E, G>(most: usize, write: W, give_up: G) -> Self
+    /// written nothing of it. `give_up` makes the answer of a member that is refused alone, or of
+    /// each when `everybodys` says that the reason is.
+    pub(crate) fn start<W, F, E, G>(
+        most: usize,
+        write: W,
+        everybodys: fn(&E) -> bool,
+        give_up: G,
+    ) -> Self
     where
         W: Fn(Arc<Vec<I>>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Vec<O>, E>> + Send,
-        E: Send + 'static,
-        G: Fn(E) -> O + Send + Sync + 'static,
+        E: Send + Sync + 'static,
+        G: Fn(Arc<E>) -> O + Send + Sync + 'static,
     {
         let (door, mut queue) = mpsc::channel::<Waiting<I, O>>(WAITING_MAX);
         Tasks::serve(async move {
             let mut group = Vec::with_capacity(most);
             while queue.recv_many(&mut group, most).await > 0 {
                 let (items, answers): (Vec<I>, Vec<_>) = group.drain(..).unzip();
-                settle_group(items, answers, &write, &give_up).await;
+                settle_group(items, answers, &write, everybodys, &give_up).await;
             }
         });
         Self { door }
@@ -70,12 +76,13 @@ async fn settle_group<I, O, W, F, E, G>(
     items: Vec<I>,
     answers: Vec<oneshot::Sender<O>>,
     write: &W,
+    everybodys: fn(&E) -> bool,
     give_up: &G,
 ) where
     I: Clone,
     W: Fn(Arc<Vec<I>>) -> F,
     F: Future<Output = Result<Vec<O>, E>>,
-    G: Fn(E) -> O,
+    G: Fn(Arc<E>) -> O,
 {
     let mut todo = vec![(items, answers)];
     while let Some((items, mut answers)) = todo.pop() {
@@ -87,9 +94,10 @@ async fn settle_group<I, O, W, F, E, G>(
                     let _ = answer.send(result);
                 }
             }
-            Err(error) if items.len() <= 1 => {
-                if let Some(answer) = answers.pop() {
-                    let _ = answer.send(give_up(error));
+            Err(error) if items.len() <= 1 || everybodys(&error) => {
+                let error = Arc::new(error);
+                for answer in answers {
+                    let _ = answer.send(give_up(Arc::clone(&error)));
                 }
             }
             Err(_) => {
@@ -122,7 +130,8 @@ mod tests {
                     Ok::<_, ()>(items.iter().map(|n| n * 2).collect())
                 }
             },
-            |()| 0,
+            |()| false,
+            |_| 0,
         );
         let answers = futures_util::future::join_all((0..20).map(|n| group.submit(n))).await;
         assert_eq!(answers, (0..20).map(|n| Some(n * 2)).collect::<Vec<_>>());
@@ -132,6 +141,24 @@ mod tests {
             sizes.iter().all(|size| *size <= 8) && sizes.len() < 20,
             "{sizes:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_everybodys_trouble_is_tried_once() {
+        let tries = Arc::new(Mutex::new(0));
+        let seen = Arc::clone(&tries);
+        let group = Group::start(
+            16,
+            move |_: Arc<Vec<u32>>| {
+                *seen.lock().unwrap() += 1;
+                async move { Err::<Vec<&str>, _>("away") }
+            },
+            |error| *error == "away",
+            |error| *error,
+        );
+        let answers = futures_util::future::join_all((0..12).map(|n| group.submit(n))).await;
+        assert_eq!(answers, vec![Some("away"); 12]);
+        assert_eq!(*tries.lock().unwrap(), 1);
     }
 
     #[tokio::test]
@@ -145,7 +172,8 @@ mod tests {
                     Ok(items.iter().map(|_| "ok").collect())
                 }
             },
-            |error| error,
+            |_| false,
+            |error| *error,
         );
         let answers = futures_util::future::join_all((0..12).map(|n| group.submit(n))).await;
         for (n, answer) in answers.into_iter().enumerate() {

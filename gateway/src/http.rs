@@ -21,6 +21,7 @@ mod ndjson;
 mod opcos;
 pub(crate) mod openapi;
 mod page;
+mod patience;
 pub(crate) mod problem;
 mod quota;
 mod request_log;
@@ -70,6 +71,7 @@ pub(crate) struct State {
     quotas: quota::Quotas,
     in_flight: idempotency::InFlight,
     batches: batches::Places,
+    patience: patience::Patience,
 }
 
 impl State {
@@ -86,6 +88,7 @@ impl State {
             quotas: quota::Quotas::default(),
             in_flight: idempotency::InFlight::default(),
             batches: batches::Places::default(),
+            patience: patience::Patience::new(Duration::from_millis(server.store_timeout_ms)),
         }
     }
 }

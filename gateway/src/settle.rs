@@ -218,7 +218,8 @@ impl Settler {
                     Ok::<_, StoreError>(answers.into_iter().map(Ok).collect())
                 }
             },
-            |error| Err(Arc::new(error)),
+            StoreError::is_out_of_reach,
+            Err,
         ))
     }
 

@@ -55,6 +55,11 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// Returns whether no connection was to be had in time: whoever asks next waits as long.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Unavailable(sqlx::Error::PoolTimedOut))
+    }
+
     /// Returns whether the transaction lost a race with another one and may simply be tried again.
     pub(crate) fn is_lost_race(&self) -> bool {
         match self {

@@ -6,7 +6,26 @@ use harness::{on_both, wait};
 use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, Scope};
 
+/// A gateway whose requests wait for the database for two seconds in all.
+const IMPATIENT: &str = "CFA_GATEWAY__SERVER__STORE_TIMEOUT_MS=2000";
+
 on_both! {
+    async fn a_database_that_freezes_holds_nobody_and_costs_nothing(scene, IMPATIENT) {
+        let contract = contract(290).to(Opco::Akto);
+        let hold = scene.database.hold().await;
+        let answer = scene.erp.send_as(&contract, "k-1").await;
+        assert_eq!(answer.expect(503)["retryable"], true);
+        assert!(answer.header("retry-after").is_some());
+        hold.release().await;
+        let accepted = wait::until("the contract is accepted", async || {
+            let answer = scene.erp.send_as(&contract, "k-1").await;
+            (answer.status != 503).then(|| answer.expect(202))
+        })
+        .await;
+        scene.erp.until_delivered(&harness::erp::id(&accepted)).await;
+        assert_eq!(scene.opcos.taken(Opco::Akto, &contract).len(), 1);
+    }
+
     async fn an_opco_that_throttles_is_left_alone_as_long_as_it_asks(scene) {
         scene.opcos.fault(Opco::Akto, Fault::too_many_requests(Some(40)).on(Scope::Dossiers).times(1));
         let first = contract(200).to(Opco::Akto);

@@ -4,6 +4,7 @@ mod inflow;
 mod outflow;
 mod places;
 
+use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt as _;
@@ -20,7 +21,7 @@ use super::ndjson::Line;
 use super::problem::{Code, Problem, ProblemBody};
 use super::submit::{self, AcceptedBody, Received};
 use super::trace_context::TraceContext;
-use super::{credentials, idempotency, problem};
+use super::{credentials, idempotency, patience, problem};
 use crate::app::App;
 
 /// Other names under which the form travels.
@@ -200,7 +201,10 @@ async fn accept(batch: &Batch, read: Read) -> Result<Answer, Problem> {
 
 /// Recognises the caller again: a row is taken only from who may still hand it in.
 async fn caller(batch: &Batch) -> Result<Caller, Problem> {
-    let caller = credentials::identify(&batch.app, &batch.headers).await?;
+    let known = credentials::identify(&batch.app, &batch.headers);
+    let known = patience::within(batch.app.http.patience.caller, known).await;
+    // Nothing was begun yet: nothing of the row is kept.
+    let caller = known.ok_or_else(|| patience::late(&Method::GET))??;
     if caller.may(Permission::Submit) {
         Ok(caller)
     } else {
@@ -225,7 +229,15 @@ async fn row(
         Ok(key) => key,
         Err(problem) => return (None, Err(problem)),
     };
-    let handed = submit::hand_in(&batch.app, caller, received, Some(&key), &batch.trace).await;
+    let handed = Box::pin(submit::hand_in(
+        &batch.app,
+        caller,
+        received,
+        Some(&key),
+        &batch.trace,
+    ));
+    let handed = patience::within(batch.app.http.patience.answer, handed).await;
+    let handed = handed.unwrap_or_else(|| Err(patience::late(&Method::POST)));
     (
         Some(key),
         handed.map(|accepted| (AcceptedBody::from(&accepted), accepted.replayed)),

@@ -14,7 +14,9 @@ use actix_web::{
 use super::body;
 use super::caller::Permission;
 use super::credentials;
+use super::patience::{self, late};
 use super::problem::{Code, Problem};
+use crate::app::App;
 
 /// A method of a path, who may use it, and what answers.
 pub(crate) struct Endpoint {
@@ -50,7 +52,7 @@ where
     Endpoint {
         method: Method::GET,
         permission: Some(Permission::Read),
-        route: reading().to(handler),
+        route: reading().to(patient(Method::GET, handler)),
     }
 }
 
@@ -64,7 +66,7 @@ where
     Endpoint {
         method: Method::POST,
         permission: Some(permission),
-        route: web::post().to(handler),
+        route: web::post().to(patient(Method::POST, handler)),
     }
 }
 
@@ -85,6 +87,31 @@ pub(crate) fn path<const N: usize>(
         let rights = Rc::clone(&rights);
         async move { pass(&rights, request, next).await }
     }))
+}
+
+/// Bounds how long a handler waits for the store. Its arguments are there by then: who sends a body
+/// slowly loses none of it.
+fn patient<F, Args>(
+    method: Method,
+    handler: F,
+) -> impl Handler<
+    (web::Data<App>, Args),
+    Output = Result<F::Output, Problem>,
+    Future = impl Future<Output = Result<F::Output, Problem>>,
+>
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    move |app: web::Data<App>, arguments: Args| {
+        let (bound, method) = (app.http.patience.answer, method.clone());
+        let answer = handler.call(arguments);
+        async move {
+            let answer = patience::within(bound, answer).await;
+            answer.ok_or_else(|| late(&method))
+        }
+    }
 }
 
 /// HEAD is answered wherever GET is.
@@ -128,7 +155,10 @@ async fn admit(rights: &Rights, request: &mut ServiceRequest) -> Result<(), Prob
         return Err(Problem::new(Code::InvalidRequest, detail));
     }
     let app = body::app(request.request())?;
-    let caller = credentials::identify(app, request.headers()).await?;
+    let known = credentials::identify(app, request.headers());
+    // Nothing was begun yet: whatever was asked, nothing of it is done.
+    let known = patience::within(app.http.patience.caller, known).await;
+    let caller = known.ok_or_else(|| late(&Method::GET))??;
     let standing =
         app.http
             .quotas

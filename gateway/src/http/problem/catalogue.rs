@@ -176,8 +176,9 @@ problems! {
         "Transmettez ce payload par le canal habituel de l'OPCO.";
     /// The store cannot answer, or there is too much to do; nothing was kept.
     Unavailable = SERVICE_UNAVAILABLE, "service-indisponible", Personne, true,
-        "La passerelle ne peut pas répondre pour le moment ; rien n'a été enregistré.",
-        "Renvoyez la requête avec la même clé d'idempotence après le délai de « Retry-After ».";
+        "La passerelle ne peut pas répondre pour le moment.",
+        "Renvoyez la requête avec la même clé d'idempotence après le délai de « Retry-After » : ce qui a \
+         pu être enregistré ne le sera pas deux fois.";
 }
 
 /// Returns the published page of problems, in Markdown.

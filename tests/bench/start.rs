@@ -76,7 +76,8 @@ pub(crate) async fn run(ground: &Ground, rest: &[String]) -> anyhow::Result<()> 
 async fn build(program: &Path, csv: &Path, index: &Path) -> anyhow::Result<()> {
     let began = Instant::now();
     let built = tokio::process::Command::new(program)
-        .args(["index", "build"])
+        // Made up of a few agreements only, which the guard of the import takes for a partial file.
+        .args(["index", "build", "--allow-small"])
         .arg(csv)
         .arg("--output")
         .arg(index)

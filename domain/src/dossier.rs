@@ -4,40 +4,26 @@
 //! [`Dossier::write`] gives the strict wire form back, unknown fields included.
 
 mod adresse;
-mod amounts;
 mod apprenti;
-mod block;
 mod cerfa;
 mod contrat;
 mod employeur;
 pub mod enums;
-mod extra;
-mod field;
 mod formation;
-mod pass;
-mod report;
-mod values;
-mod wire;
 
 use jiff::civil::Date;
-use serde::de::DeserializeSeed as _;
-use thiserror::Error;
 
 pub use self::adresse::Adresse;
-pub use self::amounts::{Montant, Taux};
 pub use self::apprenti::{Apprenti, ResponsableLegal, Sexe};
 pub use self::cerfa::{Cerfa, Dossier, VersionCerfa};
 pub use self::contrat::{Contrat, Remuneration, TypeSalaire};
 pub use self::employeur::{Employeur, Maitre};
-pub use self::extra::Extra;
-use self::field::Field;
 pub use self::formation::{Formation, LieuFormation, OrganismeFormation};
-use self::pass::Take;
-pub use self::report::SyntaxKind;
-pub(crate) use self::report::shown;
-use self::report::{Report, STRUCTURE, Step, Text};
-use self::wire::{Read, Shape};
 use crate::finding::{Finding, Severity};
+use crate::form::field::Field;
+use crate::form::report::{STRUCTURE, Step, Text};
+use crate::form::wire::Shape;
+pub use crate::form::{Extra, Montant, SyntaxError, SyntaxKind, Taux};
 use crate::identifiers::{Idcc, Naf, Nir};
 use crate::siret::Siret;
 
@@ -48,21 +34,6 @@ pub struct Reading {
     pub dossier: Dossier,
     /// Every error of form, in the order of the body.
     pub findings: Vec<Finding>,
-}
-
-/// Why a body could not be read at all, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{message}")]
-pub struct SyntaxError {
-    /// Line, from 1.
-    pub line: usize,
-    /// Column in bytes, from 1; 0 at the very start of a line.
-    pub column: usize,
-    /// What is wrong and what to do, in French; the place is told apart, since the line of a body is
-    /// not that of the file it came in.
-    pub message: String,
-    /// What kind of trouble it is.
-    pub kind: SyntaxKind,
 }
 
 /// What the OPCOs recognise a contract by (protocol §5, pairing key).
@@ -89,24 +60,7 @@ impl Dossier {
     /// Values that are not of the norm's form are findings, all of them at once, each at its JSON
     /// Pointer. A body that cannot be read at all is a [`SyntaxError`].
     pub fn read(body: &[u8]) -> Result<Reading, SyntaxError> {
-        // A byte order mark is no part of the text (RFC 8259 §8.1); some Windows tools write one.
-        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-        let text =
-            std::str::from_utf8(body).map_err(|error| not_utf8(body, error.valid_up_to()))?;
-        let mut report = Report::default();
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let read = Take::<Self>::new(&BODY, &mut report)
-            .deserialize(&mut deserializer)
-            .and_then(|read| deserializer.end().map(|()| read))
-            .map_err(|error| syntax(&error, report.stopped()))?;
-        let dossier = match read {
-            Read::Value(dossier) => dossier,
-            Read::Bad(_) => Self::default(),
-            Read::Absent => {
-                report.mismatch(&BODY, Self::EXPECTED, "une valeur nulle");
-                Self::default()
-            }
-        };
+        let (dossier, mut report): (Self, _) = crate::form::read(body, &BODY)?;
         if dossier.cerfa.is_empty() && !report.has_findings() {
             report.enter(Step::Name(BODY.wire));
             report.find(no_cerfa());
@@ -204,54 +158,5 @@ fn no_cerfa() -> Text {
                  dans un objet « cerfa »."
             .to_owned(),
         value: None,
-    }
-}
-
-fn not_utf8(body: &[u8], valid: usize) -> SyntaxError {
-    let before = body.get(..valid).unwrap_or_default();
-    let line = before.split(|byte| *byte == b'\n').count();
-    let column = before
-        .iter()
-        .rev()
-        .take_while(|byte| **byte != b'\n')
-        .count()
-        + 1;
-    SyntaxError {
-        line,
-        column,
-        message: "Le corps n'est pas en UTF-8 : enregistrez-le en UTF-8.".to_owned(),
-        kind: SyntaxKind::NotUtf8,
-    }
-}
-
-fn syntax(error: &serde_json::Error, stopped: Option<(SyntaxKind, String)>) -> SyntaxError {
-    let (line, column) = (error.line(), error.column());
-    let (kind, what) = match stopped {
-        Some((kind @ SyntaxKind::TooDeep, most)) => (
-            kind,
-            format!("Objets et listes imbriqués sur plus de {most} niveaux"),
-        ),
-        Some((kind @ SyntaxKind::TooManyElements, most)) => {
-            (kind, format!("Plus de {most} valeurs dans le corps"))
-        }
-        Some((kind @ SyntaxKind::DuplicateKey, key)) => (
-            kind,
-            format!("Le champ « {key} » figure deux fois dans le même objet"),
-        ),
-        _ if error.is_eof() => (
-            SyntaxKind::NotJson,
-            "Le corps JSON s'arrête avant la fin".to_owned(),
-        ),
-        _ => (
-            SyntaxKind::NotJson,
-            "Le corps n'est pas un JSON valide".to_owned(),
-        ),
-    };
-    let message = format!("{what} : corrigez le corps et renvoyez-le.");
-    SyntaxError {
-        line,
-        column,
-        message,
-        kind,
     }
 }

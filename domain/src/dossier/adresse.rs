@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::block::block;
+use crate::form::block::block;
 use crate::identifiers::CodePostal;
 
 block! {

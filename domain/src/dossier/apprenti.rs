@@ -3,9 +3,9 @@
 use jiff::civil::Date;
 
 use super::adresse::Adresse;
-use super::block::block;
 use super::employeur::is_telephone;
-use super::values::worded;
+use crate::form::block::block;
+use crate::form::values::worded;
 use crate::identifiers::{Departement, Nir};
 use crate::opco::words;
 use crate::secret::Masked;

@@ -1,11 +1,11 @@
 //! The CERFA object and the envelope around it (protocol §6.1, §7).
 
 use super::apprenti::Apprenti;
-use super::block::block;
 use super::contrat::Contrat;
 use super::employeur::{Employeur, Maitre};
 use super::formation::{Formation, LieuFormation, OrganismeFormation};
-use super::values::worded;
+use crate::form::block::block;
+use crate::form::values::worded;
 use crate::opco::words;
 
 /// An edition of the form 10103, which decides its enumerations.

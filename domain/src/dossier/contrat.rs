@@ -2,9 +2,9 @@
 
 use jiff::civil::Date;
 
-use super::amounts::{Montant, Taux};
-use super::block::block;
-use super::values::worded;
+use crate::form::block::block;
+use crate::form::values::worded;
+use crate::form::{Montant, Taux};
 use crate::identifiers::Deca;
 use crate::opco::words;
 

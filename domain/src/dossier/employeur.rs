@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::adresse::Adresse;
-use super::block::block;
+use crate::form::block::block;
 use crate::identifiers::{Idcc, Naf, Telephone};
 use crate::siret::Siret;
 

@@ -4,7 +4,7 @@
 use jiff::civil::Date;
 
 use super::adresse::Adresse;
-use super::block::block;
+use crate::form::block::block;
 use crate::identifiers::{CodeDiplome, Rncp, Uai};
 use crate::siret::Siret;
 

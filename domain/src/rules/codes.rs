@@ -3,8 +3,8 @@
 use super::subject::{Found, Subject};
 use super::{Check, ContractCheck, Rule};
 use crate::dossier::enums::coded_fields;
-use crate::dossier::shown;
 use crate::finding::{Effect, Severity};
+use crate::form::shown;
 
 pub(super) static RULES: [Rule; 1] = [Rule {
     id: "ENU-001",

@@ -6,9 +6,9 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::Rule;
-use crate::dossier::shown;
 use crate::dossier::{Cerfa, Dossier, VersionCerfa};
 use crate::finding::{Effect, Finding, Severity};
+use crate::form::shown;
 use crate::secret::MASK;
 
 /// A contract under examination.

@@ -18,6 +18,23 @@ pub struct Montant {
     pub cents: i64,
 }
 
+impl std::fmt::Display for Montant {
+    /// Writes euros and cents as French people do: `3 120,00 €`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let units = (self.cents.unsigned_abs() / 100).to_string();
+        let sign = if self.cents < 0 { "-" } else { "" };
+        f.write_str(sign)?;
+        for (place, digit) in units.chars().enumerate() {
+            if place > 0 && (units.len() - place).is_multiple_of(3) {
+                // A narrow space that never breaks.
+                f.write_str("\u{202f}")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        write!(f, ",{:02}\u{a0}€", self.cents.unsigned_abs() % 100)
+    }
+}
+
 /// A rate of pay in hundredths of a percent: 53 % is 5300.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Taux {
@@ -25,36 +42,38 @@ pub struct Taux {
     pub hundredths: i64,
 }
 
-impl Shape for Montant {
-    const EXPECTED: &'static str = "un montant en euros";
-
-    fn scalar(scalar: Scalar<'_>, field: &Field, report: &mut Report) -> Read<Self> {
-        match read(scalar, Self::EXPECTED, field, report) {
-            Read::Value(cents) => Read::Value(Self { cents }),
-            Read::Absent => Read::Absent,
-            Read::Bad(raw) => Read::Bad(raw),
-        }
-    }
-
-    fn write(&self) -> Value {
-        write(self.cents)
-    }
+/// A quantity in hundredths, of meals, nights or hours: 42 is 4200.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Quantite {
+    /// The quantity, in hundredths.
+    pub hundredths: i64,
 }
 
-impl Shape for Taux {
-    const EXPECTED: &'static str = "un taux en pourcentage";
+/// Writes the reading and the writing of a type that holds hundredths.
+macro_rules! in_hundredths {
+    ($($name:ident { $field:ident }, $expected:literal;)+) => {
+        $(impl Shape for $name {
+            const EXPECTED: &'static str = $expected;
 
-    fn scalar(scalar: Scalar<'_>, field: &Field, report: &mut Report) -> Read<Self> {
-        match read(scalar, Self::EXPECTED, field, report) {
-            Read::Value(hundredths) => Read::Value(Self { hundredths }),
-            Read::Absent => Read::Absent,
-            Read::Bad(raw) => Read::Bad(raw),
-        }
-    }
+            fn scalar(scalar: Scalar<'_>, field: &Field, report: &mut Report) -> Read<Self> {
+                match read(scalar, Self::EXPECTED, field, report) {
+                    Read::Value($field) => Read::Value(Self { $field }),
+                    Read::Absent => Read::Absent,
+                    Read::Bad(raw) => Read::Bad(raw),
+                }
+            }
 
-    fn write(&self) -> Value {
-        write(self.hundredths)
-    }
+            fn write(&self) -> Value {
+                write(self.$field)
+            }
+        })+
+    };
+}
+
+in_hundredths! {
+    Montant { cents }, "un montant en euros";
+    Taux { hundredths }, "un taux en pourcentage";
+    Quantite { hundredths }, "un nombre";
 }
 
 /// Reads a number, or a text that holds one (protocol §3.4), into hundredths.

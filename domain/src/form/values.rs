@@ -9,7 +9,7 @@ use super::field::Field;
 use super::report::{ENU_001, Report, STRUCTURE, Text, capital, shown};
 use super::wire::{Read, Scalar, Shape};
 use crate::finding::Severity;
-use crate::identifiers::{CodeDiplome, CodePostal, Departement, Idcc, Naf, Nir, Rncp, Uai};
+use crate::identifiers::{CodeDiplome, CodePostal, Departement, Iban, Idcc, Naf, Nir, Rncp, Uai};
 use crate::secret::Masked;
 use crate::siret::Siret;
 
@@ -22,6 +22,9 @@ impl Shape for String {
         let text = match scalar {
             Scalar::Text(text) => text.trim(),
             Scalar::Int(0) if field.read_only => return Read::Absent,
+            Scalar::Int(_) if field.number_too => {
+                return Read::Value(Value::from(scalar).to_string());
+            }
             other if field.read_only => return Read::Value(Value::from(other).to_string()),
             other => {
                 report.mismatch(field, Self::EXPECTED, other.name());
@@ -128,7 +131,7 @@ fn whole(n: f64) -> Option<i64> {
 
 fn unknown_code(field: &Field, report: &mut Report, given: String) {
     let message = format!("Code inconnu pour {} : {given}.", field.label);
-    let remedy = "Choisissez un code de la notice du CERFA.".to_owned();
+    let remedy = "Choisissez un code de la liste de ce champ.".to_owned();
     report.blame(field, message, remedy, Some(given), ENU_001);
 }
 
@@ -194,6 +197,29 @@ impl Shape for Date {
 
     fn write(&self) -> Value {
         Value::String(format!("{self}T00:00:00+00:00"))
+    }
+}
+
+/// A day written without a time of day: the certificate's own way (protocol §11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Jour {
+    /// The day.
+    pub date: Date,
+}
+
+impl Shape for Jour {
+    const EXPECTED: &'static str = Date::EXPECTED;
+
+    fn scalar(scalar: Scalar<'_>, field: &Field, report: &mut Report) -> Read<Self> {
+        match Date::scalar(scalar, field, report) {
+            Read::Value(date) => Read::Value(Self { date }),
+            Read::Absent => Read::Absent,
+            Read::Bad(raw) => Read::Bad(raw),
+        }
+    }
+
+    fn write(&self) -> Value {
+        Value::String(self.date.to_string())
     }
 }
 
@@ -301,6 +327,21 @@ impl Identifier for Uai {
     }
 }
 
+impl Identifier for Iban {
+    const RULE: &'static str = "FAC-003";
+    const OPEN: bool = false;
+    const REMEDY: &'static str = "Recopiez l'IBAN du relevé d'identité bancaire : 27 caractères en \
+                                  France, clés de contrôle comprises.";
+
+    fn message(_: &Field) -> String {
+        "IBAN invalide.".to_owned()
+    }
+
+    fn text(&self) -> &str {
+        self.expose()
+    }
+}
+
 impl Identifier for Nir {
     const RULE: &'static str = "IDT-004";
     const OPEN: bool = false;
@@ -346,15 +387,15 @@ formed! {
 /// Writes the field side of an enumeration whose codes are texts.
 macro_rules! worded {
     ($name:ident) => {
-        impl $crate::dossier::wire::Shape for $name {
+        impl $crate::form::wire::Shape for $name {
             const EXPECTED: &'static str = "un texte";
 
             fn scalar(
-                scalar: $crate::dossier::wire::Scalar<'_>,
-                field: &$crate::dossier::field::Field,
-                report: &mut $crate::dossier::report::Report,
-            ) -> $crate::dossier::wire::Read<Self> {
-                $crate::dossier::values::word(scalar, field, report)
+                scalar: $crate::form::wire::Scalar<'_>,
+                field: &$crate::form::field::Field,
+                report: &mut $crate::form::report::Report,
+            ) -> $crate::form::wire::Read<Self> {
+                $crate::form::values::word(scalar, field, report)
             }
 
             fn write(&self) -> serde_json::Value {
@@ -377,6 +418,13 @@ pub(crate) fn word<T: FromStr>(scalar: Scalar<'_>, field: &Field, report: &mut R
     if let Ok(word) = text.trim().parse() {
         return Read::Value(word);
     }
-    unknown_code(field, report, shown(text));
+    match field.rule.and_then(crate::rules::find) {
+        // A list with a rule of its own speaks in the words of its row.
+        Some(rule) if rule.id != ENU_001 => {
+            let (message, remedy) = (rule.message.to_owned(), rule.remedy.to_owned());
+            report.blame(field, message, remedy, Some(shown(text)), rule.id);
+        }
+        Some(_) | None => unknown_code(field, report, shown(text)),
+    }
     Read::Bad(Some(scalar.into()))
 }

@@ -24,26 +24,26 @@ macro_rules! block {
         pub struct $block {
             $($(#[$field_doc])* $vis $name: $type,)+
             /// Fields outside the norm, forwarded as they came.
-            pub extra: $crate::dossier::extra::Extra,
+            pub extra: $crate::form::extra::Extra,
         }
 
         impl $block {
             /// Returns whether nothing was given.
             pub fn is_empty(&self) -> bool {
-                use $crate::dossier::wire::Slot as _;
+                use $crate::form::wire::Slot as _;
                 self.extra.is_empty() $(&& self.$name.is_empty())+
             }
         }
 
-        impl $crate::dossier::wire::Shape for $block {
+        impl $crate::form::wire::Shape for $block {
             const EXPECTED: &'static str = $expected;
 
             fn map<'de, A: serde::de::MapAccess<'de>>(
                 mut map: A,
-                _: &$crate::dossier::field::Field,
-                report: &mut $crate::dossier::report::Report,
-            ) -> Result<$crate::dossier::wire::Read<Self>, A::Error> {
-                use $crate::dossier::{field::Field, pass};
+                _: &$crate::form::field::Field,
+                report: &mut $crate::form::report::Report,
+            ) -> Result<$crate::form::wire::Read<Self>, A::Error> {
+                use $crate::form::{field::Field, pass};
 
                 #[derive(Default)]
                 struct Seen { $($name: pass::Met,)+ $($($forgotten: pass::Met,)+)? }
@@ -66,11 +66,11 @@ macro_rules! block {
                     }
                 }
                 $($settle(&mut block);)?
-                Ok($crate::dossier::wire::Read::Value(block))
+                Ok($crate::form::wire::Read::Value(block))
             }
 
             fn write(&self) -> serde_json::Value {
-                use $crate::dossier::{field::Field, wire::Slot as _};
+                use $crate::form::{field::Field, wire::Slot as _};
 
                 let mut object = self.extra.to_object();
                 $(
@@ -84,7 +84,7 @@ macro_rules! block {
             }
         }
 
-        impl $crate::dossier::wire::Slot for $block {
+        impl $crate::form::wire::Slot for $block {
             type Item = Self;
 
             fn put(&mut self, item: Self) {
@@ -96,7 +96,7 @@ macro_rules! block {
             }
 
             fn written(&self) -> Option<serde_json::Value> {
-                (!$block::is_empty(self)).then(|| $crate::dossier::wire::Shape::write(self))
+                (!$block::is_empty(self)).then(|| $crate::form::wire::Shape::write(self))
             }
         }
     };

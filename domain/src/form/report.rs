@@ -167,7 +167,7 @@ impl Report {
                 message: format!(
                     "Plus de {MAX_FINDINGS} anomalies : seules les premières sont listées."
                 ),
-                remedy: "Corrigez les anomalies listées, puis renvoyez le contrat.".to_owned(),
+                remedy: "Corrigez les anomalies listées, puis renvoyez le corps.".to_owned(),
                 value: None,
             };
             self.findings.push(finding(String::new(), text));

@@ -17,6 +17,8 @@ pub(crate) struct Field {
     pub(crate) check: Option<fn(&str) -> bool>,
     /// Set by the OPCO: read in any scalar form, never written.
     pub(crate) read_only: bool,
+    /// A text that some clients send as a bare number: read as its digits.
+    pub(crate) number_too: bool,
 }
 
 impl Field {
@@ -29,6 +31,7 @@ impl Field {
             max: None,
             check: None,
             read_only: false,
+            number_too: false,
         }
     }
 
@@ -59,6 +62,11 @@ impl Field {
 
     pub(crate) const fn read_only(mut self) -> Self {
         self.read_only = true;
+        self
+    }
+
+    pub(crate) const fn number_too(mut self) -> Self {
+        self.number_too = true;
         self
     }
 }

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use crate::dossier::Pairing;
 use crate::identifiers::Nir;
 use crate::opco::words;
+pub(crate) use fold::bare;
 pub use fold::{fold, folded_eq};
 
 /// From this score on, two contracts are held as a probable duplicate (DUP-002).

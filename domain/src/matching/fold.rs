@@ -32,7 +32,7 @@ pub fn folded_eq(a: &str, b: &str) -> bool {
 
 /// Writes lower-case letters without accents, words parted by spaces. Apostrophes vanish, so that
 /// `D'ALMEIDA` and `DALMEIDA` are one.
-fn bare(name: &str) -> String {
+pub(crate) fn bare(name: &str) -> String {
     let mut bare = String::with_capacity(name.len());
     for c in name.chars().flat_map(char::to_lowercase) {
         match c {

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
@@ -32,6 +33,12 @@ static PARIS: LazyLock<TimeZone> =
 /// Returns the day it is in metropolitan France at an instant.
 pub fn day_in_france(now: Timestamp) -> Date {
     PARIS.to_datetime(now).date()
+}
+
+/// Returns the instant at which a day begins in metropolitan France.
+pub fn start_of_day_in_france(day: Date) -> Timestamp {
+    day.to_zoned(PARIS.clone())
+        .map_or(Timestamp::MAX, |start| start.timestamp())
 }
 
 /// Returns whether the day is one of the eleven public holidays of the whole country.
@@ -68,6 +75,44 @@ pub fn working_days_after(day: Date, count: u32) -> Date {
     at
 }
 
+/// Returns the `count`-th working day before `day`, which itself does not count.
+pub fn working_days_before(day: Date, count: u32) -> Date {
+    let mut left = count;
+    let mut at = day;
+    for _ in 0..MAX_WALK {
+        if left == 0 {
+            break;
+        }
+        let Ok(yesterday) = at.yesterday() else { break };
+        at = yesterday;
+        if is_working_day(at) {
+            left -= 1;
+        }
+    }
+    at
+}
+
+/// Returns the day `months` later. The last day of a month gives the last day of the other one, so
+/// that no limit is shorter than people count it.
+pub fn months_after(day: Date, months: i32) -> Date {
+    let moved = day.checked_add(months.months()).unwrap_or(Date::MAX);
+    if day == day.last_of_month() {
+        moved.last_of_month()
+    } else {
+        moved
+    }
+}
+
+/// Returns the day `months` earlier.
+pub fn months_before(day: Date, months: i32) -> Date {
+    day.checked_sub(months.months()).unwrap_or(Date::MIN)
+}
+
+/// Writes a day as French people do.
+pub fn french(day: Date) -> String {
+    format!("{:02}/{:02}/{}", day.day(), day.month(), day.year())
+}
+
 /// Returns Easter Sunday of a year, by the Gregorian computus.
 pub fn easter(year: i16) -> Date {
     let y = i32::from(year);
@@ -88,6 +133,9 @@ pub fn easter(year: i16) -> Date {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::*;
 
     fn day(text: &str) -> Date {
@@ -157,10 +205,64 @@ mod tests {
     }
 
     #[test]
+    fn months_keep_the_end_of_the_month() {
+        assert_eq!(months_after(day("2028-06-30"), 2), day("2028-08-31"));
+        assert_eq!(months_after(day("2028-06-15"), 2), day("2028-08-15"));
+        assert_eq!(months_after(day("2026-12-31"), 2), day("2027-02-28"));
+        assert_eq!(months_after(Date::MAX, 2), Date::MAX);
+        assert_eq!(months_before(day("2026-05-31"), 3), day("2026-02-28"));
+    }
+
+    #[test]
     fn five_working_days_step_over_what_is_not_worked() {
         assert_eq!(working_days_after(day("2026-09-01"), 5), day("2026-09-07"));
         assert_eq!(working_days_after(day("2026-11-09"), 5), day("2026-11-16"));
         assert_eq!(working_days_after(day("2026-12-24"), 1), day("2026-12-26"));
         assert_eq!(working_days_after(Date::MAX, 5), Date::MAX);
+    }
+
+    #[test]
+    fn working_days_are_counted_back_as_they_are_counted_on() {
+        assert_eq!(working_days_before(day("2026-09-07"), 5), day("2026-09-01"));
+        assert_eq!(working_days_before(day("2026-12-26"), 1), day("2026-12-24"));
+        assert_eq!(working_days_before(Date::MIN, 5), Date::MIN);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(5),
+            failure_persistence: None,
+            ..Default::default()
+        })]
+
+        #[test]
+        fn between_a_day_and_its_nth_working_day_there_are_n_of_them(
+            offset in 0..36_500_i32, count in 0..60_u32,
+        ) {
+            let from = day("1990-01-01").checked_add(jiff::ToSpan::days(offset)).unwrap();
+            let to = working_days_after(from, count);
+            let worked = from
+                .series(jiff::ToSpan::days(1))
+                .skip(1)
+                .take_while(|d| *d <= to)
+                .filter(|d| is_working_day(*d))
+                .count();
+            prop_assert_eq!(u32::try_from(worked).unwrap(), count);
+            prop_assert!(count == 0 || is_working_day(to));
+            // The way back ends on the day itself, when it is worked.
+            if is_working_day(from) {
+                prop_assert_eq!(working_days_before(to, count), from);
+            }
+        }
+
+        #[test]
+        fn no_year_has_a_sunday_or_more_than_eleven_holidays_that_are_worked(year in 1900..2200_i16) {
+            let first = Date::new(year, 1, 1).unwrap();
+            let days = first.series(jiff::ToSpan::days(1)).take_while(|d| d.year() == year);
+            let holidays: Vec<Date> = days.filter(|d| is_public_holiday(*d)).collect();
+            // Ascension may fall on the first or the eighth of May.
+            prop_assert!((10..=11).contains(&holidays.len()), "{:?}", holidays);
+            prop_assert!(holidays.iter().all(|d| !is_working_day(*d)));
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod calendar;
 pub mod clock;
+pub mod deadline;
 pub mod delivery;
 pub mod dossier;
 pub mod echeancier;
@@ -18,6 +19,7 @@ pub mod matching;
 pub mod opco;
 pub mod outcome;
 pub mod payload;
+pub mod reconciliation;
 pub mod retry;
 pub mod route;
 pub mod rules;

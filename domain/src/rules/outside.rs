@@ -4,6 +4,7 @@
 use jiff::civil::Date;
 
 use super::{Check, Rule, finding};
+use crate::calendar::french;
 use crate::finding::{Effect, Finding, Severity};
 use crate::matching::{HOLD_AT, Likeness};
 use crate::opco::{Capability, NormVersion, Opco};
@@ -210,11 +211,6 @@ pub fn probable_duplicate(existing: &str, likeness: Likeness) -> Finding {
         near.effect = Effect::Warn;
     }
     near
-}
-
-/// Writes a day as French people do.
-pub(super) fn french(day: Date) -> String {
-    format!("{:02}/{:02}/{}", day.day(), day.month(), day.year())
 }
 
 #[cfg(test)]

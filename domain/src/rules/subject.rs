@@ -2,10 +2,10 @@
 
 use std::fmt::Display;
 
-use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::Rule;
+pub(super) use crate::calendar::{months_after, months_before};
 use crate::dossier::{Cerfa, Dossier, VersionCerfa};
 use crate::finding::{Effect, Finding, Severity};
 use crate::form::shown;
@@ -53,6 +53,12 @@ impl Subject<'_> {
     }
 }
 
+/// Any other payload under examination, and what is known besides.
+pub(super) struct On<'a, P, C> {
+    pub(super) payload: &'a P,
+    pub(super) context: &'a C,
+}
+
 /// Where the findings of one rule go.
 pub(super) struct Found<'a> {
     pub(super) rule: &'static Rule,
@@ -93,6 +99,30 @@ impl Found<'_> {
             .push(self.rule.finding(pointer, words, Some(shown(value))));
     }
 
+    /// Reports the rule at another place with another effect than the row's: the other of two levels.
+    pub(super) fn with_effect(&mut self, pointer: &str, value: Option<String>, effect: Effect) {
+        let mut found = self.rule.finding(pointer, &[], value);
+        found.effect = effect;
+        if effect == Effect::Warn {
+            found.severity = Severity::Avertissement;
+        }
+        self.findings.push(found);
+    }
+
+    /// Reports the rule at another place, with no value to show.
+    pub(super) fn bare(&mut self, pointer: &str) {
+        self.findings.push(self.rule.finding(pointer, &[], None));
+    }
+
+    /// Reports a number that the OPCO gives: it waits while the contract is on its way there.
+    pub(super) fn missing_number(&mut self, pointer: &str, label: &str, on_its_way: bool) {
+        let mut found = self.rule.finding(pointer, &[("libellé", label)], None);
+        if on_its_way {
+            found.effect = Effect::Wait;
+        }
+        self.findings.push(found);
+    }
+
     /// Reports a field that must be there.
     pub(super) fn missing(&mut self, pointer: &str, label: &str) {
         self.findings
@@ -104,22 +134,6 @@ impl Found<'_> {
 pub(super) fn age(birth: Date, day: Date) -> i16 {
     let before_birthday = (day.month(), day.day()) < (birth.month(), birth.day());
     day.year() - birth.year() - i16::from(before_birthday)
-}
-
-/// Returns the day `months` later. The last day of a month gives the last day of the other one, so
-/// that no limit is shorter than people count it.
-pub(super) fn months_after(day: Date, months: i32) -> Date {
-    let moved = day.checked_add(months.months()).unwrap_or(Date::MAX);
-    if day == day.last_of_month() {
-        moved.last_of_month()
-    } else {
-        moved
-    }
-}
-
-/// Returns the day `months` earlier.
-pub(super) fn months_before(day: Date, months: i32) -> Date {
-    day.checked_sub(months.months()).unwrap_or(Date::MIN)
 }
 
 #[cfg(test)]
@@ -137,14 +151,5 @@ mod tests {
         assert_eq!(age(day("2008-02-29"), day("2026-02-28")), 17);
         assert_eq!(age(day("2008-02-29"), day("2026-03-01")), 18);
         assert_eq!(age(day("2027-01-01"), day("2026-01-01")), -1);
-    }
-
-    #[test]
-    fn months_keep_the_end_of_the_month() {
-        assert_eq!(months_after(day("2028-06-30"), 2), day("2028-08-31"));
-        assert_eq!(months_after(day("2028-06-15"), 2), day("2028-08-15"));
-        assert_eq!(months_after(day("2026-12-31"), 2), day("2027-02-28"));
-        assert_eq!(months_after(Date::MAX, 2), Date::MAX);
-        assert_eq!(months_before(day("2026-05-31"), 3), day("2026-02-28"));
     }
 }

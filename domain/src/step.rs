@@ -3,12 +3,15 @@
 //! Only an explicit answer of the OPCO ends a dossier. A lost answer is looked for before anything
 //! is written again, and a look that could not tell teaches nothing.
 
+mod course;
+
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::delivery::{HoldReason, WaitReason};
 use crate::outcome::{Fault, FaultKind, Outcome, Receipt};
 use crate::retry::{Schedule, later};
+pub use course::{Course, Sight, next_in, other_content, until_open};
 
 /// The least wait after a look that could not tell.
 pub const BLIND_LOOK_MIN: Duration = Duration::from_mins(1);

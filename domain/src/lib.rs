@@ -17,6 +17,7 @@ pub mod id;
 pub mod identifiers;
 pub mod matching;
 pub mod opco;
+pub mod orphan;
 pub mod outcome;
 pub mod payload;
 pub mod reconciliation;

@@ -21,6 +21,7 @@ pub mod orphan;
 pub mod outcome;
 pub mod payload;
 pub mod reconciliation;
+pub mod rejet;
 pub mod retry;
 pub mod route;
 pub mod rules;

@@ -1,30 +1,53 @@
-//! The rules a contract must pass before it is sent: one row each, and what a broken one does.
+//! The rules a payload must pass before it is sent: one row each, and what a broken one does.
 //!
 //! A rule is a row of a table: identifier, severity, default effect, source, effective dates, place,
 //! French message, French remedy, and who can check it. Rules that need more than the payload
 //! (routes, keys, mandates, other contracts) have their text here and are raised by whoever knows;
-//! so have those that speak of values which cannot even be read.
+//! so have those that speak of values which cannot even be read. A payload about a contract is judged
+//! with what is known of it, which is an argument.
 
 mod ages;
+mod amendment;
+mod ancillary;
+mod billing;
+mod certificat;
 mod codes;
 mod completeness;
+mod context;
+mod convention;
+mod credit;
 mod dates;
 mod eligibility;
+mod expected;
 mod hours;
 mod identity;
+mod invoice;
 mod outside;
 mod overrides;
 mod pay;
+mod payload;
 mod reading;
+mod required;
+mod rupture;
 mod subject;
 
 use jiff::civil::Date;
 
-use self::subject::{Found, Subject};
+pub use self::context::{
+    AmendmentContext, BillingProfile, CertificatContext, ConventionContext, DocumentContext,
+    FactureContext, FileFacts, FileKind, Initial, Known, Origin, RuptureContext,
+};
+pub use self::payload::{
+    Awaits, awaits, check_amendment, check_certificat, check_convention, check_document,
+    check_facture, check_rupture, examine_with,
+};
+use self::subject::{Found, On, Subject};
 use crate::calendar;
 use crate::clock::Timestamp;
+use crate::delivery::Kind;
 use crate::dossier::{Dossier, Reading, join_findings};
 use crate::finding::{Effect, Finding, Severity};
+use crate::payload::{Certificat, Convention, Facture, InfosFichier, Rupture};
 pub use outside::{duplicate, flow_closed, key_expires, opco_differs, probable_duplicate};
 pub use overrides::{Override, OverrideError, Overrides, effective};
 
@@ -46,6 +69,7 @@ pub struct Rule {
     /// Where the rule comes from: the tags of the protocol notes.
     pub source: &'static str,
     /// The first day on which it applies to a contract concluded that day; always, when absent.
+    /// A payload that speaks of several contracts is checked contract by contract.
     pub from: Option<Date>,
     /// The last such day.
     pub until: Option<Date>,
@@ -59,15 +83,57 @@ pub struct Rule {
     pub check: Check,
 }
 
-/// A check that the payload alone can pass or fail.
-#[derive(Clone, Copy)]
-pub struct ContractCheck(fn(&Subject<'_>, &mut Found<'_>));
+/// Declares the check of one kind of payload, which prints its name and nothing else.
+macro_rules! checks {
+    ($($(#[$doc:meta])* $name:ident($subject:ty);)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy)]
+            pub struct $name(fn(&$subject, &mut Found<'_>));
+
+            impl std::fmt::Debug for $name {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str(stringify!($name))
+                }
+            }
+        )+
+    };
+}
+
+checks! {
+    /// A check that the contract alone can pass or fail.
+    ContractCheck(Subject<'_>);
+    /// A check of an amendment against the contract it changes.
+    AmendmentCheck(On<'_, Dossier, AmendmentContext<'_>>);
+    /// A check of a training agreement.
+    ConventionCheck(On<'_, Convention, ConventionContext<'_>>);
+    /// A check of an invoice.
+    FactureCheck(On<'_, Facture, FactureContext<'_>>);
+    /// A check of a certificate.
+    CertificatCheck(On<'_, Certificat, CertificatContext<'_>>);
+    /// A check of a document.
+    DocumentCheck(On<'_, InfosFichier, DocumentContext>);
+    /// A check of a termination.
+    RuptureCheck(On<'_, Rupture, RuptureContext<'_>>);
+}
 
 /// Who can check a rule.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
     /// The payload alone tells.
     Contract(ContractCheck),
+    /// The contract before tells.
+    Amendment(AmendmentCheck),
+    /// The payload and what is known of its dossier tell.
+    Convention(ConventionCheck),
+    /// The payload, the last schedule read and the profile tell.
+    Facture(FactureCheck),
+    /// The payload and what is known of its dossier tell.
+    Certificat(CertificatCheck),
+    /// The payload and its file tell.
+    Document(DocumentCheck),
+    /// The payload and what is known of its dossier tell.
+    Rupture(RuptureCheck),
     /// Whoever reads the body: the value is not even a value of its field.
     Reading,
     /// Whoever knows routes, keys, mandates and other contracts.
@@ -90,23 +156,38 @@ impl Context {
     }
 }
 
-/// Every rule of a contract, by subject.
-pub static TABLE: [&[Rule]; 10] = [
-    &outside::RULES,
-    &eligibility::RULES,
-    &completeness::RULES,
-    &reading::RULES,
-    &identity::RULES,
-    &codes::RULES,
-    &dates::RULES,
-    &ages::RULES,
-    &pay::RULES,
-    &hours::RULES,
+/// Every rule, by the payload it speaks of and by subject.
+pub static TABLE: [(Kind, &[Rule]); 19] = [
+    (Kind::Dossier, &outside::RULES),
+    (Kind::Dossier, &eligibility::RULES),
+    (Kind::Dossier, &completeness::RULES),
+    (Kind::Dossier, &reading::RULES),
+    (Kind::Dossier, &identity::RULES),
+    (Kind::Dossier, &codes::RULES),
+    (Kind::Dossier, &dates::RULES),
+    (Kind::Dossier, &ages::RULES),
+    (Kind::Dossier, &pay::RULES),
+    (Kind::Dossier, &hours::RULES),
+    (Kind::Dossier, &amendment::RULES),
+    (Kind::Convention, &convention::RULES),
+    (Kind::Facture, &invoice::RULES),
+    (Kind::Facture, &billing::RULES),
+    (Kind::Facture, &ancillary::RULES),
+    (Kind::Facture, &credit::RULES),
+    (Kind::Certificat, &certificat::RULES),
+    (Kind::Document, &required::DOCUMENT),
+    (Kind::Rupture, &rupture::RULES),
 ];
 
 /// Returns every rule, in the order of the table.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    TABLE.iter().copied().flatten()
+    TABLE.iter().flat_map(|(_, rules)| rules.iter())
+}
+
+/// Returns the rules of one kind of payload, in the order of the table.
+pub fn of(kind: Kind) -> impl Iterator<Item = &'static Rule> {
+    let tables = TABLE.iter().filter(move |(of, _)| *of == kind);
+    tables.flat_map(|(_, rules)| rules.iter())
 }
 
 /// Finds a rule by its id.
@@ -127,7 +208,7 @@ pub fn check(dossier: &Dossier, context: &Context) -> Vec<Finding> {
     };
     let day = subject.day();
     let mut findings = Vec::new();
-    for rule in all() {
+    for rule in of(Kind::Dossier) {
         if let Check::Contract(ContractCheck(check)) = rule.check
             && rule.applies_on(day)
         {
@@ -196,11 +277,5 @@ impl Rule {
             remedy: self.remedy.to_owned(),
             value,
         }
-    }
-}
-
-impl std::fmt::Debug for ContractCheck {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ContractCheck")
     }
 }

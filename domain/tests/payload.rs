@@ -232,6 +232,16 @@ fn every_error_of_form_is_told_at_once_at_its_place() {
 }
 
 #[test]
+fn what_blocks_the_type_of_a_certificate_is_its_own_rule() {
+    let reading = read(
+        Kind::Certificat,
+        &with(CERTIFICAT, "/typeCertificat", json!("Partiel")),
+    );
+    assert_eq!(told(&reading), ["CRT-001 /typeCertificat"]);
+    assert_eq!(reading.findings[0].message, "Type de certificat inconnu.");
+}
+
+#[test]
 fn no_account_is_ever_printed() {
     let facture = facture(&sample(FACTURE));
     assert!(!format!("{facture:?}").contains("7699999999990000000000153"));

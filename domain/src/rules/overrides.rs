@@ -84,7 +84,26 @@ fn checked(row: &Override) -> Result<&'static Rule, OverrideError> {
 pub(super) fn allowed(rule: &Rule) -> &'static [Effect] {
     match (rule.check, rule.id) {
         // A code outside its list may be one that the form has just gained.
-        (Check::Contract(_), _) => &[Effect::Warn, Effect::Refuse],
+        (Check::Contract(_) | Check::Amendment(_), _) => &[Effect::Warn, Effect::Refuse],
+        // The same invoice twice is no matter of opinion.
+        (_, "FAC-001") => &[],
+        // What waits by itself may also be sent at once, or be refused at the door.
+        (
+            Check::Convention(_)
+            | Check::Facture(_)
+            | Check::Certificat(_)
+            | Check::Document(_)
+            | Check::Rupture(_),
+            _,
+        ) if rule.effect == Effect::Wait => &[Effect::Warn, Effect::Wait, Effect::Refuse],
+        (
+            Check::Convention(_)
+            | Check::Facture(_)
+            | Check::Certificat(_)
+            | Check::Document(_)
+            | Check::Rupture(_),
+            _,
+        ) => &[Effect::Warn, Effect::Refuse],
         (Check::Outside, "ELI-002" | "DUP-002") => &[Effect::Warn, Effect::Hold, Effect::Refuse],
         (Check::Outside, "ROU-003" | "ROU-004" | "KEY-002" | "KEY-003") => {
             &[Effect::Warn, Effect::Refuse]

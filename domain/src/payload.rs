@@ -8,6 +8,7 @@ mod certificat;
 mod convention;
 mod document;
 mod facture;
+mod numeros;
 mod parties;
 mod rupture;
 
@@ -17,6 +18,7 @@ pub use self::certificat::{Certificat, EcheanceCertifiee, RepresentantLegal, Typ
 pub use self::convention::{ContratConvenu, Convention, Couts, FormationConvenue};
 pub use self::document::{InfosFichier, Objet, TypeFichier, TypeObjet};
 pub use self::facture::{Facture, Ligne, NatureLigne, TypeFacture};
+pub use self::numeros::Numero;
 pub use self::parties::{ApprentiDesigne, CfaDesigne, EmployeurDesigne};
 pub use self::rupture::{ContratRompu, MotifRupture, Rupture};
 use crate::delivery::Kind;

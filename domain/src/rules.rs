@@ -39,7 +39,7 @@ pub use self::context::{
 };
 pub use self::payload::{
     Awaits, awaits, check_amendment, check_certificat, check_convention, check_document,
-    check_facture, check_rupture, examine_with,
+    check_facture, check_rupture, complete_facture, examine_with, opens_on,
 };
 use self::subject::{Found, On, Subject};
 use crate::calendar;

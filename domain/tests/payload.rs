@@ -7,7 +7,9 @@
 
 use domain::Kind;
 use domain::form::{Jour, Montant, Quantite};
-use domain::payload::{self, Convention, Facture, NatureLigne, Payload, Reading, TypeFacture};
+use domain::payload::{
+    self, Convention, Facture, NatureLigne, Numero, Payload, Reading, TypeFacture,
+};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
@@ -119,6 +121,44 @@ fn each_payload_names_the_centre_whose_key_it_goes_with() {
     }
     assert_eq!(payload::part_name(Kind::Document), Some("infosFichier"));
     assert_eq!(payload::part_name(Kind::Rupture), None);
+}
+
+#[test]
+fn every_number_of_the_opco_is_found_and_may_be_replaced() {
+    use Numero::{DossierExterne, DossierInterne, FactureInterne};
+    for (kind, text, expected) in [
+        (Kind::Convention, CONVENTION, vec![DossierInterne]),
+        (
+            Kind::Facture,
+            CONTRATS,
+            vec![DossierExterne, DossierExterne],
+        ),
+        (
+            Kind::Certificat,
+            CERTIFICAT,
+            vec![DossierInterne, FactureInterne],
+        ),
+        (
+            Kind::Document,
+            DOCUMENT,
+            vec![FactureInterne, DossierInterne],
+        ),
+        (Kind::Rupture, RUPTURE, vec![DossierInterne, DossierExterne]),
+    ] {
+        let mut payload = read(kind, &sample(text)).payload;
+        let mut numeros = payload.numeros_mut();
+        let kinds: Vec<Numero> = numeros.iter().map(|(what, _)| *what).collect();
+        assert_eq!(kinds, expected, "{kind}");
+        for (_, text) in &mut numeros {
+            text.insert_str(0, "akto-");
+        }
+        let written = payload.write().to_string();
+        assert_eq!(written.matches("\"akto-").count(), expected.len(), "{kind}");
+        // No number is left as it came, wherever it stands.
+        for number in ["\"1234567\"", "\"APP-26-0001234\"", "\"900107\""] {
+            assert!(!written.contains(number), "{kind}: {number}");
+        }
+    }
 }
 
 #[test]

@@ -141,6 +141,41 @@ fn what_waits_says_what_for() {
 }
 
 #[test]
+fn an_invoice_waits_for_the_last_of_its_echeances() {
+    let mut context = context("facture-multi-echeances");
+    context["profile"]["multiEcheances"] = json!(true);
+    context["echeancier"]["echeances"][1]["dateOuverture"] = json!("2027-07-01");
+    context["echeancier"]["echeances"][2]["dateOuverture"] = json!("2027-08-01");
+    let body = body("facture-multi-echeances").to_string();
+    let found = World::new(context).examine("facture-multi-echeances", body.as_bytes());
+    assert_eq!(rules::opens_on(&found), Some("2027-08-01".parse().unwrap()));
+    assert_eq!(rules::opens_on(&[]), None);
+}
+
+#[test]
+fn what_the_opco_has_told_since_completes_an_invoice_and_replaces_nothing() {
+    let mut bare = body("facture-2-lignes");
+    for name in ["numeroDossier", "numeroDeca", "codificationEcheance"] {
+        bare["lignes"][0].as_object_mut().unwrap().remove(name);
+    }
+    bare["lignes"][1]["codificationEcheance"] = json!("B1");
+    let world = World::new(context("facture-2-lignes"));
+    let mut facture = Facture::read(bare.to_string().as_bytes()).unwrap().payload;
+    rules::complete_facture(&mut facture, &[world.known()]);
+    let whole = Facture::read(body("facture-2-lignes").to_string().as_bytes()).unwrap();
+    assert_eq!(facture.lignes[0], whole.payload.lignes[0]);
+    assert_eq!(
+        facture.lignes[1].codification_echeance.as_deref(),
+        Some("B1")
+    );
+
+    let untouched = Facture::read(bare.to_string().as_bytes()).unwrap().payload;
+    let mut facture = untouched.clone();
+    rules::complete_facture(&mut facture, &[world.known(), Known::default()]);
+    assert_eq!(facture.lignes[0], untouched.lignes[0]);
+}
+
+#[test]
 fn every_refusal_of_the_opco_is_foreseen_by_a_rule_that_has_its_fixture() {
     let broken: BTreeSet<String> = fixtures().into_iter().filter_map(|f| f.breaks).collect();
     for rejet in Rejet::ALL {

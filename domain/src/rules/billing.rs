@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::expected::{found_lines, is_automatic};
 use super::invoice::Invoice;
 use super::payload::{row, waits, warns};
-use super::subject::Found;
+use super::subject::{Found, is_level_6_or_7};
 use super::{Check, FactureCheck, Rule, expected};
 use crate::calendar::{day_in_france, french, months_after};
 use crate::deadline::{MONTHS_TO_BILL, REFORM};
@@ -257,9 +257,14 @@ fn certified(on: &Invoice<'_>, found: &mut Found<'_>) {
 
 fn fresh_schedule(on: &Invoice<'_>, found: &mut Found<'_>) {
     for (place, known) in on.first_lines() {
-        let read_at = known.and_then(|known| known.echeancier.and(known.echeancier_read_at));
-        let fresh = read_at.is_some_and(|read_at| {
-            Duration::try_from(on.context.now.duration_since(read_at)).unwrap_or_default() < FRESH
+        let known = known.filter(|known| known.echeancier.is_some());
+        let fresh = known.is_some_and(|known| {
+            let (Some(read_at), again) = (known.echeancier_read_at, known.read_again_after) else {
+                return false;
+            };
+            let age = on.context.now.duration_since(read_at);
+            Duration::try_from(age).unwrap_or_default() < FRESH
+                && again.is_none_or(|again| read_at > again)
         });
         if !fresh {
             found.bare(&format!("/lignes/{place}"));
@@ -297,7 +302,6 @@ fn billed_in_time(on: &Invoice<'_>, found: &mut Found<'_>) {
     }
 }
 
-/// Codes in the sixties are level 6, in the seventies level 7.
 fn employer_share(on: &Invoice<'_>, found: &mut Found<'_>) {
     if on.payload.is_avoir() {
         return;
@@ -315,7 +319,7 @@ fn employer_share(on: &Invoice<'_>, found: &mut Found<'_>) {
             ligne.numero_echeance == Some(first)
                 && other.is_some_and(|other| other.numero_externe == known.numero_externe)
         });
-        if matches!(level, Some(60..=79))
+        if level.is_some_and(is_level_6_or_7)
             && bills_first
             && !known.employer_invoice_sent
             && found.rule.applies_on(known.concluded())

@@ -35,6 +35,8 @@ pub struct Known<'a> {
     pub echeancier: Option<&'a Echeancier>,
     /// When it was read.
     pub echeancier_read_at: Option<Timestamp>,
+    /// Only a later reading counts: a termination, or a refusal that speaks of amounts, came then.
+    pub read_again_after: Option<Timestamp>,
     /// What invoices of ours that still count have billed of ancillary costs, in cents.
     pub annexes_billed: &'a [(NatureLigne, i64)],
     /// The échéances for which a certificate was sent.

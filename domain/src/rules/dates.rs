@@ -6,10 +6,8 @@ use jiff::civil::Date;
 use super::subject::{Found, Subject, months_after, months_before};
 use super::{Check, ContractCheck, Rule};
 use crate::calendar;
+use crate::deadline::DAYS_TO_SEND;
 use crate::finding::{Effect, Severity};
-
-/// Working days the CFA has to send a contract once it has begun.
-const DAYS_TO_SEND: u32 = 5;
 
 /// Writes the row of a rule that refuses; the two that warn change that.
 const fn row(

@@ -1,13 +1,10 @@
 //! DUR and NPE: hours of work, hours of training, and what they change in the funding.
 
-use jiff::civil::{Date, date};
-
-use super::subject::{Found, Subject};
+use super::subject::{Found, Subject, is_level_6_or_7};
 use super::{Check, ContractCheck, Rule};
+use crate::deadline::REFORM;
 use crate::finding::{Effect, Severity};
 
-/// The first day of conclusion under the decrees 2025-585 and 2025-586.
-const REFORM: Date = date(2025, 7, 1);
 /// The longest working week, in hours.
 const MAX_WEEK: i64 = 40;
 /// The legal working year, in hours.
@@ -144,9 +141,9 @@ fn mostly_remote(subject: &Subject<'_>, found: &mut Found<'_>) {
     }
 }
 
-/// Codes in the sixties are level 6, in the seventies level 7.
 fn employer_share(subject: &Subject<'_>, found: &mut Found<'_>) {
-    if let Some(code @ 60..=79) = subject.cerfa.formation.type_diplome {
+    let diploma = subject.cerfa.formation.type_diplome;
+    if let Some(code) = diploma.filter(|code| is_level_6_or_7(*code)) {
         found.broken(code);
     }
 }

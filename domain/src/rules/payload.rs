@@ -1,7 +1,9 @@
 //! The checks of the payloads that speak of a contract, and what a payload that waits waits for.
 
+use jiff::civil::Date;
+
 use super::context::{
-    AmendmentContext, CertificatContext, ConventionContext, DocumentContext, FactureContext,
+    AmendmentContext, CertificatContext, ConventionContext, DocumentContext, FactureContext, Known,
     RuptureContext,
 };
 use super::subject::{Found, On};
@@ -149,4 +151,40 @@ pub fn awaits(finding: &Finding) -> Option<Awaits> {
         "FAC-021" => Awaits::Schedule,
         _ => Awaits::Number,
     })
+}
+
+/// Returns the day on which the last of the échéances that an invoice waits for opens (FAC-010).
+pub fn opens_on(findings: &[Finding]) -> Option<Date> {
+    let waiting = findings
+        .iter()
+        .filter(|f| awaits(f) == Some(Awaits::Opening));
+    waiting
+        .filter_map(|finding| finding.value.as_deref()?.parse().ok())
+        .max()
+}
+
+/// Fills in what an invoice leaves out and the OPCO has told since: the business number where the
+/// invoice is about one dossier, the deposit number, the label of the échéance. What is given stays.
+pub fn complete_facture(facture: &mut Facture, dossiers: &[Known<'_>]) {
+    for ligne in &mut facture.lignes {
+        let named = ligne.numero_dossier.as_deref();
+        let known = match (named, dossiers) {
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(numero), _) => dossiers
+                .iter()
+                .find(|known| known.numero_externe == Some(numero)),
+        };
+        let Some(known) = known else { continue };
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let label = ligne
+            .numero_echeance
+            .and_then(|numero| known.echeancier?.find(numero)?.codification.clone());
+        ligne.numero_dossier = ligne
+            .numero_dossier
+            .take()
+            .or_else(|| text(known.numero_externe));
+        ligne.numero_deca = ligne.numero_deca.take().or_else(|| text(known.numero_deca));
+        ligne.codification_echeance = ligne.codification_echeance.take().or(label);
+    }
 }

@@ -136,6 +136,12 @@ pub(super) fn age(birth: Date, day: Date) -> i16 {
     day.year() - birth.year() - i16::from(before_birthday)
 }
 
+/// Returns whether a diploma is of a level for which the employer pays a share: codes in the sixties
+/// are level 6, in the seventies level 7.
+pub(super) fn is_level_6_or_7(diploma: i64) -> bool {
+    (60..=79).contains(&diploma)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

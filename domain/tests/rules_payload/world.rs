@@ -51,6 +51,7 @@ struct DossierFacts {
     date_rupture: Option<Date>,
     echeancier_known: bool,
     read_at: Option<Timestamp>,
+    read_again_after: Option<Timestamp>,
     annexes_billed: Vec<(NatureLigne, i64)>,
     certified: Vec<i64>,
     certified_hours: i64,
@@ -191,7 +192,7 @@ impl World {
         }
     }
 
-    fn known(&self) -> Known<'_> {
+    pub(crate) fn known(&self) -> Known<'_> {
         let d = &self.facts.dossier;
         Known {
             found: d.found,
@@ -204,6 +205,7 @@ impl World {
             date_rupture: d.date_rupture,
             echeancier: d.echeancier_known.then_some(&self.echeancier),
             echeancier_read_at: d.read_at,
+            read_again_after: d.read_again_after,
             annexes_billed: &d.annexes_billed,
             certified: &d.certified,
             certified_hours: d.certified_hours,

@@ -1,7 +1,8 @@
-//! One contract through the rules: read, judged, written. Run by hand: `./bench rules`, or
+//! One contract and one invoice through the rules: read, judged, written. Run by hand: `./bench rules`, or
 //! `cargo bench -p domain --bench rules`.
 //!
-//! The contract is the one the rules' own tests start from, which breaks no rule on its day.
+//! The contract is the one the rules' own tests start from, which breaks no rule on its day; the
+//! invoice has three lines over two échéances, against a schedule of eight.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,8 +13,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use domain::Dossier;
-use domain::rules::{self, Context};
+use domain::echeancier::Echeancier;
+use domain::payload::{Facture, Reading};
+use domain::rules::{self, BillingProfile, Context, FactureContext, FileFacts, Known, Origin};
+use domain::{Dossier, Etat, Timestamp};
 use jiff::civil::date;
 
 /// How often each thing is done in one round.
@@ -22,6 +25,8 @@ const TIMES: u32 = 20_000;
 const ROUNDS: usize = 7;
 
 const CONTRACT: &str = include_str!("../tests/rules/base.json");
+const INVOICE: &str = include_str!("../tests/fixtures/payload/facture-multi-echeances.json");
+const DETAIL: &str = include_str!("../tests/fixtures/dossier/dossier-detail.json");
 
 /// Runs something and returns the microseconds that one run takes.
 fn time(mut run: impl FnMut()) -> f64 {
@@ -33,6 +38,11 @@ fn time(mut run: impl FnMut()) -> f64 {
 }
 
 fn main() {
+    contract();
+    invoice();
+}
+
+fn contract() {
     let value: serde_json::Value = serde_json::from_str(CONTRACT).unwrap();
     let body = value.to_string().into_bytes();
     let context = Context {
@@ -72,6 +82,64 @@ fn main() {
         body.len(),
         found.len()
     );
+    print(named);
+}
+
+fn invoice() {
+    let detail: serde_json::Value = serde_json::from_str(DETAIL).unwrap();
+    let echeancier = Echeancier::read(&detail).unwrap().echeancier;
+    let contrat = Dossier::read(CONTRACT.as_bytes()).unwrap().dossier;
+    let now: Timestamp = "2027-06-06T08:00:00Z".parse().unwrap();
+    let known = Known {
+        numero_externe: Some("APP-26-0001234"),
+        numero_deca: Some("093202609010123"),
+        etat: Some(Etat::Engage),
+        contrat: Some(&contrat),
+        echeancier: Some(&echeancier),
+        echeancier_read_at: Some(now),
+        ..Known::default()
+    };
+    let context = FactureContext {
+        now,
+        dossiers: &[known],
+        profile: BillingProfile {
+            multi_echeances: true,
+            ..BillingProfile::default()
+        },
+        emitters: None,
+        already_sent: None,
+        adjusted: None,
+        origin: Origin::NotLooked,
+        file: FileFacts::NotLooked,
+    };
+    let reading = Facture::read(INVOICE.as_bytes()).unwrap();
+    let judge = |reading: &Reading<Facture>| {
+        rules::examine_with(reading, |facture| rules::check_facture(facture, &context))
+    };
+    let mut named: [(&str, Vec<f64>); 2] = [
+        ("read (bytes to invoice, all faults)", Vec::new()),
+        ("rules (all of them, against the schedule)", Vec::new()),
+    ];
+    for round in 0..=ROUNDS {
+        let times = [
+            time(|| drop(black_box(Facture::read(black_box(INVOICE.as_bytes()))))),
+            time(|| drop(black_box(judge(black_box(&reading))))),
+        ];
+        for ((_, kept), took) in named.iter_mut().zip(times) {
+            if round > 0 {
+                kept.push(took);
+            }
+        }
+    }
+    println!(
+        "rules: one invoice of {} bytes, {} findings; {TIMES} times, {ROUNDS} rounds; us each",
+        INVOICE.len(),
+        judge(&reading).len()
+    );
+    print(named);
+}
+
+fn print<const N: usize>(named: [(&str, Vec<f64>); N]) {
     for (name, mut kept) in named {
         kept.sort_by(f64::total_cmp);
         println!(

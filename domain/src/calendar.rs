@@ -76,7 +76,7 @@ pub fn working_days_after(day: Date, count: u32) -> Date {
 }
 
 /// Returns the `count`-th working day before `day`, which itself does not count.
-pub fn working_days_before(day: Date, count: u32) -> Date {
+pub(crate) fn working_days_before(day: Date, count: u32) -> Date {
     let mut left = count;
     let mut at = day;
     for _ in 0..MAX_WALK {
@@ -94,7 +94,7 @@ pub fn working_days_before(day: Date, count: u32) -> Date {
 
 /// Returns the day `months` later. The last day of a month gives the last day of the other one, so
 /// that no limit is shorter than people count it.
-pub fn months_after(day: Date, months: i32) -> Date {
+pub(crate) fn months_after(day: Date, months: i32) -> Date {
     let moved = day.checked_add(months.months()).unwrap_or(Date::MAX);
     if day == day.last_of_month() {
         moved.last_of_month()
@@ -104,7 +104,7 @@ pub fn months_after(day: Date, months: i32) -> Date {
 }
 
 /// Returns the day `months` earlier.
-pub fn months_before(day: Date, months: i32) -> Date {
+pub(crate) fn months_before(day: Date, months: i32) -> Date {
     day.checked_sub(months.months()).unwrap_or(Date::MIN)
 }
 

@@ -132,6 +132,14 @@ fn a_partial_payment_is_told_to_the_cent() {
 }
 
 #[test]
+fn what_an_adjusted_invoice_leaves_out_is_not_billed() {
+    let echeancier = schedule(vec![open(1, 10_000, 6_000, 0)]);
+    let factures = [ours("F1", EtatFacture::Regle, &[(1, 6_000, Some(10_000))])];
+    let found = reconcile(&account(&echeancier, &factures));
+    assert_eq!(causes(&found), [("not_billed", 4_000, true)]);
+}
+
+#[test]
 fn money_without_an_invoice_of_ours_is_told_and_is_no_gap() {
     let echeancier = schedule(vec![open(2, 10_000, 10_000, 0)]);
     let found = reconcile(&account(&echeancier, &[]));

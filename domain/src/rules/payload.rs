@@ -74,7 +74,8 @@ checked! {
     check_amendment(Dossier, Amendment, Dossier, AmendmentContext<'_>);
     /// Checks a training agreement.
     check_convention(Convention, Convention, Convention, ConventionContext<'_>);
-    /// Checks an invoice or a credit note.
+    /// Checks an invoice or a credit note. What the OPCO has told and the invoice leaves out is
+    /// missing here: [`complete_facture`] comes first.
     check_facture(Facture, Facture, Facture, FactureContext<'_>);
     /// Checks a certificate.
     check_certificat(Certificat, Certificat, Certificat, CertificatContext<'_>);

@@ -1,18 +1,35 @@
-//! The dossiers of one OPCO, in memory, and how they move with the virtual clock.
+//! What one OPCO holds, in memory, and how it moves with the virtual clock.
 
+mod account;
 mod dossier;
+mod facture;
+mod invoices;
+mod pieces;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::etat::Etat;
+use crate::record::LedgerEntry;
 use crate::settings::Progress;
 
+pub use account::Annexes;
+#[cfg(test)]
+pub(crate) use account::Shares;
+pub(crate) use account::{Account, EQUIPMENT_CENTS, MEAL_CENTS, NIGHT_CENTS, Position};
 pub use dossier::DossierView;
 pub(crate) use dossier::{Dossier, Filing, PairingKey, day_of};
+pub(crate) use facture::{Decision, Facture};
+pub use facture::{EtatFacture, LigneRetenue};
+pub use invoices::FactureView;
+pub(crate) use invoices::Invoices;
+pub(crate) use pieces::NotTerminated;
 
 /// The first number each OPCO gives: the same for all, as numbers of two OPCOs may be equal.
 const FIRST_NUMERO: u64 = 1_000_001;
+/// The first number of a stored file.
+const FIRST_DOCUMENT: u64 = 770_001;
+
 /// Why a contract was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotFiled {
@@ -35,7 +52,7 @@ pub(crate) enum Disobeyed {
     NoWay(Etat),
 }
 
-/// All dossiers of one OPCO.
+/// Everything one OPCO holds.
 pub(crate) struct Book {
     /// The number the next dossier gets.
     next: u64,
@@ -45,6 +62,11 @@ pub(crate) struct Book {
     by_owner: HashMap<Arc<str>, Vec<usize>>,
     /// Keys whose dossiers belong to a SIREN.
     owners: HashMap<Arc<str>, Arc<str>>,
+    invoices: Invoices,
+    /// The number the next stored file gets.
+    next_document: u64,
+    /// What was accepted besides contracts, in order.
+    deeds: Vec<Arc<LedgerEntry>>,
 }
 
 impl Book {
@@ -55,6 +77,9 @@ impl Book {
             by_pairing: HashMap::new(),
             by_owner: HashMap::new(),
             owners: HashMap::new(),
+            invoices: Invoices::default(),
+            next_document: FIRST_DOCUMENT,
+            deeds: Vec::new(),
         }
     }
 
@@ -63,6 +88,8 @@ impl Book {
         self.dossiers.clear();
         self.by_pairing.clear();
         self.by_owner.clear();
+        self.invoices.clear();
+        self.deeds.clear();
     }
 
     fn owner(&self, key: &Arc<str>) -> Arc<str> {
@@ -76,9 +103,12 @@ impl Book {
         if before.is_none()
             && let Some(moved) = self.by_owner.remove(key)
         {
-            let list = self.by_owner.entry(siren).or_default();
+            let list = self.by_owner.entry(Arc::clone(&siren)).or_default();
             list.extend(moved);
             list.sort_unstable();
+        }
+        if before.is_none() {
+            self.invoices.move_owner(key, siren);
         }
     }
 
@@ -120,6 +150,9 @@ impl Book {
             history: vec![(Etat::Transmis, now_ms)],
             rupture: None,
             initial,
+            billing: None,
+            closed_by_order: false,
+            terminating: false,
             instruction_at,
             decision_at: step(instruction_at, progress.decision_ms),
             deca_at: None,
@@ -212,12 +245,77 @@ impl Book {
     fn visible(&mut self, key: &Arc<str>, rank: usize, at: Reading) -> Option<Dossier> {
         let owner = self.owner(key);
         let theirs = self.owner(&self.dossiers.get(rank)?.filing.key);
-        let dossier = self.dossiers.get_mut(rank)?;
-        if !dossier.durable || theirs != owner {
+        if theirs != owner {
             return None;
         }
+        self.refresh(rank, at);
+        let dossier = self.dossiers.get(rank)?;
+        dossier.durable.then(|| dossier.clone())
+    }
+
+    /// Lets a dossier make the steps whose time has come, its end included: all is paid, or lost.
+    fn refresh(&mut self, rank: usize, at: Reading) {
+        let Some(dossier) = self.dossiers.get_mut(rank) else {
+            return;
+        };
         dossier.advance(at.deca_ms, at.now_ms);
-        Some(dossier.clone())
+        if !matches!(dossier.etat, Etat::Engage | Etat::Rupture) || !dossier.is_invoiced() {
+            return;
+        }
+        let account = self.account_of(rank, at);
+        let closed = account.and_then(|account| account.closed_since(day_of(at.now_ms)));
+        if let (Some(since), Some(dossier)) = (closed, self.dossiers.get_mut(rank)) {
+            // Never in the same instant as the state before.
+            let last = dossier.history.last().map_or(i64::MIN, |(_, at)| *at);
+            dossier.enter(Etat::Solde, since.max(last.saturating_add(1)), at.deca_ms);
+        }
+    }
+
+    fn account_of(&self, rank: usize, at: Reading) -> Option<Account> {
+        let dossier = self.dossiers.get(rank)?;
+        let ranks = dossier.billing.iter().flat_map(|billing| &billing.factures);
+        let factures = ranks.filter_map(|rank| self.invoices.get(*rank));
+        Some(Account::of(dossier, factures, at))
+    }
+
+    /// Returns the money of a dossier that has a schedule.
+    pub(crate) fn account(&self, numero: u64, at: Reading) -> Option<Account> {
+        let rank = self.rank(numero)?;
+        let dossier = self.dossiers.get(rank)?;
+        dossier.etat.has_schedule().then_some(())?;
+        self.account_of(rank, at)
+    }
+
+    /// Returns the dossier with this business number, if this key may see it.
+    pub(crate) fn by_externe(
+        &mut self,
+        key: &Arc<str>,
+        externe: &str,
+        at: Reading,
+    ) -> Option<Dossier> {
+        // It ends with the technical number's last seven digits.
+        let end: u64 = externe.rsplit_once('-')?.1.parse().ok()?;
+        let mut numero = end;
+        while numero < self.next {
+            let rank = self.rank(numero);
+            if let Some(dossier) = rank.and_then(|rank| self.visible(key, rank, at))
+                && dossier.numero_externe() == externe
+            {
+                return Some(dossier);
+            }
+            numero = numero.saturating_add(10_000_000);
+        }
+        None
+    }
+
+    /// Returns whether this key has filed for that CFA.
+    pub(crate) fn knows_siret(&self, key: &Arc<str>, siret: &str) -> bool {
+        let owned = self.by_owner.get(&self.owner(key));
+        let mut dossiers = owned
+            .into_iter()
+            .flatten()
+            .filter_map(|rank| self.dossiers.get(*rank));
+        dossiers.any(|dossier| dossier.filing.terms.siret_cfa == siret)
     }
 
     /// Shows every dossier of a key in turn, from the `skip`th, and returns how many there are.
@@ -229,29 +327,32 @@ impl Book {
         mut show: impl FnMut(&Dossier),
     ) -> usize {
         let owner = self.owner(key);
-        let mut total = 0_usize;
+        let (mut total, mut shown) = (0_usize, Vec::new());
         for rank in self.by_owner.get(&owner).into_iter().flatten() {
-            let Some(dossier) = self
-                .dossiers
-                .get_mut(*rank)
-                .filter(|dossier| dossier.durable)
-            else {
+            if !self.dossiers.get(*rank).is_some_and(|one| one.durable) {
                 continue;
-            };
+            }
             if total >= skip && total - skip < take {
-                dossier.advance(at.deca_ms, at.now_ms);
-                show(dossier);
+                shown.push(*rank);
             }
             total += 1;
+        }
+        for rank in shown {
+            self.refresh(rank, at);
+            if let Some(dossier) = self.dossiers.get(rank) {
+                show(dossier);
+            }
         }
         total
     }
 
     /// Shows every dossier, whoever filed it.
     pub(crate) fn every(&mut self, at: Reading, mut show: impl FnMut(&Dossier)) {
-        for dossier in self.dossiers.iter_mut().filter(|dossier| dossier.durable) {
-            dossier.advance(at.deca_ms, at.now_ms);
-            show(dossier);
+        for rank in 0..self.dossiers.len() {
+            self.refresh(rank, at);
+            if let Some(dossier) = self.dossiers.get(rank).filter(|one| one.durable) {
+                show(dossier);
+            }
         }
     }
 
@@ -261,14 +362,20 @@ impl Book {
         numero: &str,
         order: Order,
         progress: Progress,
-        now_ms: i64,
+        at: Reading,
     ) -> Result<(), Disobeyed> {
+        let now_ms = at.now_ms;
         let rank = numero.parse().ok().and_then(|numero| self.rank(numero));
-        let dossier = rank
-            .and_then(|rank| self.dossiers.get_mut(rank))
+        let rank = rank.ok_or(Disobeyed::NoSuchDossier)?;
+        self.refresh(rank, at);
+        let broken = (order.etat == Etat::Rupture)
+            .then(|| self.broken_schedule(rank, day_of(now_ms), at))
+            .flatten();
+        let dossier = self
+            .dossiers
+            .get_mut(rank)
             .filter(|dossier| dossier.durable)
             .ok_or(Disobeyed::NoSuchDossier)?;
-        dossier.advance(progress.deca_ms, now_ms);
         if !order.force && !dossier.etat.leads_to(order.etat) {
             return Err(Disobeyed::NoWay(dossier.etat));
         }
@@ -281,7 +388,9 @@ impl Book {
             .flatten();
         if order.etat == Etat::Rupture {
             dossier.rupture = Some(day_of(at));
+            dossier.billing_mut().schedule = broken;
         }
+        dossier.closed_by_order = order.etat == Etat::Solde;
         if let Some(commentaire) = order.commentaire {
             dossier.commentaire = commentaire;
         }
@@ -298,11 +407,20 @@ impl Book {
     }
 }
 
-/// When a dossier is looked at.
+/// When a dossier is looked at, and by which of the OPCO's settings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading {
     pub(crate) now_ms: i64,
     pub(crate) deca_ms: u32,
+    pub(crate) tariff: Tariff,
+}
+
+/// What an OPCO pays, and when by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tariff {
+    pub(crate) year_cents: i32,
+    /// How long after the commitment it pays the first échéance by itself, if it does.
+    pub(crate) pays_first_ms: Option<u32>,
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::fault::Fault;
-use crate::handle::{ControlError, Handle, StateOrder};
+use crate::handle::{ControlError, Handle, InvoiceOrder, StateOrder};
 use crate::identity::{CfaKey, Client};
 use crate::opcos::SLUGS;
+use crate::record::Kind;
 use crate::settings::Overrides;
 
 /// The largest body of a control, in bytes.
@@ -40,6 +41,15 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/{slug}/clients", web::post().to(register_client))
         .route("/{slug}/dossiers", web::get().to(dossiers))
         .route("/{slug}/dossiers/{numero}/etat", web::post().to(set_state))
+        .route(
+            "/{slug}/dossiers/{numero}/echeances/{echeance}",
+            web::post().to(reissue),
+        )
+        .route("/{slug}/factures", web::get().to(factures))
+        .route(
+            "/{slug}/factures/{numero}/etat",
+            web::post().to(set_invoice_state),
+        )
         .default_service(web::to(nowhere));
 }
 
@@ -49,7 +59,9 @@ impl actix_web::ResponseError for ControlError {
     fn status_code(&self) -> actix_web::http::StatusCode {
         use actix_web::http::StatusCode;
         match self {
-            Self::UnknownOpco(_) | Self::UnknownDossier(_) => StatusCode::NOT_FOUND,
+            Self::UnknownOpco(_) | Self::UnknownDossier(_) | Self::UnknownFacture(_) => {
+                StatusCode::NOT_FOUND
+            }
             Self::NoWay { .. } => StatusCode::CONFLICT,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
         }
@@ -91,7 +103,6 @@ fn each(slug: &str, mut act: impl FnMut(&str) -> Result<(), ControlError>) -> Co
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Window {
-    opco: Option<String>,
     #[serde(default)]
     skip: usize,
     limit: Option<usize>,
@@ -107,8 +118,20 @@ async fn summary(handle: Data<Handle>) -> Controlled {
     told(&handle.summary())
 }
 
-async fn ledger(handle: Data<Handle>, window: Query<Window>) -> Controlled {
-    told(&handle.ledger(window.opco.as_deref(), window.skip, window.limit())?)
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LedgerWindow {
+    opco: Option<String>,
+    kind: Option<Kind>,
+    #[serde(default)]
+    skip: usize,
+    limit: Option<usize>,
+}
+
+async fn ledger(handle: Data<Handle>, window: Query<LedgerWindow>) -> Controlled {
+    let limit = window.limit.unwrap_or(USUAL_LIMIT).min(LARGEST_LIMIT);
+    let page = handle.ledger_page(window.opco.as_deref(), window.kind, (window.skip, limit));
+    told(&page?)
 }
 
 #[derive(Deserialize)]
@@ -234,6 +257,34 @@ async fn set_state(
     let (slug, numero) = path.into_inner();
     let order: StateOrder = read(&request, &body)?;
     handle.set_state(&slug, &numero, order)?;
+    told(&json!({"done": true}))
+}
+
+async fn reissue(
+    request: HttpRequest,
+    handle: Data<Handle>,
+    path: Path<(String, String, u32)>,
+    body: Bytes,
+) -> Controlled {
+    let (slug, numero, echeance) = path.into_inner();
+    let _nothing: serde_json::Map<String, serde_json::Value> = read(&request, &body)?;
+    handle.reissue(&slug, &numero, echeance)?;
+    told(&json!({"done": true}))
+}
+
+async fn factures(handle: Data<Handle>, slug: Path<String>) -> Controlled {
+    told(&handle.factures(&slug)?)
+}
+
+async fn set_invoice_state(
+    request: HttpRequest,
+    handle: Data<Handle>,
+    path: Path<(String, String)>,
+    body: Bytes,
+) -> Controlled {
+    let (slug, numero) = path.into_inner();
+    let order: InvoiceOrder = read(&request, &body)?;
+    handle.set_invoice_state(&slug, &numero, order)?;
     told(&json!({"done": true}))
 }
 

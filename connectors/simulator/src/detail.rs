@@ -1,10 +1,12 @@
 //! The full dossier as it is read (protocol §7): the contract with what the OPCO adds.
 
+mod money;
+
 use serde_json::{Map, Value, json};
 
-use crate::book::Dossier;
-use crate::etat::{Etat, Version};
-use crate::schedule::{self, midnight};
+use crate::book::{Account, Dossier};
+use crate::etat::Version;
+use crate::schedule::midnight;
 use crate::settings::OpcoSettings;
 
 /// The blocks that version 2 may name with a suffix (protocol §6.1).
@@ -19,9 +21,9 @@ const BLOCKS: [&str; 8] = [
     "organismeFormationLieuFormationPrincipal",
 ];
 
-/// Writes a dossier; `state` replaces its state when given.
+/// Writes a dossier, with its money if it has a schedule; `state` replaces its state when given.
 pub(crate) fn write(
-    dossier: &Dossier,
+    (dossier, account): (&Dossier, Option<&Account>),
     version: Version,
     settings: &OpcoSettings,
     state: Option<&str>,
@@ -58,9 +60,8 @@ pub(crate) fn write(
     detail.insert("cerfa".to_owned(), Value::Object(cerfa));
     detail.insert("comment".to_owned(), Value::Null);
     // An engaged contract that is cancelled keeps no schedule.
-    if dossier.etat.has_schedule() {
-        let paid = dossier.etat == Etat::Solde;
-        let money = schedule::write(&dossier.filing.terms, settings.year_cents, paid);
+    if let Some(account) = account {
+        let money = money::write(account, &dossier.filing.terms.siret_cfa, settings);
         detail.extend(money.map(|(name, value)| (name.to_owned(), value)));
     } else {
         for (name, value) in [

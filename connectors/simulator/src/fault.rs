@@ -28,15 +28,15 @@ pub enum FaultKind {
     Slow,
     /// No answer: the connection stays open.
     Hang,
-    /// The work is done (a contract is in the ledger) and the connection closes without an answer.
+    /// The work is done (what came is in the ledger) and the connection closes without an answer.
     LostAnswer,
     /// The connection closes once the call is read; nothing is done.
     DropBeforeCommit,
-    /// Every page of `etats` (version 2) shows the items of page 1.
+    /// Every page of the lists of states (version 2) shows the items of page 1.
     RepeatedPage,
-    /// The page object of `etats` (version 2) comes inside a one-element array.
+    /// The page object of the lists of states (version 2) comes inside a one-element array.
     WrappedPage,
-    /// `etats` shows nothing.
+    /// The lists of states show nothing.
     EmptyList,
     /// The keys of error bodies begin with a capital.
     PascalCaseErrors,
@@ -58,8 +58,19 @@ pub enum FaultKind {
     ExpiredToken,
     /// The key presented counts as expired: 403.
     ExpiredKey,
-    /// States read as `text` (`EN_ATTENTE_PIECES` by default), which is in no list.
+    /// States of dossiers and invoices read as `text` (`EN_ATTENTE_PIECES` by default), which is in
+    /// no list.
     UnknownState,
+    /// The call is right and refused all the same, for the reason of protocol §15 that `text` names
+    /// (`FACTURE_DEJA_CONNUE` by default), in this OPCO's words, or in the words of `text`.
+    Refusal,
+    /// The invoice is taken and becomes REJETE instead of REGLE, for the reason in `text`.
+    LateRefusal,
+    /// Tuition is paid while ancillary costs stay under review.
+    PartialSettlement,
+    /// The first line of the schedule that nobody has invoiced is issued again: the same number,
+    /// another label. Strikes when a full dossier is read.
+    ReissuedSchedule,
     /// Nothing works, token endpoint included: 503, or closed connections when `close` is set.
     Down,
 }
@@ -86,6 +97,18 @@ pub enum Scope {
     Cfakeyinfo,
     /// Asking for a token.
     Token,
+    /// Sending a training agreement.
+    Conventions,
+    /// Sending an invoice.
+    Factures,
+    /// The list of invoice states.
+    FacturesEtats,
+    /// Sending a structured certificate.
+    Certificats,
+    /// Sending a document.
+    Documents,
+    /// Terminating a contract.
+    Rupture,
 }
 
 /// A fault switch. `retry_after`, `ms`, `status`, `size`, `text` and `close` mean what the kind says.
@@ -94,7 +117,7 @@ pub enum Scope {
 pub struct Fault {
     /// What goes wrong.
     pub kind: FaultKind,
-    /// Which calls; filing only for [`FaultKind::LostAnswer`] and [`FaultKind::DropBeforeCommit`]
+    /// Which calls; filing a contract only for [`FaultKind::LostAnswer`] and [`FaultKind::DropBeforeCommit`]
     /// unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Scope>,
@@ -122,7 +145,7 @@ pub struct Fault {
     /// Bytes or levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<usize>,
-    /// An address or a word.
+    /// An address, a word or a reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Closed connections instead of 503.
@@ -203,6 +226,13 @@ impl Fault {
         self
     }
 
+    /// Chooses the word, reason or address.
+    #[must_use]
+    pub fn saying(mut self, text: &str) -> Self {
+        self.text = Some(text.to_owned());
+        self
+    }
+
     /// Chooses the HTTP status.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
@@ -270,6 +300,10 @@ impl FaultKind {
             Self::ExpiredToken => "expired_token",
             Self::ExpiredKey => "expired_key",
             Self::UnknownState => "unknown_state",
+            Self::Refusal => "refusal",
+            Self::LateRefusal => "late_refusal",
+            Self::PartialSettlement => "partial_settlement",
+            Self::ReissuedSchedule => "reissued_schedule",
             Self::Down => "down",
         }
     }

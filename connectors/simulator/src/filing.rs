@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::answer::Reply;
 use crate::book::{Filing, NotFiled, PairingKey};
 use crate::etat::Version;
-use crate::record::{self, LedgerEntry, Pairing};
+use crate::record::{Kind, LedgerEntry, Pairing};
 use crate::refusal::Refusal;
 use crate::schedule::Terms;
 use crate::schema::{self, Contract};
+use crate::sending;
 use crate::settings::{Capability, Duplicates};
 use crate::wire::Call;
 
@@ -45,16 +45,15 @@ pub(crate) async fn file(
         let text = "Le SIRET du CFA ne correspond pas à la clé utilisée";
         return Err(Refusal::one(403, "CLE_CFA_INVALIDE", text));
     }
+    sending::told_to_refuse(call, "Le dossier est rejeté")?;
     let findings = schema::business(&contract);
     if !findings.is_empty() {
         return Err(Refusal::of_contract(findings));
     }
     let entry = enter_in_book(call, version, &key, contract)?;
-    if let Some(ledger) = &call.sim.ledger
-        && !ledger.append(record::line(&entry.ledger)).await
-    {
+    if !sending::write_down(call, &entry.ledger).await {
         call.desk.book().withdraw(entry.numero);
-        return Err(Refusal::one(500, "OPCO_INDISPONIBLE", "Erreur interne"));
+        return Err(sending::broken());
     }
     call.desk.book().confirm(entry.numero);
     call.numero.set(Some(entry.ledger.numero_interne.clone()));
@@ -67,23 +66,7 @@ pub(crate) async fn file(
 }
 
 fn read(call: &Call<'_>) -> Result<Contract, Refusal> {
-    let json = call.header("content-type").is_some_and(|kind| {
-        kind.get(..16)
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
-    });
-    if !json {
-        let text = "Le corps doit être en application/json";
-        return Err(Refusal::one(415, "REQUETE_ILLISIBLE", text));
-    }
-    let body: Value = serde_json::from_slice(&call.body).map_err(|error| {
-        let text = format!(
-            "JSON illisible, ligne {}, colonne {}",
-            error.line(),
-            error.column()
-        );
-        Refusal::one(400, "REQUETE_ILLISIBLE", text)
-    })?;
-    schema::check(&body).map_err(Refusal::of_contract)
+    schema::check(&call.json_body()?.json).map_err(Refusal::of_contract)
 }
 
 /// A contract in the book, not yet in the ledger.
@@ -144,14 +127,20 @@ fn enter_in_book(
     let ledger = LedgerEntry {
         opco: call.desk.facts.slug.to_owned(),
         version,
+        kind: Kind::Dossier,
+        natural_key: pairing.natural_key(),
         numero_interne: dossier.numero_interne(),
         numero_externe: dossier.numero_externe(),
+        dossiers: Vec::new(),
         pairing,
         key: key.to_string(),
         arrival_ms: call.arrival_ms,
         virtual_ms: call.virtual_ms,
         headers,
-        terms,
+        content_sha256: None,
+        file: None,
+        terms: Some(terms),
+        retained: None,
     };
     Ok(Entered {
         numero: dossier.numero,
@@ -169,7 +158,7 @@ fn double(call: &Call<'_>, numero: &str) -> Refusal {
     Refusal::one(status, "DOSSIER_DOUBLON", text)
 }
 
-fn kept_headers(call: &Call<'_>) -> BTreeMap<String, String> {
+pub(crate) fn kept_headers(call: &Call<'_>) -> BTreeMap<String, String> {
     KEPT_HEADERS
         .iter()
         .filter_map(|name| {

@@ -1,5 +1,8 @@
 //! The control of a running simulator, from Rust; the control API is a translation of this.
 
+mod ledger;
+mod money;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +14,9 @@ use crate::etat::Etat;
 use crate::fault::{ActiveFault, Fault, FaultError};
 use crate::identity::{CfaKey, Client};
 use crate::opcos::Facts;
-use crate::record::{LedgerEntry, RequestEntry};
+use crate::record::{Kind, RequestEntry};
 use crate::settings::{OpcoSettings, Overrides};
-use crate::sim::{Desk, Refused, Sim};
+use crate::sim::{Desk, Refused, Remembered, Sim};
 use crate::writer::Writer;
 
 /// Why a control did nothing.
@@ -25,6 +28,9 @@ pub enum ControlError {
     /// No dossier has this number.
     #[error("aucun dossier ne porte le numéro « {0} »")]
     UnknownDossier(String),
+    /// No invoice has this number.
+    #[error("aucune facture ne porte le numéro « {0} »")]
+    UnknownFacture(String),
     /// The state machine has no such way.
     #[error("un dossier {} ne peut pas devenir {} sans « force »", from.wire(crate::Version::V1), to.wire(crate::Version::V1))]
     NoWay {
@@ -84,6 +90,8 @@ pub struct OpcoSummary {
     pub received: u64,
     /// How many contracts it holds.
     pub accepted: usize,
+    /// What it has accepted, by kind.
+    pub kinds: BTreeMap<Kind, usize>,
     /// Calls by `route status`; `-` stands for no answer.
     pub counts: BTreeMap<String, u64>,
     /// Contracts by state.
@@ -103,18 +111,12 @@ pub struct Summary {
     pub source_ms: i64,
     /// Virtual milliseconds per millisecond of the source.
     pub factor: u32,
-    /// The eleven.
+    /// Those that answer: all eleven, or one.
     pub opcos: Vec<OpcoSummary>,
 }
 
-/// Part of the ledger in memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LedgerPage {
-    /// How many contracts there are in all.
-    pub total: usize,
-    /// Those asked for, by OPCO and number.
-    pub entries: Vec<LedgerEntry>,
-}
+pub use ledger::LedgerPage;
+pub use money::InvoiceOrder;
 
 /// Controls a running simulator; cheap to clone.
 #[derive(Clone)]
@@ -235,7 +237,7 @@ impl Handle {
             force,
         };
         desk.book()
-            .order(numero_interne, order, progress, self.now_ms())
+            .order(numero_interne, order, progress, self.reading(desk))
             .map_err(|why| match why {
                 Disobeyed::NoSuchDossier => ControlError::UnknownDossier(numero_interne.to_owned()),
                 Disobeyed::NoWay(from) => ControlError::NoWay { from, to },
@@ -269,42 +271,6 @@ impl Handle {
         Ok(views)
     }
 
-    /// Returns the accepted contracts, of one OPCO or of all: at most `limit` after the first `skip`.
-    /// Without kept payloads the headers are in the ledger file only.
-    pub fn ledger(
-        &self,
-        slug: Option<&str>,
-        skip: usize,
-        limit: usize,
-    ) -> Result<LedgerPage, ControlError> {
-        let mut page = LedgerPage {
-            total: 0,
-            entries: Vec::new(),
-        };
-        for desk in self.desks(slug)? {
-            let reading = self.reading(desk);
-            desk.book().every(reading, |dossier| {
-                if page.total >= skip && page.entries.len() < limit {
-                    let filing = &dossier.filing;
-                    page.entries.push(LedgerEntry {
-                        opco: desk.facts.slug.to_owned(),
-                        version: filing.version,
-                        numero_interne: dossier.numero_interne(),
-                        numero_externe: dossier.numero_externe(),
-                        pairing: filing.pairing.pairing(),
-                        key: filing.key.to_string(),
-                        arrival_ms: filing.arrival_ms,
-                        virtual_ms: filing.virtual_ms,
-                        headers: filing.headers.clone().unwrap_or_default(),
-                        terms: filing.terms.clone(),
-                    });
-                }
-                page.total += 1;
-            });
-        }
-        Ok(page)
-    }
-
     /// Returns the last calls, of one OPCO or of all, at most `limit` of each, in order of arrival.
     pub fn requests(
         &self,
@@ -315,7 +281,8 @@ impl Handle {
         for desk in self.desks(slug)? {
             let journal = desk.journal();
             let skip = journal.requests.len().saturating_sub(limit);
-            entries.extend(journal.requests.iter().skip(skip).cloned());
+            let last = journal.requests.iter().skip(skip);
+            entries.extend(last.map(|call| call.entry.clone()));
         }
         entries.sort_by_key(|entry| entry.arrival_ms);
         Ok(entries)
@@ -324,7 +291,7 @@ impl Handle {
     fn desks(&self, slug: Option<&str>) -> Result<Vec<&Desk>, ControlError> {
         match slug {
             Some(slug) => Ok(vec![self.desk(slug)?]),
-            None => Ok(self.0.desks.iter().collect()),
+            None => Ok(self.0.served_desks().collect()),
         }
     }
 
@@ -336,8 +303,7 @@ impl Handle {
             factor: self.0.clock.factor(),
             opcos: self
                 .0
-                .desks
-                .iter()
+                .served_desks()
                 .map(|desk| self.summary_of(desk))
                 .collect(),
         }
@@ -346,10 +312,20 @@ impl Handle {
     fn summary_of(&self, desk: &Desk) -> OpcoSummary {
         let mut by_state = BTreeMap::new();
         let mut accepted = 0_usize;
-        desk.book().every(self.reading(desk), |dossier| {
-            *by_state.entry(dossier.etat).or_insert(0) += 1;
-            accepted += 1;
-        });
+        let mut kinds = BTreeMap::new();
+        {
+            let mut book = desk.book();
+            book.every(self.reading(desk), |dossier| {
+                *by_state.entry(dossier.etat).or_insert(0) += 1;
+                accepted += 1;
+            });
+            for deed in book.deeds() {
+                *kinds.entry(deed.kind).or_insert(0) += 1;
+            }
+        }
+        if accepted > 0 {
+            kinds.insert(Kind::Dossier, accepted);
+        }
         let journal = desk.journal();
         let counts = journal.counts.iter().map(|((route, status), count)| {
             let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
@@ -363,11 +339,29 @@ impl Handle {
             token_path: format!("/{}{}", facts.slug, facts.token_path()),
             received: journal.received,
             accepted,
+            kinds,
             counts: counts.collect(),
             states: by_state,
             faults: desk.faults.list(),
             refusals: journal.refusals.iter().cloned().collect(),
         }
+    }
+
+    /// Returns the last calls of those that answer, the latest first, with what was wrong with each.
+    pub(crate) fn remembered(&self, most: usize) -> Vec<Remembered> {
+        let mut calls = Vec::new();
+        for desk in self.0.served_desks() {
+            let journal = desk.journal();
+            calls.extend(journal.requests.iter().rev().take(most).cloned());
+        }
+        calls.sort_by_key(|call| std::cmp::Reverse((call.entry.arrival_ms, call.entry.sequence)));
+        calls.truncate(most);
+        calls
+    }
+
+    /// Returns whether everything is open, and whether only registered keys and accounts are good.
+    pub(crate) fn stance(&self) -> (bool, bool) {
+        (self.0.settings.sandbox, self.0.settings.strict)
     }
 
     /// Forgets dossiers, calls and faults; keys, accounts, settings, clock and files stay, and

@@ -63,15 +63,18 @@ pub(crate) enum Standing {
 
 /// Returns the first 16 hexadecimal digits of the SHA-256 of a secret.
 pub(crate) fn fingerprint(secret: &[u8]) -> Arc<str> {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let hash = digest(&SHA256, secret);
-    hash.as_ref()
+    hexadecimal(hash.as_ref().get(..8).unwrap_or_default()).into()
+}
+
+/// Returns bytes as hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    bytes
         .iter()
-        .take(8)
         .flat_map(|byte| [byte >> 4, byte & 0x0f])
         .filter_map(|half| HEX.get(usize::from(half)).copied().map(char::from))
-        .collect::<String>()
-        .into()
+        .collect()
 }
 
 /// The tokens, accounts and keys of one OPCO.

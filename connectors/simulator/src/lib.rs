@@ -4,6 +4,7 @@
 
 mod answer;
 mod book;
+mod cents;
 mod clock;
 mod control;
 mod detail;
@@ -14,13 +15,18 @@ mod fault;
 mod filing;
 mod handle;
 mod identity;
+mod invoicing;
+mod multipart;
+mod nature;
 mod opcos;
 mod page;
+mod pieces;
 mod reading;
 mod record;
 mod refusal;
 mod schedule;
 mod schema;
+mod sending;
 mod server;
 mod settings;
 mod sim;
@@ -28,20 +34,25 @@ mod spoil;
 mod target;
 mod token;
 mod wire;
+mod words;
 mod writer;
 
-pub use book::DossierView;
+pub use book::{Annexes, DossierView, EtatFacture, FactureView, LigneRetenue};
 pub use etat::{Etat, Version};
 pub use fault::Scope;
 pub use fault::{ActiveFault, Fault, FaultError, FaultKind, LARGEST_BODY, MOST_FAULTS, SLOWEST_MS};
-pub use handle::{ControlError, Handle, LedgerPage, OpcoSummary, StateOrder, Summary};
+pub use handle::{
+    ControlError, Handle, InvoiceOrder, LedgerPage, OpcoSummary, StateOrder, Summary,
+};
 pub use identity::{CfaKey, Client};
+pub use multipart::Attachment;
+pub use nature::Nature;
 pub use opcos::SLUGS;
-pub use record::{LedgerEntry, Pairing, RequestEntry};
+pub use record::{Kind, LedgerEntry, Pairing, RequestEntry, Retained};
 pub use schedule::Terms;
 pub use server::{Running, StartError, start};
 pub use settings::{
-    Auth, Capability, Dpop, Duplicates, LedgerSync, Now, OpcoSettings, Openness, Overrides,
-    Progress, RateLimit, Settings,
+    Auth, Capability, Codification, Dpop, Duplicates, LedgerSync, Now, OpcoSettings, Openness,
+    Overrides, Payment, Progress, RateLimit, Settings,
 };
 pub use sim::Refused;

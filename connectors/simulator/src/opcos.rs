@@ -5,7 +5,16 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::StartError;
-use crate::settings::{Auth, Capability, Dpop, Duplicates, OpcoSettings, Openness, Progress};
+use crate::settings::{
+    Auth, Capability, Codification, Dpop, Duplicates, OpcoSettings, Openness, Payment, Progress,
+};
+
+/// The account every OPCO knows; a fictitious one with right check digits.
+const IBAN: &str = "FR7699999999990000000000153";
+/// What a mobility is granted with unless said otherwise, in cents (assumed).
+const MOBILITY_CENTS: i32 = 150_000;
+/// The largest file (protocol §3.3).
+const LARGEST_FILE: u32 = 10 * 1024 * 1024;
 
 /// The slugs of the eleven OPCOs, which are the first segment of every path.
 pub const SLUGS: [&str; 11] = [
@@ -45,6 +54,18 @@ pub(crate) enum ErrorShape {
     /// `errors: null` and `comment` on 400, also for an unknown dossier; `message` from its
     /// Kong gateway before that (assumed).
     Comment,
+}
+
+/// In whose words an invoice is refused: the real ones are unknown but for the reasons (§15), so the
+/// three ways here differ in words, case, accents and codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tongue {
+    /// Whole sentences and codes that are words.
+    Sentences,
+    /// Short texts under `message`, and codes that say nothing.
+    Short,
+    /// Capitals without accents, and no code.
+    Capitals,
 }
 
 /// What never changes about an OPCO.
@@ -119,6 +140,15 @@ impl Facts {
         }
     }
 
+    /// Returns in whose words it refuses an invoice.
+    pub(crate) fn tongue(&self) -> Tongue {
+        match self.slug {
+            "akto" | "atlas" | "opcomobilites" | "opcosante" => Tongue::Sentences,
+            "afdas" | "constructys" | "ocapiat" | "opcommerce" => Tongue::Short,
+            _ => Tongue::Capitals,
+        }
+    }
+
     /// Returns the path, under the slug, of the token endpoint.
     pub(crate) fn token_path(&self) -> &'static str {
         match self.family {
@@ -177,6 +207,18 @@ pub(crate) fn shipped() -> Result<Vec<OpcoSettings>, StartError> {
                 v2_suffix: false,
                 progress: Progress::default(),
                 year_cents: 780_000,
+                payment: Payment::default(),
+                iban: IBAN.to_owned(),
+                strict_iban: true,
+                adjusted_amounts: false,
+                wants_certificate: true,
+                mobility_cents: MOBILITY_CENTS,
+                codification: match facts.family {
+                    Family::Sor | Family::Unknown => Codification::A,
+                    Family::Okta => Codification::E,
+                    Family::Keycloak => Codification::Bare,
+                },
+                largest_file: LARGEST_FILE,
             })
         })
         .collect()

@@ -1,4 +1,7 @@
-//! The reads: states, full dossiers, validity of a key (protocol §7, §14).
+//! The reads: states, full dossiers, validity of a key (protocol §7, §14). Those of invoices are in
+//! [`factures`].
+
+pub(crate) mod factures;
 
 use std::sync::Arc;
 
@@ -45,29 +48,11 @@ struct EtatItem {
 
 /// Lists the states of the key's dossiers: all at once in version 1, by pages in version 2.
 pub(crate) fn etats(call: &Call<'_>, version: Version, key: &Arc<str>) -> Result<Reply, Refusal> {
-    let unknown = call.within(FaultKind::UnknownState);
-    let unknown = unknown.map(|fault| fault.text.unwrap_or_else(|| UNKNOWN_STATE.to_owned()));
+    let unknown = unknown_state(call);
     let empty = call.within(FaultKind::EmptyList).is_some();
-    let page = match (version, call.parameter("numeroPage")) {
-        (Version::V1, _) | (Version::V2, None) => 1,
-        (Version::V2, Some(page)) => page
-            .parse::<usize>()
-            .ok()
-            .filter(|page| *page >= 1)
-            .ok_or_else(|| {
-                Refusal::one(
-                    400,
-                    "REQUETE_ILLISIBLE",
-                    "numeroPage doit être un entier à partir de 1",
-                )
-            })?,
-    };
-    let size = usize::try_from(call.settings.page_size.max(1)).unwrap_or(usize::MAX);
-    let repeated = version == Version::V2 && call.within(FaultKind::RepeatedPage).is_some();
-    let window = match version {
-        Version::V1 => (0, usize::MAX),
-        Version::V2 if repeated => (0, size),
-        Version::V2 => (size.saturating_mul(page - 1), size),
+    let (page, window) = match version {
+        Version::V1 => (1, (0, usize::MAX)),
+        Version::V2 => asked_page(call)?,
     };
     let reading = call.sim.reading(&call.settings);
     let mut items = Vec::new();
@@ -100,6 +85,28 @@ pub(crate) fn etats(call: &Call<'_>, version: Version, key: &Arc<str>) -> Result
     Ok(Reply::json(200, &page))
 }
 
+/// Returns the page asked for, and which items it has.
+fn asked_page(call: &Call<'_>) -> Result<(usize, (usize, usize)), Refusal> {
+    let page = match call.parameter("numeroPage") {
+        None => 1,
+        Some(page) => page
+            .parse::<usize>()
+            .ok()
+            .filter(|page| *page >= 1)
+            .ok_or_else(|| {
+                let text = "numeroPage doit être un entier à partir de 1";
+                Refusal::one(400, "REQUETE_ILLISIBLE", text)
+            })?,
+    };
+    let size = usize::try_from(call.settings.page_size.max(1)).unwrap_or(usize::MAX);
+    let skip = if call.within(FaultKind::RepeatedPage).is_some() {
+        0
+    } else {
+        size.saturating_mul(page - 1)
+    };
+    Ok((page, (skip, size)))
+}
+
 /// Shows one full dossier, by its number or by its pairing key.
 pub(crate) fn detail(call: &Call<'_>, version: Version, key: &Arc<str>) -> Result<Reply, Refusal> {
     let reading = call.sim.reading(&call.settings);
@@ -116,10 +123,23 @@ pub(crate) fn detail(call: &Call<'_>, version: Version, key: &Arc<str>) -> Resul
 }
 
 fn shown(call: &Call<'_>, version: Version, dossier: &Dossier) -> Value {
-    let unknown = call.within(FaultKind::UnknownState);
-    let unknown = unknown.map(|fault| fault.text.unwrap_or_else(|| UNKNOWN_STATE.to_owned()));
-    let now_ms = call.sim.clock.now_ms();
-    detail::write(dossier, version, &call.settings, unknown.as_deref(), now_ms)
+    let unknown = unknown_state(call);
+    let at = call.sim.reading(&call.settings);
+    let account = {
+        let mut book = call.desk.book();
+        if call.within(FaultKind::ReissuedSchedule).is_some() {
+            book.reissue_next(dossier.numero, at);
+        }
+        book.account(dossier.numero, at)
+    };
+    let seen = (dossier, account.as_ref());
+    detail::write(seen, version, &call.settings, unknown.as_deref(), at.now_ms)
+}
+
+/// Returns the state that stands for every other, if a fault says so.
+fn unknown_state(call: &Call<'_>) -> Option<String> {
+    let fault = call.within(FaultKind::UnknownState)?;
+    Some(fault.text.unwrap_or_else(|| UNKNOWN_STATE.to_owned()))
 }
 
 fn asked_pairing(call: &Call<'_>) -> Result<Pairing, Refusal> {

@@ -1,17 +1,87 @@
-//! What the simulator writes down: the ledger of accepted contracts and the log of calls.
+//! What the simulator writes down: the ledger of what was accepted and the log of calls.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::book::{Annexes, LigneRetenue};
 use crate::etat::Version;
+use crate::multipart::Attachment;
 use crate::schedule::Terms;
 
+/// Between the parts of a natural key.
+pub(crate) const SEPARATOR: &str = "|";
+
+/// What was accepted.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A contract.
+    #[default]
+    Dossier,
+    /// A training agreement.
+    Convention,
+    /// An invoice or a credit note.
+    Facture,
+    /// A structured certificate.
+    Certificat,
+    /// Any document.
+    Document,
+    /// A termination.
+    Rupture,
+}
+
+impl Kind {
+    /// Returns the word of the ledger.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Dossier => "dossier",
+            Self::Convention => "convention",
+            Self::Facture => "facture",
+            Self::Certificat => "certificat",
+            Self::Document => "document",
+            Self::Rupture => "rupture",
+        }
+    }
+}
+
+/// What an OPCO that restarts needs of a line that is no contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Retained {
+    /// What an agreement grants.
+    Granted(Annexes),
+    /// An invoice; its account is not written down.
+    Invoiced {
+        /// The emitter's SIRET.
+        siret: String,
+        /// The CFA's number.
+        reference: String,
+        /// Its lines.
+        lignes: Vec<LigneRetenue>,
+        /// Whether nothing more is waited for.
+        certified: bool,
+        /// The number of the invoice it credits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origine: Option<String>,
+        /// Whether it cancels an unpaid invoice.
+        #[serde(default)]
+        netted: bool,
+    },
+    /// A certificate, for one échéance or for all.
+    Certified(Option<u32>),
+    /// The day of a termination.
+    Terminated(Date),
+}
+
 /// The five fields that pair a contract (protocol §5), as they were received.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Pairing {
     /// `apprenti.nom`
     pub nom: String,
@@ -25,18 +95,51 @@ pub struct Pairing {
     pub date_debut_contrat: String,
 }
 
-/// A line of the ledger: a contract the OPCO took.
+impl Pairing {
+    /// Returns the five fields as one text: what makes a contract the same as another.
+    pub(crate) fn natural_key(&self) -> String {
+        let Self {
+            nom,
+            prenom,
+            date_naissance,
+            siret,
+            date_debut_contrat,
+        } = self;
+        [nom, prenom, date_naissance, siret, date_debut_contrat]
+            .map(String::as_str)
+            .join(SEPARATOR)
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A line of the ledger: something the OPCO took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// The OPCO's slug.
     pub opco: String,
-    /// The version it was filed in.
+    /// What it is.
+    #[serde(default)]
+    pub kind: Kind,
+    /// What makes it the same as another of its kind: the pairing fields of a contract; the dossier's
+    /// number of an agreement and of a termination; emitter and number of an invoice; dossier,
+    /// échéance and type of a certificate; type, file and objects of a document.
+    #[serde(default)]
+    pub natural_key: String,
+    /// The version it came in.
     pub version: Version,
-    /// The OPCO's technical number.
+    /// The number the OPCO gave it: of the dossier, of the invoice, or of the stored file. A
+    /// termination has that of its dossier.
     pub numero_interne: String,
-    /// The OPCO's business number.
+    /// The OPCO's business number of a contract; the CFA's number of an invoice.
     pub numero_externe: String,
-    /// What pairs it.
+    /// The technical numbers of the dossiers it is about; none for a contract.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dossiers: Vec<String>,
+    /// What pairs a contract; empty for the others.
+    #[serde(default, skip_serializing_if = "Pairing::is_empty")]
     pub pairing: Pairing,
     /// The first 16 hexadecimal digits of the SHA-256 of the CFA key.
     pub key: String,
@@ -46,8 +149,18 @@ pub struct LedgerEntry {
     pub virtual_ms: i64,
     /// The headers that tell attempts apart.
     pub headers: BTreeMap<String, String>,
-    /// What the schedule is drawn from.
-    pub terms: Terms,
+    /// The SHA-256 of the JSON that came, in hexadecimal; none for a contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_sha256: Option<String>,
+    /// The file that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Attachment>,
+    /// What the schedule of a contract is drawn from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    /// What is retained of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retained: Option<Retained>,
 }
 
 /// A line of the request log: a call, answered or not.
@@ -63,7 +176,8 @@ pub struct RequestEntry {
     pub virtual_ms: i64,
     /// The HTTP method.
     pub method: String,
-    /// `dossiers`, `etats`, `detail`, `liste`, `status`, `cfakeyinfo`, `token` or `other`.
+    /// `dossiers`, `conventions`, `factures`, `certificats`, `documents`, `rupture`, `etats`, `detail`,
+    /// `liste`, `factures_etats`, `status`, `cfakeyinfo`, `token` or `other`.
     pub route: String,
     /// The version in the path, if any.
     pub version: Option<Version>,

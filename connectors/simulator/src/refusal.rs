@@ -4,16 +4,17 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::Reply;
 use crate::fault::Scope;
-use crate::opcos::ErrorShape;
+use crate::opcos::{ErrorShape, Tongue};
 use crate::schema::Finding;
+use crate::words;
 
 /// A refusal, before it takes an OPCO's form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) description: String,
-    /// Codes (ours: those of the OPCOs are unknown) and texts.
-    pub(crate) items: Vec<(&'static str, String)>,
+    /// What is wrong; the codes are ours, as those of the OPCOs are unknown.
+    pub(crate) items: Vec<Finding>,
     pub(crate) headers: Vec<(&'static str, String)>,
     /// Whether the body is OAuth's, with this word in `error`.
     pub(crate) oauth: Option<&'static str>,
@@ -26,7 +27,7 @@ impl Refusal {
         Self {
             status,
             description: text.clone(),
-            items: vec![(code, text)],
+            items: vec![Finding::of(code, text)],
             headers: Vec::new(),
             oauth: None,
         }
@@ -34,16 +35,24 @@ impl Refusal {
 
     /// Returns the refusal of a contract for all that is wrong with it.
     pub(crate) fn of_contract(findings: Vec<Finding>) -> Self {
+        Self::of("Le dossier est rejeté", findings)
+    }
+
+    /// Returns a 400 for all that is wrong.
+    pub(crate) fn of(description: &str, findings: Vec<Finding>) -> Self {
         Self {
             status: 400,
-            description: "Le dossier est rejeté".to_owned(),
-            items: findings
-                .into_iter()
-                .map(|finding| (finding.code, finding.text))
-                .collect(),
+            description: description.to_owned(),
+            items: findings,
             headers: Vec::new(),
             oauth: None,
         }
+    }
+
+    /// Says in which field it is.
+    pub(crate) fn at(mut self, field: &str) -> Self {
+        self.items = self.items.into_iter().map(|one| one.at(field)).collect();
+        self
     }
 
     /// Returns a refusal of the token endpoint.
@@ -80,16 +89,13 @@ impl Refusal {
         self
     }
 
-    /// Returns every text, for the page of last refusals.
-    pub(crate) fn texts(&self) -> Vec<String> {
-        self.items
-            .iter()
-            .map(|(code, text)| format!("{code} : {text}"))
-            .collect()
-    }
-
     /// Writes the refusal in an OPCO's form.
-    pub(crate) fn write(&self, shape: ErrorShape, route: Scope, pascal_case: bool) -> Reply {
+    pub(crate) fn write(
+        &self,
+        (shape, tongue): (ErrorShape, Tongue),
+        route: Scope,
+        pascal_case: bool,
+    ) -> Reply {
         let body = match (self.oauth, shape, self.status) {
             (Some(error), _, _) => json!({"error": error, "error_description": self.description}),
             (None, ErrorShape::Comment, 400) => json!({"errors": null, "comment": self.all()}),
@@ -99,22 +105,30 @@ impl Refusal {
                 json!({"description": self.all()})
             }
             _ => {
-                let items: Vec<Value> = self
-                    .items
-                    .iter()
-                    .map(|(code, text)| json!({"code": code, "description": text}))
-                    .collect();
+                let item = |item: &Finding| match tongue {
+                    // The keys of these items vary (protocol §3.5).
+                    Tongue::Short if route == Scope::Factures => {
+                        json!({"code": words::number(item.code), "message": item.text})
+                    }
+                    Tongue::Capitals if route == Scope::Factures => {
+                        json!({"message": item.text})
+                    }
+                    _ => json!({"code": item.code, "description": item.text}),
+                };
+                let items: Vec<Value> = self.items.iter().map(item).collect();
                 json!({"description": self.description, "errors": items})
             }
         };
-        let body = if pascal_case { capitalized(body) } else { body };
+        // The documents route says it with capitals (protocol §3.5).
+        let capitals = pascal_case || (route == Scope::Documents && self.status == 400);
+        let body = if capitals { capitalized(body) } else { body };
         let mut reply = Reply::json(self.status, &body);
         reply.headers.extend(self.headers.iter().cloned());
         reply
     }
 
     fn all(&self) -> String {
-        let texts: Vec<&str> = self.items.iter().map(|(_, text)| text.as_str()).collect();
+        let texts: Vec<&str> = self.items.iter().map(|item| item.text.as_str()).collect();
         texts.join(" ; ")
     }
 }
@@ -144,7 +158,8 @@ mod tests {
     use super::*;
 
     fn body(refusal: &Refusal, shape: ErrorShape, pascal_case: bool) -> Value {
-        serde_json::from_slice(&refusal.write(shape, Scope::Dossiers, pascal_case).body).unwrap()
+        let form = (shape, Tongue::Sentences);
+        serde_json::from_slice(&refusal.write(form, Scope::Dossiers, pascal_case).body).unwrap()
     }
 
     fn sample(text: &str) -> Value {
@@ -165,6 +180,25 @@ mod tests {
         let ep = sample(include_str!("../tests/samples/erreur-400-opco-ep.json"));
         assert_eq!(body(&unknown, ErrorShape::Comment, false), ep);
         assert_eq!(Refusal::not_found(ErrorShape::General).status, 404);
+    }
+
+    #[test]
+    fn each_tongue_has_its_own_items_for_an_invoice_and_documents_have_capitals() {
+        let refusal = Refusal::of(
+            "La facture est rejetée",
+            vec![Finding::of("FACTURE_DEJA_CONNUE", "x")],
+        );
+        let body = |tongue, route| -> Value {
+            let form = (ErrorShape::General, tongue);
+            serde_json::from_slice(&refusal.write(form, route, false).body).unwrap()
+        };
+        let item = |tongue| body(tongue, Scope::Factures)["errors"][0].clone();
+        let words = json!({"code": "FACTURE_DEJA_CONNUE", "description": "x"});
+        assert_eq!(item(Tongue::Sentences), words);
+        assert_eq!(item(Tongue::Short), json!({"code": "R01", "message": "x"}));
+        assert_eq!(item(Tongue::Capitals), json!({"message": "x"}));
+        let document = body(Tongue::Short, Scope::Documents);
+        assert_eq!(document["Errors"][0]["Description"], "x");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use jiff::civil::{Date, date};
 use jiff::{Span, Unit};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+
+use crate::settings::Codification;
 
 /// The most years a contract is spread over.
 const MOST_YEARS: i32 = 6;
@@ -15,8 +16,8 @@ const REMOTE_FLOOR_CENTS: i32 = 400_000;
 const EMPLOYER_SHARE_CENTS: i32 = 75_000;
 /// The same after the rupture of an earlier contract.
 const EMPLOYER_SHARE_AFTER_RUPTURE_CENTS: i32 = 20_000;
-/// The account the OPCO knows; a fictitious one with right check digits.
-const IBAN: &str = "FR7699999999990000000000153";
+/// Months after the end within which the balance is to be invoiced, else it is lost.
+const BALANCE_MONTHS: i32 = 4;
 
 /// What of a contract decides its schedule and its deposit number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,10 @@ pub struct Terms {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Echeance {
     pub(crate) numero: u32,
+    /// How often it was issued again under the same number.
+    pub(crate) reissued: u32,
+    /// Whether it is the balance of a year, which can be lost.
+    pub(crate) balance: bool,
     pub(crate) ouverture: Date,
     /// First and last day of the period it pays; the advance has none.
     pub(crate) periode: Option<(Date, Date)>,
@@ -55,6 +60,66 @@ impl Echeance {
     pub(crate) fn total_cents(&self) -> i32 {
         self.pedagogie_cents.saturating_add(self.rqth_cents)
     }
+
+    /// Returns the label that an invoice must repeat; a line issued again has another one.
+    pub(crate) fn codification(&self, style: Codification) -> String {
+        let first = match (style, self.numero) {
+            (Codification::A, numero) => format!("A{numero}"),
+            (Codification::E, numero) => format!("E{numero}"),
+            // As one client has seen it (protocol §7).
+            (Codification::Bare, 4) => "99".to_owned(),
+            (Codification::Bare, numero) => numero.to_string(),
+        };
+        match self.reissued {
+            0 => first,
+            count => format!("{first}-{}", count.saturating_add(1)),
+        }
+    }
+}
+
+/// Returns the last day the balance of a contract may be invoiced, where it can be lost.
+pub(crate) fn balance_deadline(terms: &Terms, fin: Date) -> Option<Date> {
+    (terms.debut >= date(2025, 7, 1))
+        .then(|| after(fin, BALANCE_MONTHS))
+        .flatten()
+}
+
+/// Returns the schedule after a termination: what was invoiced stays as it was, and one line pays
+/// what the days until then are worth beyond it (assumed: the protocol is silent).
+pub(crate) fn after_rupture(
+    terms: &Terms,
+    year_cents: i32,
+    day: Date,
+    invoiced: Vec<Echeance>,
+) -> Vec<Echeance> {
+    let short = Terms {
+        fin: terms.fin.min(day),
+        ..terms.clone()
+    };
+    let due = build(&short, year_cents);
+    let sum = |lines: &[Echeance], share: fn(&Echeance) -> i32| {
+        lines.iter().map(share).fold(0, i32::saturating_add)
+    };
+    let left = |share: fn(&Echeance) -> i32| {
+        sum(&due, share)
+            .saturating_sub(sum(&invoiced, share))
+            .max(0)
+    };
+    let last = invoiced.iter().map(|line| line.numero).max().unwrap_or(0);
+    let rest = Echeance {
+        numero: last.saturating_add(1),
+        reissued: 1,
+        balance: false,
+        ouverture: day.tomorrow().unwrap_or(day),
+        periode: Some((terms.debut.min(day), day)),
+        pedagogie_cents: left(|line| line.pedagogie_cents),
+        rqth_cents: left(|line| line.rqth_cents),
+    };
+    let mut lines = invoiced;
+    if rest.total_cents() > 0 {
+        lines.push(rest);
+    }
+    lines
 }
 
 /// Months after the start of a year of contract, and the share in percent.
@@ -158,6 +223,8 @@ impl Year {
             opened = ouverture;
             echeances.push(Echeance {
                 numero: u32::try_from(echeances.len() + 1).unwrap_or(u32::MAX),
+                reissued: 0,
+                balance: last && self.split == SINCE_JULY_2025,
                 ouverture,
                 periode,
                 pedagogie_cents: amounts.0,
@@ -167,63 +234,9 @@ impl Year {
     }
 }
 
-/// Returns an amount as the norm writes it: euros, two decimals.
-pub(crate) fn euros(cents: i32) -> Value {
-    json!(f64::from(cents) / 100.0)
-}
-
 /// Returns a day as the norm writes it.
 pub(crate) fn midnight(day: Date) -> String {
     format!("{day}T00:00:00+00:00")
-}
-
-/// Returns the keys of a detail that speak of money; `paid` says whether all of it has been paid.
-pub(crate) fn write(terms: &Terms, year_cents: i32, paid: bool) -> [(&'static str, Value); 4] {
-    let echeances = build(terms, year_cents);
-    let total = echeances
-        .iter()
-        .map(Echeance::total_cents)
-        .fold(0, i32::saturating_add);
-    let lines: Vec<Value> = echeances
-        .iter()
-        .map(|echeance| {
-            let total = echeance.total_cents();
-            json!({
-                "numero": echeance.numero,
-                "codification": format!("A{}", echeance.numero),
-                "dateOuverture": midnight(echeance.ouverture),
-                "dateDebut": echeance.periode.map(|(first, _)| first.to_string()),
-                "dateFin": echeance.periode.map(|(_, last)| last.to_string()),
-                "montantTotal": euros(total),
-                "dontMontantPedagogie": euros(echeance.pedagogie_cents),
-                "dontMajorationRqth": euros(echeance.rqth_cents),
-                "montantRegle": euros(if paid { total } else { 0 }),
-                "montantEnCoursInstruction": euros(0),
-                "siretCfa": terms.siret_cfa,
-                "iban": IBAN,
-            })
-        })
-        .collect();
-    let details = json!({
-        "fraisPremierEquipementRegles": paid,
-        "fraisMobiliteRegles": false,
-        "plafondFraisPremierEquipement": 500.0,
-        "plafondFraisMobilite": 0.0,
-        "periodesFraisAnnexes": [
-            {"numeroEcheance": 1, "nature": "PREMIEREQUIPEMENT"},
-            {"numeroEcheance": 2, "nature": "RESTAURATION"},
-        ],
-    });
-    let annexes = json!([
-        {"natureFrais": "RESTAURATION", "quantite": 100, "prixUnitaire": 3.0, "montantTotal": 300.0},
-        {"natureFrais": "PREMIEREQUIPEMENT", "quantite": 1, "prixUnitaire": 500.0, "montantTotal": 500.0},
-    ]);
-    [
-        ("engagement", euros(total)),
-        ("echeances", Value::Array(lines)),
-        ("detailsFacturation", details),
-        ("engagementsFraisAnnexe", annexes),
-    ]
 }
 
 #[cfg(test)]
@@ -251,35 +264,54 @@ mod tests {
     }
 
     #[test]
-    fn two_full_years_give_the_instalments_of_the_sample() {
-        let sample: Value =
-            serde_json::from_str(include_str!("../tests/samples/dossier-detail.json")).unwrap();
-        let written = write(&terms(), 780_000, false);
-        let lines = written[1].1.as_array().unwrap();
-        let expected = sample["echeances"].as_array().unwrap();
-        assert_eq!(lines.len(), expected.len());
-        for (line, expected) in lines.iter().zip(expected) {
-            for key in [
-                "numero",
-                "codification",
-                "dateOuverture",
-                "montantTotal",
-                "siretCfa",
-            ] {
-                assert_eq!(line[key], expected[key], "{key} of {}", expected["numero"]);
-            }
-        }
-        assert_eq!(lines[1]["dateDebut"], expected[1]["dateDebut"]);
-        assert_eq!(lines[1]["dateFin"], expected[1]["dateFin"]);
-        assert_eq!(written[0].1, sample["engagement"]);
-        let keys = |line: &Value| {
-            line.as_object()
-                .unwrap()
-                .keys()
-                .cloned()
-                .collect::<Vec<_>>()
+    fn a_line_is_labelled_as_its_opco_does_and_anew_when_it_is_issued_again() {
+        let mut line = build(&terms(), 780_000).swap_remove(3);
+        let label = |line: &Echeance| {
+            [Codification::A, Codification::E, Codification::Bare]
+                .map(|style| line.codification(style))
         };
-        assert_eq!(keys(&lines[0]), keys(&expected[0]));
+        assert_eq!(label(&line), ["A4", "E4", "99"]);
+        line.reissued = 1;
+        assert_eq!(label(&line), ["A4-2", "E4-2", "99-2"]);
+    }
+
+    #[test]
+    fn a_termination_keeps_what_was_invoiced_and_pays_the_days_until_then() {
+        let day = date(2027, 1, 15);
+        let due = share(780_000, 137, 365);
+        let all = after_rupture(&terms(), 780_000, day, Vec::new());
+        assert_eq!(all.iter().map(Echeance::total_cents).sum::<i32>(), due);
+        let first = build(&terms(), 780_000).swap_remove(0);
+        // The advance was more than these days are worth: nothing is left.
+        assert!(first.total_cents() > due);
+        let kept = after_rupture(&terms(), 780_000, day, vec![first.clone()]);
+        assert_eq!(kept, std::slice::from_ref(&first));
+        let later = date(2027, 6, 30);
+        let two = after_rupture(&terms(), 780_000, later, vec![first]);
+        let worth = share(780_000, 303, 365);
+        assert_eq!((two.len(), two[1].numero), (2, 2));
+        assert_eq!(two.iter().map(Echeance::total_cents).sum::<i32>(), worth);
+        assert_eq!(two[1].ouverture, date(2027, 7, 1));
+    }
+
+    #[test]
+    fn the_balance_of_each_year_can_be_lost_since_the_decrees_only() {
+        let balances: Vec<u32> = build(&terms(), 780_000)
+            .iter()
+            .filter(|line| line.balance)
+            .map(|line| line.numero)
+            .collect();
+        assert_eq!(balances, [4, 8]);
+        let terms = terms();
+        assert_eq!(
+            balance_deadline(&terms, terms.fin),
+            Some(date(2028, 12, 31))
+        );
+        let old = Terms {
+            debut: date(2024, 9, 1),
+            ..terms
+        };
+        assert_eq!(balance_deadline(&old, old.fin), None);
     }
 
     #[test]

@@ -1,27 +1,48 @@
-//! The check of a contract against protocol §6: everything wrong with it, at once.
+//! The check of a contract against protocol §6: everything wrong with it, at once. The other bodies
+//! are in [`pieces`].
 
+mod checker;
 mod fields;
+pub(crate) mod pieces;
 
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
-use fields::{Field, Kind, Need};
+use checker::{Checker, Codes};
 
-/// The most findings one refusal lists.
-const MOST_FINDINGS: usize = 200;
 /// The most pay periods a contract may have.
 const MOST_PERIODS: usize = 60;
 
 /// Where a contract says where the training is given, when it is elsewhere.
 const LIEU: &str = "organismeFormationLieuFormationPrincipal";
-/// Where the pay periods are.
-const PERIODS: &str = "contrat.remunerationsAnnuelles";
+/// The codes of an incomplete or wrong contract.
+const CERFA: Codes = Codes {
+    missing: "CERFA_INCOMPLET",
+    wrong: "CERFA_NON_CONFORME",
+};
 
-/// One thing wrong with a contract.
+/// One thing wrong with what was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) code: &'static str,
+    /// Where, if it is in one place.
+    pub(crate) field: Option<String>,
     pub(crate) text: String,
+}
+
+impl Finding {
+    pub(crate) fn of(code: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            field: None,
+            text: text.into(),
+        }
+    }
+
+    pub(crate) fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
 }
 
 /// What the OPCO retains of a contract that passed.
@@ -85,28 +106,31 @@ fn is_absent(value: Option<&Value>) -> bool {
     }
 }
 
-/// Collects what is wrong.
+/// A contract being checked.
 struct Check<'a> {
     cerfa: &'a Map<String, Value>,
-    latest: bool,
-    findings: Vec<Finding>,
+    checker: Checker,
 }
 
 /// Checks the body of `POST dossiers` and returns the contract, or everything wrong with it.
 pub(crate) fn check(body: &Value) -> Result<Contract, Vec<Finding>> {
+    let mut checker = Checker::new(CERFA);
     let Some(Value::Object(cerfa)) = body.get("cerfa") else {
-        return Err(vec![missing("cerfa")]);
+        checker.missing("cerfa");
+        return Err(checker.findings);
     };
     let version = cerfa.get("versionCERFA").and_then(Value::as_str);
-    let mut check = Check {
-        cerfa,
-        latest: version == Some(fields::LATEST),
-        findings: Vec::new(),
-    };
+    checker.latest = version == Some(fields::LATEST);
+    let mut check = Check { cerfa, checker };
     check.root();
     check.block("employeur", fields::EMPLOYEUR);
     check.block("apprenti", fields::APPRENTI);
-    check.optional_block("apprenti", "responsableLegal", fields::RESPONSABLE);
+    if let Some(Value::Object(apprenti)) = cerfa.get("apprenti") {
+        let (name, fields) = ("responsableLegal", fields::RESPONSABLE);
+        check
+            .checker
+            .optional_block(apprenti, "apprenti", name, fields);
+    }
     check.block("maitre1", fields::MAITRE);
     if !is_absent(cerfa.get("maitre2")) {
         check.block("maitre2", fields::MAITRE);
@@ -119,36 +143,16 @@ pub(crate) fn check(body: &Value) -> Result<Contract, Vec<Finding>> {
     if same_place.and_then(Value::as_bool) == Some(false) || !is_absent(cerfa.get(LIEU)) {
         check.block(LIEU, fields::LIEU);
     }
-    if check.findings.is_empty() {
-        check
-            .contract()
-            .ok_or_else(|| vec![wrong("cerfa", "illisible")])
-    } else {
-        Err(check.findings)
+    if !check.checker.findings.is_empty() {
+        return Err(check.checker.findings);
     }
-}
-
-fn missing(path: &str) -> Finding {
-    Finding {
-        code: "CERFA_INCOMPLET",
-        text: format!("Le champ {path} est obligatoire"),
-    }
-}
-
-fn wrong(path: &str, why: &str) -> Finding {
-    Finding {
-        code: "CERFA_NON_CONFORME",
-        text: format!("Le champ {path} est invalide : {why}"),
-    }
+    check.contract().ok_or_else(|| {
+        check.checker.wrong("cerfa", "illisible");
+        check.checker.findings
+    })
 }
 
 impl<'a> Check<'a> {
-    fn report(&mut self, finding: Finding) {
-        if self.findings.len() < MOST_FINDINGS {
-            self.findings.push(finding);
-        }
-    }
-
     fn value(&self, block: &str, name: &str) -> Option<&'a Value> {
         self.cerfa.get(block)?.get(name)
     }
@@ -160,9 +164,11 @@ impl<'a> Check<'a> {
     fn root(&mut self) {
         let cerfa = self.cerfa;
         match cerfa.get("versionCERFA") {
-            version if is_absent(version) => self.report(missing("versionCERFA")),
+            version if is_absent(version) => self.checker.missing("versionCERFA"),
             Some(Value::String(version)) if fields::VERSIONS.contains(&version.as_str()) => {}
-            _ => self.report(wrong("versionCERFA", "version de CERFA inconnue")),
+            _ => self
+                .checker
+                .wrong("versionCERFA", "version de CERFA inconnue"),
         }
         // Both spellings occur (protocol §6.1).
         let attested = cerfa
@@ -170,100 +176,15 @@ impl<'a> Check<'a> {
             .or_else(|| cerfa.get("CERFAsignatureProbante"));
         match attested {
             Some(Value::Bool(_)) => {}
-            None | Some(Value::Null) => self.report(missing("CERFASignatureProbante")),
-            Some(_) => self.report(wrong("CERFASignatureProbante", "booléen attendu")),
+            None | Some(Value::Null) => self.checker.missing("CERFASignatureProbante"),
+            Some(_) => self
+                .checker
+                .wrong("CERFASignatureProbante", "booléen attendu"),
         }
     }
 
-    fn block(&mut self, name: &str, fields: &[Field]) {
-        match self.cerfa.get(name) {
-            Some(Value::Object(block)) => self.fields(block, name, fields),
-            None | Some(Value::Null) => self.report(missing(name)),
-            Some(_) => self.report(wrong(name, "objet attendu")),
-        }
-    }
-
-    fn optional_block(&mut self, parent: &str, name: &str, fields: &[Field]) {
-        match self.value(parent, name) {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(block)) => {
-                self.fields(block, &format!("{parent}.{name}"), fields);
-            }
-            Some(_) => self.report(wrong(&format!("{parent}.{name}"), "objet attendu")),
-        }
-    }
-
-    fn fields(&mut self, block: &Map<String, Value>, path: &str, fields: &[Field]) {
-        for field in fields {
-            let needed = match field.need {
-                Need::Always => true,
-                Need::V14 => self.latest,
-                Need::Never => false,
-            };
-            let value = block.get(field.name);
-            match value.filter(|_| !is_absent(value)) {
-                Some(value) => self.one(value, path, field),
-                None if needed => self.report(missing(&format!("{path}.{}", field.name))),
-                None => {}
-            }
-        }
-    }
-
-    fn one(&mut self, value: &Value, path: &str, field: &Field) {
-        let why = match field.kind {
-            Kind::Adresse => return self.adresse(value, &format!("{path}.{}", field.name)),
-            Kind::Ignored => None,
-            Kind::Bool => (!value.is_boolean()).then(|| "booléen attendu".to_owned()),
-            Kind::Int => whole(value)
-                .is_none_or(|number| !(0..=9_999_999).contains(&number))
-                .then(|| "nombre entier attendu".to_owned()),
-            Kind::Number => amount(value).is_none().then(|| "nombre attendu".to_owned()),
-            Kind::Code(codes) => unknown_code(value, codes),
-            Kind::Diplome if self.latest => unknown_code(value, fields::DIPLOMES_V14),
-            Kind::Diplome => unknown_code(value, fields::DIPLOMES),
-            Kind::Niveau => unknown_code(value, &[1, 2, 3, 4, 5, 6, 7, 8]),
-            Kind::Text(longest) => match value.as_str() {
-                None => Some("texte attendu".to_owned()),
-                Some(text) if text.chars().count() > longest => {
-                    Some(format!("{longest} caractères au plus"))
-                }
-                Some(_) => None,
-            },
-            Kind::Date => value
-                .as_str()
-                .and_then(day)
-                .is_none()
-                .then(|| "date attendue".to_owned()),
-            Kind::Word(words) => value
-                .as_str()
-                .is_none_or(|text| !words.contains(&text))
-                .then(|| format!("une des valeurs {} est attendue", words.join(", "))),
-            Kind::Form(fits, name) => match value.as_str() {
-                None => Some("texte attendu".to_owned()),
-                Some(text) => (!fits(text)).then(|| format!("{name} incorrect")),
-            },
-            Kind::Courriel => value
-                .as_str()
-                .is_none_or(|text| text.chars().count() > 80 || !text.contains('@'))
-                .then(|| "courriel incorrect".to_owned()),
-        };
-        if let Some(why) = why {
-            self.report(wrong(&format!("{path}.{}", field.name), &why));
-        }
-    }
-
-    /// Accepts the current form and that of 2021 (protocol §6.2).
-    fn adresse(&mut self, value: &Value, path: &str) {
-        let Value::Object(adresse) = value else {
-            return self.report(wrong(path, "objet attendu"));
-        };
-        if ["adresse1", "voie", "label"]
-            .iter()
-            .all(|name| is_absent(adresse.get(*name)))
-        {
-            self.report(missing(&format!("{path}.adresse1")));
-        }
-        self.fields(adresse, path, fields::ADRESSE);
+    fn block(&mut self, name: &str, fields: &[fields::Field]) {
+        self.checker.block(self.cerfa, "", name, fields);
     }
 
     /// Checks what depends on the type of contract, and the pay periods.
@@ -275,32 +196,15 @@ impl<'a> Check<'a> {
         if matches!(kind, 21..=23 | 31..=38)
             && is_absent(self.value("contrat", "numeroContratPrecedent"))
         {
-            self.report(missing("contrat.numeroContratPrecedent"));
+            self.checker.missing("contrat.numeroContratPrecedent");
         }
         if matches!(kind, 31..=38) && is_absent(self.value("contrat", "dateEffetAvenant")) {
-            self.report(missing("contrat.dateEffetAvenant"));
+            self.checker.missing("contrat.dateEffetAvenant");
         }
-        match self.value("contrat", "remunerationsAnnuelles") {
-            None | Some(Value::Null) => self.report(missing(PERIODS)),
-            Some(Value::Array(periods)) if periods.is_empty() => self.report(missing(PERIODS)),
-            Some(Value::Array(periods)) if periods.len() > MOST_PERIODS => {
-                self.report(wrong(PERIODS, "trop de périodes"));
-            }
-            Some(Value::Array(periods)) => {
-                for (rank, period) in periods.iter().enumerate() {
-                    match period {
-                        Value::Object(period) => {
-                            self.fields(
-                                period,
-                                &format!("{PERIODS}[{rank}]"),
-                                fields::REMUNERATION,
-                            );
-                        }
-                        _ => self.report(wrong(&format!("{PERIODS}[{rank}]"), "objet attendu")),
-                    }
-                }
-            }
-            Some(_) => self.report(wrong(PERIODS, "tableau attendu")),
+        if let Some(Value::Object(contrat)) = self.cerfa.get("contrat") {
+            let periods = ("remunerationsAnnuelles", MOST_PERIODS);
+            self.checker
+                .list(contrat, "contrat", periods, fields::REMUNERATION);
         }
     }
 
@@ -342,27 +246,16 @@ impl<'a> Check<'a> {
     }
 }
 
-fn unknown_code(value: &Value, codes: &[i64]) -> Option<String> {
-    match whole(value) {
-        None => Some("code numérique attendu".to_owned()),
-        Some(code) => (!codes.contains(&code)).then(|| format!("code {code} inconnu")),
-    }
-}
-
 /// Checks what only the whole contract can tell: the business part of the order of §19.
 pub(crate) fn business(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
     if contract.conclusion < jiff::civil::date(2020, 1, 1) {
-        findings.push(Finding {
-            code: "CONTRAT_ANTERIEUR_2020",
-            text: "Seuls les contrats conclus à compter du 01/01/2020 sont acceptés".to_owned(),
-        });
+        let text = "Seuls les contrats conclus à compter du 01/01/2020 sont acceptés";
+        findings.push(Finding::of("CONTRAT_ANTERIEUR_2020", text).at("contrat.dateConclusion"));
     }
     if contract.fin <= contract.debut {
-        findings.push(Finding {
-            code: "CERFA_NON_CONFORME",
-            text: "La date de fin du contrat précède sa date de début".to_owned(),
-        });
+        let text = "La date de fin du contrat précède sa date de début";
+        findings.push(Finding::of(CERFA.wrong, text).at("contrat.dateFinContrat"));
     }
     findings
 }

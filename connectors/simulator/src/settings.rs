@@ -27,7 +27,7 @@ pub struct Settings {
     pub clock_factor: u32,
     /// Whether only the keys and software accounts registered over the control API are accepted.
     pub strict: bool,
-    /// The file that gets one line per accepted contract; read back at start when it exists.
+    /// The file that gets one line per accepted payload; read back at start when it exists.
     pub ledger: Option<PathBuf>,
     /// When a ledger line is on disk.
     pub ledger_sync: LedgerSync,
@@ -38,6 +38,11 @@ pub struct Settings {
     pub keep_payloads: bool,
     /// How many of the last calls to each OPCO are remembered for `GET /control/requests`.
     pub remembered_requests: usize,
+    /// The one OPCO that answers; all eleven when absent.
+    pub profile: Option<String>,
+    /// Whether everything is open at every OPCO, whatever the shipped capabilities say, unless
+    /// `opcos` closes it again.
+    pub sandbox: bool,
     /// What differs from the shipped settings, by the OPCO's slug (see [`crate::SLUGS`]).
     pub opcos: BTreeMap<String, Overrides>,
 }
@@ -55,6 +60,8 @@ impl Default for Settings {
             request_log: None,
             keep_payloads: true,
             remembered_requests: 5_000,
+            profile: None,
+            sandbox: false,
             opcos: BTreeMap::new(),
         }
     }
@@ -71,12 +78,14 @@ impl fmt::Debug for Settings {
             .field("ledger_sync", &self.ledger_sync)
             .field("request_log", &self.request_log)
             .field("keep_payloads", &self.keep_payloads)
+            .field("profile", &self.profile)
+            .field("sandbox", &self.sandbox)
             .field("opcos", &self.opcos)
             .finish_non_exhaustive()
     }
 }
 
-/// When the line of an accepted contract is on disk.
+/// When the line of an accepted payload is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerSync {
@@ -212,8 +221,46 @@ impl Default for Progress {
     }
 }
 
+/// How an invoice moves by itself, in virtual milliseconds; `None` waits for the control API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payment {
+    /// From TRANSMIS to `EN_COURS_INSTRUCTION`; at least 1.
+    pub instruction_ms: Option<u32>,
+    /// From there, or from its certificate if that comes later, to REGLE or REJETE; at least 1.
+    pub payment_ms: Option<u32>,
+    /// From a partial settlement to the rest of it; at least 1.
+    pub rest_ms: Option<u32>,
+}
+
+impl Default for Payment {
+    fn default() -> Self {
+        Self {
+            instruction_ms: Some(5_000),
+            payment_ms: Some(60_000),
+            rest_ms: Some(600_000),
+        }
+    }
+}
+
+/// How an OPCO labels the lines of its schedules; the protocol takes it as opaque (§7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Codification {
+    /// `A1`, `A2`…
+    A,
+    /// `E1`, `E2`…
+    E,
+    /// `1`, `2`, `3`, `99`, `5`…
+    Bare,
+}
+
 /// How one OPCO behaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a habit of its own that one turns on or off"
+)]
 pub struct OpcoSettings {
     /// What is open.
     pub capabilities: BTreeMap<Capability, Openness>,
@@ -235,6 +282,22 @@ pub struct OpcoSettings {
     pub progress: Progress,
     /// What a year of this training is funded with, in cents.
     pub year_cents: i32,
+    /// How invoices move by themselves.
+    pub payment: Payment,
+    /// The account it knows for every CFA.
+    pub iban: String,
+    /// Whether an invoice with another account is refused.
+    pub strict_iban: bool,
+    /// Whether an invoice may ask for less than an échéance has left.
+    pub adjusted_amounts: bool,
+    /// Whether an échéance after the first is paid only once its certificate is there.
+    pub wants_certificate: bool,
+    /// What a mobility is granted with, in cents, when the agreement mentions one.
+    pub mobility_cents: i32,
+    /// How it labels the lines of its schedules.
+    pub codification: Codification,
+    /// The largest file it takes, in bytes.
+    pub largest_file: u32,
 }
 
 impl OpcoSettings {
@@ -242,6 +305,15 @@ impl OpcoSettings {
         self.capabilities
             .get(&capability)
             .is_some_and(|openness| openness.is_open())
+    }
+
+    /// Opens everything but what would pay without being asked.
+    pub(crate) fn open_all(&mut self) {
+        for (capability, openness) in &mut self.capabilities {
+            if *capability != Capability::AutoEcheance1 && !openness.is_open() {
+                *openness = Openness::Recette;
+            }
+        }
     }
 
     pub(crate) fn apply(&mut self, overrides: &Overrides) {
@@ -267,6 +339,20 @@ impl OpcoSettings {
         set(&mut self.v2_suffix, overrides.v2_suffix.as_ref());
         set(&mut self.progress, overrides.progress.as_ref());
         set(&mut self.year_cents, overrides.year_cents.as_ref());
+        set(&mut self.payment, overrides.payment.as_ref());
+        set(&mut self.iban, overrides.iban.as_ref());
+        set(&mut self.strict_iban, overrides.strict_iban.as_ref());
+        set(
+            &mut self.adjusted_amounts,
+            overrides.adjusted_amounts.as_ref(),
+        );
+        set(
+            &mut self.wants_certificate,
+            overrides.wants_certificate.as_ref(),
+        );
+        set(&mut self.mobility_cents, overrides.mobility_cents.as_ref());
+        set(&mut self.codification, overrides.codification.as_ref());
+        set(&mut self.largest_file, overrides.largest_file.as_ref());
         if overrides.rate_limit.is_some() {
             self.rate_limit = overrides.rate_limit;
         }
@@ -302,6 +388,22 @@ pub struct Overrides {
     pub progress: Option<Progress>,
     /// See [`OpcoSettings::year_cents`].
     pub year_cents: Option<i32>,
+    /// See [`OpcoSettings::payment`].
+    pub payment: Option<Payment>,
+    /// See [`OpcoSettings::iban`].
+    pub iban: Option<String>,
+    /// See [`OpcoSettings::strict_iban`].
+    pub strict_iban: Option<bool>,
+    /// See [`OpcoSettings::adjusted_amounts`].
+    pub adjusted_amounts: Option<bool>,
+    /// See [`OpcoSettings::wants_certificate`].
+    pub wants_certificate: Option<bool>,
+    /// See [`OpcoSettings::mobility_cents`].
+    pub mobility_cents: Option<i32>,
+    /// See [`OpcoSettings::codification`].
+    pub codification: Option<Codification>,
+    /// See [`OpcoSettings::largest_file`].
+    pub largest_file: Option<u32>,
 }
 
 impl Overrides {

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use serde::Serialize;
 
 use crate::StartError;
-use crate::book::{Book, Filing, PairingKey, Reading};
+use crate::book::{Book, Filing, PairingKey, Reading, Tariff};
 use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::identity::Identity;
 use crate::opcos::{self, Facts, SLUGS};
-use crate::record::{self, LedgerEntry, RequestEntry};
-use crate::settings::{LedgerSync, OpcoSettings, RateLimit, Settings};
+use crate::record::{self, Kind, LedgerEntry, RequestEntry};
+use crate::schema::Finding;
+use crate::settings::{Capability, LedgerSync, OpcoSettings, RateLimit, Settings};
 use crate::writer::Writer;
 
 /// How many of the last refusals of each OPCO are remembered.
@@ -31,11 +32,18 @@ pub struct Refused {
     pub reasons: Vec<String>,
 }
 
+/// A call with everything that was wrong with it, as the page shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Remembered {
+    pub(crate) entry: RequestEntry,
+    pub(crate) findings: Vec<Finding>,
+}
+
 /// What an OPCO remembers of the calls it got.
 #[derive(Default)]
 pub(crate) struct Journal {
     pub(crate) received: u64,
-    pub(crate) requests: VecDeque<RequestEntry>,
+    pub(crate) requests: VecDeque<Remembered>,
     /// Calls by route and status; `None` for those left without an answer.
     pub(crate) counts: BTreeMap<(&'static str, Option<u16>), u64>,
     pub(crate) refusals: VecDeque<Refused>,
@@ -102,19 +110,23 @@ impl Desk {
         &self,
         mut entry: RequestEntry,
         route: &'static str,
-        reasons: Option<Vec<String>>,
+        findings: Option<Vec<Finding>>,
         remembered: usize,
     ) -> RequestEntry {
         let mut journal = self.journal();
         journal.received += 1;
         entry.sequence = journal.received;
         *journal.counts.entry((route, entry.status)).or_default() += 1;
-        if let (Some(reasons), Some(status)) = (reasons, entry.status) {
+        let findings = findings.unwrap_or_default();
+        if let (false, Some(status)) = (findings.is_empty(), entry.status) {
             let refused = Refused {
                 arrival_ms: entry.arrival_ms,
                 route: route.to_owned(),
                 status,
-                reasons,
+                reasons: findings
+                    .iter()
+                    .map(|finding| format!("{} : {}", finding.code, finding.text))
+                    .collect(),
             };
             if journal.refusals.len() >= MOST_REFUSALS {
                 journal.refusals.pop_front();
@@ -125,7 +137,10 @@ impl Desk {
             if journal.requests.len() >= remembered {
                 journal.requests.pop_front();
             }
-            journal.requests.push_back(entry.clone());
+            journal.requests.push_back(Remembered {
+                entry: entry.clone(),
+                findings,
+            });
         }
         entry
     }
@@ -144,11 +159,8 @@ pub(crate) struct Sim {
 impl Sim {
     /// Opens the files and sets up the eleven OPCOs.
     pub(crate) fn open(settings: Settings) -> Result<Self, StartError> {
-        if let Some(slug) = settings
-            .opcos
-            .keys()
-            .find(|slug| !SLUGS.contains(&slug.as_str()))
-        {
+        let mut named = settings.opcos.keys().chain(&settings.profile);
+        if let Some(slug) = named.find(|slug| !SLUGS.contains(&slug.as_str())) {
             return Err(StartError::UnknownOpco(slug.clone()));
         }
         let clock = Clock::new(Arc::clone(&settings.now), settings.clock_factor);
@@ -156,6 +168,9 @@ impl Sim {
             .iter()
             .zip(opcos::shipped()?)
             .map(|(facts, mut shipped)| {
+                if settings.sandbox {
+                    shipped.open_all();
+                }
                 if let Some(overrides) = settings.opcos.get(facts.slug) {
                     shipped.apply(overrides);
                 }
@@ -195,29 +210,66 @@ impl Sim {
     }
 
     /// Takes back what an earlier run wrote down: an OPCO does not forget when it restarts.
-    fn restore(&self, mut entries: Vec<LedgerEntry>) {
+    fn restore(&self, entries: Vec<LedgerEntry>) {
         let numero = |entry: &LedgerEntry| entry.numero_interne.parse::<u64>().unwrap_or(0);
+        let (mut contracts, mut others): (Vec<_>, Vec<_>) = entries
+            .into_iter()
+            .partition(|entry| entry.kind == Kind::Dossier);
         // Lines of one group may stand in another order than their numbers.
-        entries.sort_by_key(numero);
-        for entry in entries {
-            let Some(desk) = self.desk(&entry.opco) else {
+        contracts.sort_by_key(numero);
+        let is_invoice = |entry: &LedgerEntry| entry.kind == Kind::Facture;
+        let mut invoices: Vec<LedgerEntry> = others
+            .iter()
+            .filter(|one| is_invoice(one))
+            .cloned()
+            .collect();
+        invoices.sort_by_key(numero);
+        let places = others.iter_mut().filter(|one| is_invoice(one));
+        for (place, invoice) in places.zip(invoices) {
+            *place = invoice;
+        }
+        for entry in contracts {
+            let (Some(desk), Some(terms)) = (self.desk(&entry.opco), entry.terms.clone()) else {
                 continue;
             };
-            let numero = numero(&entry);
             let filing = Filing {
                 version: entry.version,
-                key: entry.key.into(),
+                key: entry.key.as_str().into(),
                 pairing: PairingKey::from(&entry.pairing),
-                terms: entry.terms,
+                terms,
                 body: None,
-                headers: self.settings.keep_payloads.then_some(entry.headers),
                 amends: None,
                 arrival_ms: entry.arrival_ms,
                 virtual_ms: entry.virtual_ms,
+                headers: self.settings.keep_payloads.then(|| entry.headers.clone()),
             };
             desk.book()
-                .restore(numero, filing, desk.settings().progress);
+                .restore(numero(&entry), filing, desk.settings().progress);
         }
+        for entry in others {
+            if let Some(desk) = self.desk(&entry.opco) {
+                let settings = desk.settings();
+                let at = Reading {
+                    now_ms: entry.virtual_ms,
+                    ..self.reading(&settings)
+                };
+                let (iban, pace) = (settings.iban.clone(), settings.payment);
+                desk.book().recall(entry, (iban, pace), at);
+            }
+        }
+    }
+
+    /// Finds an OPCO that answers.
+    pub(crate) fn served(&self, slug: &str) -> Option<&Desk> {
+        self.served_desks().find(|desk| desk.facts.slug == slug)
+    }
+
+    /// Returns the OPCOs that answer.
+    pub(crate) fn served_desks(&self) -> impl Iterator<Item = &Desk> {
+        let only = self.settings.profile.as_deref();
+        self.desks
+            .iter()
+            .filter(move |desk| only.is_none_or(|slug| slug == desk.facts.slug))
     }
 
     /// Finds an OPCO by its slug.
@@ -230,6 +282,12 @@ impl Sim {
         Reading {
             now_ms: self.clock.now_ms(),
             deca_ms: settings.progress.deca_ms,
+            tariff: Tariff {
+                year_cents: settings.year_cents,
+                pays_first_ms: settings
+                    .is_open(Capability::AutoEcheance1)
+                    .then(|| settings.payment.payment_ms.unwrap_or(0)),
+            },
         }
     }
 }

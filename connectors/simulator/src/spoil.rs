@@ -76,6 +76,10 @@ pub(crate) fn spoil(fault: &Fault, slug: &str, reply: Option<Reply>) -> Result<A
         | FaultKind::PascalCaseErrors
         | FaultKind::ExpiredToken
         | FaultKind::ExpiredKey
-        | FaultKind::UnknownState => Ok(reply.map_or(Answer::Nothing, Answer::Whole)),
+        | FaultKind::UnknownState
+        | FaultKind::Refusal
+        | FaultKind::LateRefusal
+        | FaultKind::PartialSettlement
+        | FaultKind::ReissuedSchedule => Ok(reply.map_or(Answer::Nothing, Answer::Whole)),
     }
 }

@@ -5,6 +5,7 @@ use actix_web::http::Method;
 use crate::etat::Version;
 use crate::fault::Scope;
 use crate::opcos::Family;
+use crate::record::Kind;
 
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +18,10 @@ pub(crate) enum Target {
     Etats(Version),
     Liste,
     KeyInfo,
-    /// A route of the norm that the simulator does not play.
-    NotPlayed,
+    /// A part and a file.
+    Piece(Kind),
+    Rupture,
+    FacturesEtats,
     /// A known path with another method than this.
     WrongMethod(&'static str),
     Nowhere,
@@ -40,6 +43,7 @@ impl Target {
             _ => return Self::Nowhere,
         };
         let get = |target| expect(method, &Method::GET, "GET", target);
+        let post = |target| expect(method, &Method::POST, "POST", target);
         match route {
             "/v1/status" => get(Self::Status),
             "/v1/dossiers" => dossiers(method, Version::V1),
@@ -48,14 +52,12 @@ impl Target {
             "/v2/dossiers/etats" => get(Self::Etats(Version::V2)),
             "/v1/dossiers/liste" => get(Self::Liste),
             "/v2/cfakeyinfo" => get(Self::KeyInfo),
-            "/v1/conventions"
-            | "/v1/factures"
-            | "/v1/documents"
-            | "/v2/certificats"
-            | "/v2/dossiers/rupture/employeur" => {
-                expect(method, &Method::POST, "POST", Self::NotPlayed)
-            }
-            "/v2/factures/etats" => get(Self::NotPlayed),
+            "/v1/conventions" => post(Self::Piece(Kind::Convention)),
+            "/v1/factures" => post(Self::Piece(Kind::Facture)),
+            "/v1/documents" => post(Self::Piece(Kind::Document)),
+            "/v2/certificats" => post(Self::Piece(Kind::Certificat)),
+            "/v2/dossiers/rupture/employeur" => post(Self::Rupture),
+            "/v2/factures/etats" => get(Self::FacturesEtats),
             _ => Self::Nowhere,
         }
     }
@@ -70,7 +72,13 @@ impl Target {
             Self::Etats(_) => Scope::Etats,
             Self::Liste => Scope::Liste,
             Self::KeyInfo => Scope::Cfakeyinfo,
-            Self::NotPlayed | Self::WrongMethod(_) | Self::Nowhere => Scope::All,
+            Self::Piece(Kind::Convention) => Scope::Conventions,
+            Self::Piece(Kind::Facture) => Scope::Factures,
+            Self::Piece(Kind::Certificat) => Scope::Certificats,
+            Self::Piece(_) => Scope::Documents,
+            Self::Rupture => Scope::Rupture,
+            Self::FacturesEtats => Scope::FacturesEtats,
+            Self::WrongMethod(_) | Self::Nowhere => Scope::All,
         }
     }
 
@@ -84,17 +92,30 @@ impl Target {
             Self::Etats(_) => "etats",
             Self::Liste => "liste",
             Self::KeyInfo => "cfakeyinfo",
-            Self::NotPlayed | Self::WrongMethod(_) | Self::Nowhere => "other",
+            Self::Piece(Kind::Convention) => "conventions",
+            Self::Piece(Kind::Facture) => "factures",
+            Self::Piece(Kind::Certificat) => "certificats",
+            Self::Piece(_) => "documents",
+            Self::Rupture => "rupture",
+            Self::FacturesEtats => "factures_etats",
+            Self::WrongMethod(_) | Self::Nowhere => "other",
         }
     }
 
     pub(crate) fn version(self) -> Option<Version> {
         match self {
             Self::File(version) | Self::Detail(version) | Self::Etats(version) => Some(version),
-            Self::Status | Self::Liste => Some(Version::V1),
-            Self::KeyInfo => Some(Version::V2),
-            Self::Token | Self::NotPlayed | Self::WrongMethod(_) | Self::Nowhere => None,
+            Self::Piece(Kind::Certificat) | Self::KeyInfo | Self::Rupture | Self::FacturesEtats => {
+                Some(Version::V2)
+            }
+            Self::Status | Self::Liste | Self::Piece(_) => Some(Version::V1),
+            Self::Token | Self::WrongMethod(_) | Self::Nowhere => None,
         }
+    }
+
+    /// Returns whether it takes a body of several parts.
+    pub(crate) fn takes_parts(self) -> bool {
+        matches!(self, Self::Piece(_))
     }
 }
 

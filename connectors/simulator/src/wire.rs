@@ -1,31 +1,34 @@
 //! The door of the eleven OPCOs: one call from its first byte to its log line.
 
+mod identified;
+
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::HeaderValue;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
+use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
 
 use crate::answer::{Answer, Reply};
-use crate::book::day_of;
 use crate::etat::Version;
 use crate::fault::{Fault, FaultKind, SLOWEST_MS, Scope, Stage};
-use crate::identity::{Standing, fingerprint};
-use crate::record::{self, RequestEntry};
+use crate::identity::hexadecimal;
+use crate::multipart::{self, Parts};
+use crate::opcos::{ErrorShape, Tongue};
+use crate::record::{self, Kind, RequestEntry};
 use crate::refusal::Refusal;
-use crate::settings::{Auth, Capability, OpcoSettings};
+use crate::schema::Finding;
+use crate::sending::Piece;
+use crate::settings::{Capability, OpcoSettings};
 use crate::sim::{Desk, Sim};
 use crate::target::Target;
-use crate::{filing, reading, spoil, token};
+use crate::{filing, invoicing, pieces, reading, sending, spoil, token};
 
 /// The largest body read, in bytes.
 const LARGEST_REQUEST: usize = 1024 * 1024;
-/// The longest CFA key read, in bytes; real ones pass 1,000 (protocol §3.2).
-const LONGEST_KEY: usize = 8 * 1024;
 
 /// Everything one call can see.
 pub(crate) struct Call<'a> {
@@ -34,6 +37,9 @@ pub(crate) struct Call<'a> {
     pub(crate) settings: Arc<OpcoSettings>,
     pub(crate) request: &'a HttpRequest,
     pub(crate) body: Bytes,
+    /// The body in parts, where the route takes them, or what was wrong with it: told only once
+    /// the headers have been looked at.
+    parts: Result<Option<Parts>, Refusal>,
     pub(crate) target: Target,
     pub(crate) arrival_ms: i64,
     pub(crate) virtual_ms: i64,
@@ -41,7 +47,33 @@ pub(crate) struct Call<'a> {
     pub(crate) numero: Cell<Option<String>>,
     fault: Cell<Option<FaultKind>>,
     key: Cell<Option<Arc<str>>>,
-    reasons: Cell<Option<Vec<String>>>,
+    reasons: Cell<Option<Vec<Finding>>>,
+}
+
+/// What came as a body.
+enum Body {
+    Whole(Bytes),
+    Parts(Result<Parts, Refusal>),
+}
+
+/// Reads a body: in parts where the route takes them and the caller sends them.
+async fn receive(
+    request: &HttpRequest,
+    payload: web::Payload,
+    target: Target,
+) -> Result<Body, Refusal> {
+    let kind = request.headers().get("content-type");
+    let boundary = kind
+        .filter(|_| target.takes_parts())
+        .and_then(|kind| multipart::boundary(kind.to_str().ok()?));
+    if let Some(boundary) = boundary {
+        return Ok(Body::Parts(multipart::read(payload, &boundary).await));
+    }
+    match payload.to_bytes_limited(LARGEST_REQUEST).await {
+        Ok(Ok(body)) => Ok(Body::Whole(body)),
+        Ok(Err(_)) => Err(Refusal::one(400, "REQUETE_ILLISIBLE", "Corps incomplet")),
+        Err(_) => Err(multipart::too_long()),
+    }
 }
 
 /// Answers every path that begins with a slug.
@@ -56,22 +88,24 @@ pub(crate) async fn enter(
     let path = request.path().to_ascii_lowercase();
     let mut parts = path.get(1..).unwrap_or("").splitn(2, '/');
     let slug = parts.next().unwrap_or("");
-    let Some(desk) = sim.desk(slug) else {
+    let Some(desk) = sim.served(slug) else {
+        let served: Vec<&str> = sim.served_desks().map(|desk| desk.facts.slug).collect();
         let text = format!(
             "Aucun OPCO à cette adresse ; connus : {}",
-            crate::SLUGS.join(", ")
+            served.join(", ")
         );
         return Answer::Whole(Reply::json(404, &json!({"description": text}))).into_response();
     };
     let rest = path.get(1 + slug.len()..).unwrap_or("");
     let target = Target::read(desk.facts.family, request.method(), rest);
-    let body = payload.to_bytes_limited(LARGEST_REQUEST).await;
+    let body = receive(&request, payload, target).await;
     let mut call = Call {
         sim: &sim,
         desk,
         settings: desk.settings(),
         request: &request,
         body: Bytes::new(),
+        parts: Ok(None),
         target,
         arrival_ms,
         virtual_ms,
@@ -81,12 +115,14 @@ pub(crate) async fn enter(
         reasons: Cell::new(None),
     };
     let answer = match body {
-        Ok(Ok(body)) => {
-            call.body = body;
+        Ok(body) => {
+            match body {
+                Body::Whole(body) => call.body = body,
+                Body::Parts(parts) => call.parts = parts.map(Some),
+            }
             call.serve().await
         }
-        Ok(Err(_)) => call.refuse(&Refusal::one(400, "REQUETE_ILLISIBLE", "Corps incomplet")),
-        Err(_) => call.refuse(&Refusal::one(413, "REQUETE_ILLISIBLE", "Corps trop long")),
+        Err(refusal) => call.refuse(&refusal),
     };
     call.log(&answer, started.elapsed());
     answer.into_response()
@@ -161,14 +197,51 @@ impl Call<'_> {
         }
         said.push_str("\n\n");
         said.push_str(&String::from_utf8_lossy(&self.body));
+        for (name, content) in self.parts.iter().flatten().flat_map(Parts::fields) {
+            let _ = write!(said, "{name}: {}", String::from_utf8_lossy(content));
+        }
         let refusal = Refusal::one(status, "APPEL_REFUSE", said);
-        Answer::Whole(refusal.write(self.desk.facts.errors, self.target.scope(), false))
+        Answer::Whole(refusal.write(self.form(), self.target.scope(), false))
     }
 
     fn refuse(&self, refusal: &Refusal) -> Answer {
         let pascal_case = self.within(FaultKind::PascalCaseErrors).is_some();
-        self.reasons.set(Some(refusal.texts()));
-        Answer::Whole(refusal.write(self.desk.facts.errors, self.target.scope(), pascal_case))
+        self.reasons.set(Some(refusal.items.clone()));
+        Answer::Whole(refusal.write(self.form(), self.target.scope(), pascal_case))
+    }
+
+    /// Returns how this OPCO writes a refusal.
+    fn form(&self) -> (ErrorShape, Tongue) {
+        (self.desk.facts.errors, self.desk.facts.tongue())
+    }
+
+    /// Returns the parts of the body.
+    pub(crate) fn parts(&self) -> Result<&Parts, Refusal> {
+        match &self.parts {
+            Ok(Some(parts)) => Ok(parts),
+            Ok(None) => {
+                let text = "Le corps doit être en multipart/form-data";
+                Err(Refusal::one(415, "REQUETE_ILLISIBLE", text))
+            }
+            Err(refusal) => Err(refusal.clone()),
+        }
+    }
+
+    /// Returns the body, which must be JSON.
+    pub(crate) fn json_body(&self) -> Result<Piece, Refusal> {
+        let json = self.header("content-type").is_some_and(|kind| {
+            kind.get(..16)
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
+        });
+        if !json {
+            let text = "Le corps doit être en application/json";
+            return Err(Refusal::one(415, "REQUETE_ILLISIBLE", text));
+        }
+        Ok(Piece {
+            json: sending::json(&self.body)?,
+            sha256: hexadecimal(digest(&SHA256, &self.body).as_ref()),
+            file: None,
+        })
     }
 
     async fn work(&self) -> Result<Reply, Refusal> {
@@ -189,9 +262,19 @@ impl Call<'_> {
                 refusal.headers.push(("Allow", allowed.to_owned()));
                 Err(refusal)
             }
-            Target::NotPlayed => {
-                self.identified()?;
-                Err(closed("Flux non simulé"))
+            Target::Piece(kind) => {
+                let key = self.identified()?;
+                self.piece(kind, key).await
+            }
+            Target::Rupture => {
+                let key = self.identified()?;
+                self.open(Capability::Rupture)?;
+                pieces::rupture(self, key).await
+            }
+            Target::FacturesEtats => {
+                let key = self.identified()?;
+                self.open(Capability::FacturesEtats)?;
+                reading::factures::etats(self, &key)
             }
             Target::KeyInfo => {
                 self.bearer()?;
@@ -222,75 +305,26 @@ impl Call<'_> {
         }
     }
 
-    /// Checks the headers in the order of protocol §19 and returns the key's fingerprint.
-    fn identified(&self) -> Result<Arc<str>, Refusal> {
-        self.bearer()?;
-        let key = self.key()?;
-        self.software()?;
-        Ok(key)
-    }
-
-    fn bearer(&self) -> Result<(), Refusal> {
-        if self.settings.auth == Auth::KeyOnly {
-            return Ok(());
-        }
-        let token = self
-            .header("authorization")
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim())
-            .ok_or_else(|| Refusal::unauthorized("Jeton absent"))?;
-        if self.within(FaultKind::ExpiredToken).is_some() {
-            self.desk.identity.forget_token(token);
-        }
-        if self.desk.identity.token_is_good(token, self.arrival_ms) {
-            Ok(())
-        } else {
-            Err(Refusal::unauthorized("Jeton invalide ou expiré"))
-        }
-    }
-
-    fn key(&self) -> Result<Arc<str>, Refusal> {
-        let refused = |code, text: &str| Err(Refusal::one(403, code, text));
-        let key = self
-            .request
-            .headers()
-            .get("x-api-key")
-            .map(HeaderValue::as_bytes);
-        let key = match key {
-            None | Some([]) => return refused("CLE_CFA_INVALIDE", "Clé CFA absente"),
-            Some(key) if key.len() > LONGEST_KEY => {
-                return refused("CLE_CFA_INVALIDE", "Clé CFA trop longue");
+    /// Takes what comes in parts.
+    async fn piece(&self, kind: Kind, key: Arc<str>) -> Result<Reply, Refusal> {
+        match kind {
+            Kind::Convention => {
+                self.open(Capability::Conventions)?;
+                pieces::convention(self, key).await
             }
-            Some(key) => fingerprint(key),
-        };
-        self.key.set(Some(Arc::clone(&key)));
-        if self.within(FaultKind::ExpiredKey).is_some() {
-            return refused("CLE_CFA_EXPIREE", "Clé CFA expirée");
-        }
-        let today = day_of(self.virtual_ms);
-        match self
-            .desk
-            .identity
-            .standing(&key, today, self.sim.settings.strict)
-        {
-            Standing::Good => Ok(key),
-            Standing::Unknown | Standing::Revoked => {
-                refused("CLE_CFA_INVALIDE", "Clé CFA invalide")
+            Kind::Facture => {
+                self.open(Capability::Factures)?;
+                invoicing::take(self, key).await
             }
-            Standing::Expired => refused("CLE_CFA_EXPIREE", "Clé CFA expirée"),
-        }
-    }
-
-    fn software(&self) -> Result<(), Refusal> {
-        for name in ["EDITEUR", "LOGICIEL", "VERSION"] {
-            let value = self.request.headers().get(name.to_ascii_lowercase());
-            if value.is_none_or(|value| value.as_bytes().trim_ascii().is_empty()) {
-                let text = format!("L'en-tête {name} est obligatoire");
-                return Err(Refusal::one(400, "LOGICIEL_NON_AUTORISE", text));
+            Kind::Certificat => {
+                self.open(Capability::Certificats)?;
+                pieces::certificat(self, key).await
+            }
+            _ => {
+                self.open(Capability::Documents)?;
+                pieces::document(self, key).await
             }
         }
-        Ok(())
     }
 
     /// Answers 501 unless this is open.

@@ -14,10 +14,18 @@ mod faults;
 mod filing;
 #[path = "behavior/identity.rs"]
 mod identity;
+#[path = "behavior/invoices.rs"]
+mod invoices;
 #[path = "behavior/ledger.rs"]
 mod ledger;
 #[path = "behavior/life.rs"]
 mod life;
+#[path = "behavior/money.rs"]
+mod money;
+#[path = "behavior/page.rs"]
+mod page;
+#[path = "behavior/pieces.rs"]
+mod pieces;
 #[path = "behavior/proof.rs"]
 mod proof;
 #[path = "behavior/reading.rs"]

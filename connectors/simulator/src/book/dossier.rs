@@ -1,6 +1,6 @@
 //! One dossier: what was filed, and what became of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,9 +9,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::account::Annexes;
 use crate::etat::{Etat, Version};
 use crate::record::Pairing;
-use crate::schedule::Terms;
+use crate::schedule::{Echeance, Terms};
 
 /// Between the parts of a pairing key; in no name.
 const SEPARATOR: char = '\u{1f}';
@@ -67,6 +68,21 @@ pub(crate) struct Filing {
     pub(crate) virtual_ms: i64,
 }
 
+/// What has come for a dossier besides its contract; most have nothing for long.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Billing {
+    /// The ancillary costs its agreement has granted.
+    pub(crate) granted: Option<Annexes>,
+    /// The schedule, once it is no longer the first.
+    pub(crate) schedule: Option<Vec<Echeance>>,
+    /// How often each line was issued again.
+    pub(crate) reissued: BTreeMap<u32, u32>,
+    /// The invoices that have a line for it, by rank.
+    pub(crate) factures: Vec<usize>,
+    /// The échéances that have a certificate of their own.
+    pub(crate) certified: BTreeSet<u32>,
+}
+
 /// A dossier.
 #[derive(Clone)]
 pub(crate) struct Dossier {
@@ -77,6 +93,11 @@ pub(crate) struct Dossier {
     pub(crate) history: Vec<(Etat, i64)>,
     pub(crate) rupture: Option<Date>,
     pub(crate) initial: Option<u64>,
+    pub(crate) billing: Option<Box<Billing>>,
+    /// Whether someone ordered it to be closed, so that all of it counts as paid.
+    pub(crate) closed_by_order: bool,
+    /// Whether a termination is being written down.
+    pub(super) terminating: bool,
     pub(super) instruction_at: Option<i64>,
     pub(super) decision_at: Option<i64>,
     pub(super) deca_at: Option<i64>,
@@ -115,6 +136,17 @@ impl Dossier {
         })
     }
 
+    pub(super) fn billing_mut(&mut self) -> &mut Billing {
+        self.billing.get_or_insert_default()
+    }
+
+    /// Returns whether an invoice has a line for it.
+    pub(super) fn is_invoiced(&self) -> bool {
+        self.billing
+            .as_ref()
+            .is_some_and(|billing| !billing.factures.is_empty())
+    }
+
     /// Lets the dossier make the steps whose time has come.
     pub(super) fn advance(&mut self, deca_ms: u32, now_ms: i64) {
         if self.etat == Etat::Transmis
@@ -144,6 +176,12 @@ pub(crate) fn day_of(ms: i64) -> Date {
         .unwrap_or_default()
         .to_zoned(TimeZone::UTC)
         .date()
+}
+
+/// Returns the first instant of a day, in UTC.
+pub(crate) fn midnight_ms(day: Date) -> i64 {
+    day.to_zoned(TimeZone::UTC)
+        .map_or(i64::MAX, |start| start.timestamp().as_millisecond())
 }
 
 /// A line of the control API's list.

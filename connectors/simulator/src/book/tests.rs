@@ -48,6 +48,10 @@ fn at(now_ms: i64) -> Reading {
     Reading {
         now_ms,
         deca_ms: PROGRESS.deca_ms,
+        tariff: Tariff {
+            year_cents: 780_000,
+            pays_first_ms: None,
+        },
     }
 }
 
@@ -103,11 +107,16 @@ fn a_dossier_moves_by_itself_and_never_twice_in_one_instant() {
 fn an_order_follows_the_ways_unless_it_is_forced() {
     let mut book = Book::new();
     let numero = filed(&mut book, "MARTIN", 1_000);
-    let engage = book.order(&numero, order(Etat::Engage), PROGRESS, 1_001);
+    let engage = book.order(&numero, order(Etat::Engage), PROGRESS, at(1_001));
     assert_eq!(engage, Err(Disobeyed::NoWay(Etat::Transmis)));
-    book.order(&numero, order(Etat::EnCoursInstruction), PROGRESS, 1_001)
-        .unwrap();
-    book.order(&numero, order(Etat::Refuse), PROGRESS, 1_001)
+    book.order(
+        &numero,
+        order(Etat::EnCoursInstruction),
+        PROGRESS,
+        at(1_001),
+    )
+    .unwrap();
+    book.order(&numero, order(Etat::Refuse), PROGRESS, at(1_001))
         .unwrap();
     let refused = book.read(&"cle".into(), &numero, at(99_999)).unwrap();
     assert_eq!(refused.etat, Etat::Refuse);
@@ -117,10 +126,10 @@ fn an_order_follows_the_ways_unless_it_is_forced() {
         force: true,
         ..order(Etat::Rupture)
     };
-    book.order(&numero, forced, PROGRESS, 2_000).unwrap();
+    book.order(&numero, forced, PROGRESS, at(2_000)).unwrap();
     let dossier = book.read(&"cle".into(), &numero, at(99_999)).unwrap();
     assert!(dossier.rupture.is_some() && dossier.deca(99_999).is_some());
-    let unknown = book.order("1", order(Etat::Solde), PROGRESS, 2_000);
+    let unknown = book.order("1", order(Etat::Solde), PROGRESS, at(2_000));
     assert_eq!(unknown, Err(Disobeyed::NoSuchDossier));
 }
 
@@ -136,7 +145,7 @@ fn a_double_is_seen_until_the_first_is_refused_and_by_exact_spelling_only() {
         }
     );
     assert!(book.file(filing("Martin", 2), PROGRESS, true).is_ok());
-    book.order(&first, order(Etat::Annule), PROGRESS, 3)
+    book.order(&first, order(Etat::Annule), PROGRESS, at(3))
         .unwrap();
     assert_ne!(filed(&mut book, "MARTIN", 4), first);
     assert!(book.file(filing("MARTIN", 5), PROGRESS, true).is_err());

@@ -27,7 +27,11 @@ impl Stage {
             | FaultKind::PascalCaseErrors
             | FaultKind::ExpiredToken
             | FaultKind::ExpiredKey
-            | FaultKind::UnknownState => Self::Within(fault.kind),
+            | FaultKind::UnknownState
+            | FaultKind::Refusal
+            | FaultKind::LateRefusal
+            | FaultKind::PartialSettlement
+            | FaultKind::ReissuedSchedule => Self::Within(fault.kind),
             FaultKind::LostAnswer => Self::Answer,
             FaultKind::Down | FaultKind::DropBeforeCommit => Self::Arrival,
             _ if fault.after_commit => Self::Answer,

@@ -1,4 +1,7 @@
-//! What protocol §6 says of each field of a contract: one line each.
+//! What protocol §6 says of each field of a contract: one line each. Those of the other bodies are in
+//! [`pieces`].
+
+pub(super) mod pieces;
 
 /// What a value must be.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +14,8 @@ pub(super) enum Kind {
     Int,
     /// An amount or rate from 0, or a text that is one.
     Number,
+    /// An amount in euros of either sign, to the cent, or a text that is one.
+    Euros,
     /// A day.
     Date,
     /// A number of a list, or a text that is one.
@@ -48,7 +53,7 @@ pub(super) struct Field {
     pub(super) need: Need,
 }
 
-const fn must(name: &'static str, kind: Kind) -> Field {
+pub(super) const fn must(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
         kind,
@@ -56,7 +61,7 @@ const fn must(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-const fn may(name: &'static str, kind: Kind) -> Field {
+pub(super) const fn may(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
         kind,
@@ -70,7 +75,7 @@ use Kind::{
 
 use crate::digits;
 
-const SIRET: Kind = Form(digits::is_siret, "SIRET");
+pub(super) const SIRET: Kind = Form(digits::is_siret, "SIRET");
 const TELEPHONE: Kind = Form(digits::is_telephone, "numéro de téléphone");
 
 fn is_code_postal(text: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::fields::Need;
 use super::*;
 
 fn sample() -> Value {

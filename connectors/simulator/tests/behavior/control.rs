@@ -160,32 +160,6 @@ async fn the_summary_the_ledger_and_the_calls_can_be_read_and_forgotten() {
 }
 
 #[tokio::test]
-async fn the_page_shows_what_was_wrong_and_runs_nothing_of_it() {
-    let rig = Rig::start().await;
-    let mut body = dossier_v1();
-    body["cerfa"]["apprenti"]["sexe"] = json!("<script>alert(1)</script>");
-    body["cerfa"]["apprenti"]
-        .as_object_mut()
-        .unwrap()
-        .remove("nir");
-    rig.file("akto", Version::V1, &body).await;
-    let url = format!("http://{}/", rig.running.address);
-    let page = send(rig.http.get(url)).await.unwrap();
-    assert_eq!(page.status, 200);
-    assert!(
-        page.header("content-security-policy")
-            .unwrap()
-            .starts_with("default-src 'none'")
-    );
-    assert!(
-        page.text
-            .contains("CERFA_INCOMPLET : Le champ apprenti.nir est obligatoire")
-    );
-    assert!(page.text.contains("L&#39;Opcommerce") && page.text.contains("lang=\"fr\""));
-    assert!(!page.text.contains("<script>"));
-}
-
-#[tokio::test]
 async fn it_listens_on_this_machine_and_stops_when_told() {
     assert!(Settings::default().bind.ip().is_loopback());
     let rig = Rig::start().await;

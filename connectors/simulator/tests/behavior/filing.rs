@@ -221,11 +221,12 @@ async fn what_is_not_a_contract_is_refused_without_harm() {
     assert_eq!(rig.get("akto", "/v3/dossiers/etats").await.status, 404);
     let nobody = format!("http://{}/atko/v1/status", rig.running.address);
     assert_eq!(send(rig.http.get(nobody)).await.unwrap().status, 404);
-    let invoice = rig.call(Method::POST, "akto", "/v1/Factures").await;
+    let end = "/v2/dossiers/rupture/employeur";
+    let end = rig.call(Method::POST, "akto", end).await;
     assert_eq!(
-        send(invoice).await.unwrap().status,
+        send(end).await.unwrap().status,
         501,
-        "a route of another flow"
+        "a flow that is closed"
     );
     assert_eq!(rig.handle().ledger(None, 0, 10).unwrap().total, 0);
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use simulator::{Auth, CfaKey, Client, Dpop, Fault, FaultKind, Openness, SLUGS, Version};
 
 use crate::proof::{Signer, claims, without_key};
-use crate::rig::{KEY, Reply, Rig, START_MS, dossier_v1, opened, send};
+use crate::rig::{KEY, Reply, Rig, SECRET, START_MS, dossier_v1, opened, send};
 
 const ETATS: &str = "/v1/dossiers/etats";
 
@@ -150,7 +150,7 @@ async fn a_strict_simulator_knows_only_what_was_registered() {
     );
     let client = Client {
         client_id: "editeur".to_owned(),
-        client_secret: "secret".to_owned(),
+        client_secret: SECRET.to_owned(),
     };
     rig.handle().register_client("akto", &client).unwrap();
     assert_eq!(rig.get("akto", ETATS).await.status, 403);

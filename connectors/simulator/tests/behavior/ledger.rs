@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use simulator::{Fault, FaultKind, LedgerEntry, LedgerSync, RequestEntry, Version};
 
-use crate::rig::{KEY, Rig, START_MS, Scratch, dossier_of, dossier_v1, opened, send};
+use crate::rig::{KEY, Rig, SECRET, START_MS, Scratch, dossier_of, dossier_v1, opened, send};
 
 fn entries(file: &Scratch) -> Vec<LedgerEntry> {
     file.text()
@@ -85,7 +85,7 @@ async fn no_secret_is_written_down() {
     rig.running.stop().await;
     assert!(!ledger.text().is_empty() && log.text().lines().count() == 4);
     for text in [ledger.text(), log.text(), page, summary] {
-        for secret in [KEY, &token, "secret", "205049399999992", "205049399999993"] {
+        for secret in [KEY, &token, SECRET, "205049399999992", "205049399999993"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
     }

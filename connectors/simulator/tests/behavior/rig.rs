@@ -18,6 +18,7 @@ use crate::proof;
 /// 2026-11-21T12:00:00Z.
 pub(crate) const START_MS: i64 = 1_795_262_400_000;
 pub(crate) const KEY: &str = "cle-cfa-de-test-93000";
+pub(crate) const SECRET: &str = "mot-de-passe-du-banc";
 
 /// An answer, read whole.
 #[derive(Debug)]
@@ -117,7 +118,7 @@ impl Rig {
         let mut form: HashMap<&str, &str> = HashMap::from([
             ("grant_type", "client_credentials"),
             ("client_id", "editeur"),
-            ("client_secret", "secret"),
+            ("client_secret", SECRET),
         ]);
         form.extend(fields.iter().copied());
         let mut request = self.http.post(&url).form(&form);
@@ -171,6 +172,23 @@ impl Rig {
         send(self.call(Method::POST, slug, path).await.json(body)).await
     }
 
+    /// Sends a part of JSON and a file.
+    pub(crate) async fn send_piece(&self, slug: &str, piece: Piece) -> Reply {
+        self.try_piece(slug, piece).await.unwrap()
+    }
+
+    pub(crate) async fn try_piece(&self, slug: &str, piece: Piece) -> reqwest::Result<Reply> {
+        let call = self.call(Method::POST, slug, piece.path).await;
+        send(call.multipart(piece.form())).await
+    }
+
+    /// Terminates a contract.
+    pub(crate) async fn terminate(&self, slug: &str, body: &Value) -> Reply {
+        let path = "/v2/dossiers/rupture/employeur";
+        let call = self.call(Method::POST, slug, path).await;
+        send(call.json(body)).await.unwrap()
+    }
+
     /// Calls the control API.
     pub(crate) async fn control(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
         let url = format!("http://{}/control{path}", self.running.address);
@@ -207,6 +225,161 @@ pub(crate) fn dossier_v1() -> Value {
 
 pub(crate) fn dossier_v2() -> Value {
     serde_json::from_str(include_str!("../samples/dossier-v2.json")).unwrap()
+}
+
+/// A small PDF, as far as anyone looks.
+pub(crate) const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n";
+
+/// A part of JSON with its file.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
+    pub(crate) path: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) json: Value,
+    pub(crate) file: Option<Vec<u8>>,
+}
+
+impl Piece {
+    pub(crate) fn new(path: &'static str, name: &'static str, json: Value) -> Self {
+        Self {
+            path,
+            name,
+            json,
+            file: Some(PDF.to_vec()),
+        }
+    }
+
+    pub(crate) fn facture(json: Value) -> Self {
+        Self::new("/v1/factures", "facture", json)
+    }
+
+    pub(crate) fn convention(json: Value) -> Self {
+        Self::new("/v1/conventions", "convention", json)
+    }
+
+    pub(crate) fn document(json: Value) -> Self {
+        Self::new("/v1/documents", "infosFichier", json)
+    }
+
+    pub(crate) fn certificat(json: Value) -> Self {
+        Self::new("/v2/certificats", "certificat", json)
+    }
+
+    fn form(self) -> reqwest::multipart::Form {
+        let form = reqwest::multipart::Form::new().text(self.name, self.json.to_string());
+        match self.file {
+            None => form,
+            Some(bytes) => {
+                let file = reqwest::multipart::Part::bytes(bytes).file_name("piece.pdf");
+                form.part("fichier", file)
+            }
+        }
+    }
+}
+
+/// Returns settings with everything open but what pays without being asked.
+pub(crate) fn all_open() -> Overrides {
+    [
+        Capability::Factures,
+        Capability::FacturesEtats,
+        Capability::Conventions,
+        Capability::Certificats,
+        Capability::Documents,
+        Capability::Rupture,
+        Capability::Avenant,
+        Capability::MultiEcheances,
+        Capability::MultiContrats,
+        Capability::Avoir,
+    ]
+    .into_iter()
+    .fold(opened(), |open, one| open.with(one, Openness::Recette))
+}
+
+/// A contract that is engaged, and what one needs to invoice it.
+#[derive(Debug, Clone)]
+pub(crate) struct Engaged {
+    pub(crate) numero: String,
+    pub(crate) externe: String,
+    pub(crate) deca: String,
+}
+
+impl Engaged {
+    /// Files a contract and waits, on the virtual clock, until it is engaged.
+    pub(crate) async fn at(rig: &Rig, slug: &str, nom: &str) -> Self {
+        let numero = rig.file(slug, Version::V1, &dossier_of(nom)).await.numero();
+        rig.handle().move_clock(60_000, None);
+        let views = rig.handle().dossiers(slug, 0, 1_000).unwrap();
+        let view = views.iter().find(|one| one.numero_interne == numero);
+        let view = view.unwrap();
+        Self {
+            externe: view.numero_externe.clone(),
+            deca: view.numero_deca.clone().unwrap(),
+            numero,
+        }
+    }
+
+    /// Returns a line of an invoice.
+    pub(crate) fn line(&self, nature: &str, echeance: u32, euros: f64) -> Value {
+        json!({
+            "montant": euros,
+            "natureLigne": nature,
+            "quantite": 1,
+            "numeroEcheance": echeance,
+            "codificationEcheance": format!("A{echeance}"),
+            "numeroDeca": self.deca,
+            "numeroDossier": self.externe,
+        })
+    }
+
+    /// Reads the dossier whole.
+    pub(crate) async fn detail(&self, rig: &Rig, slug: &str) -> Value {
+        let path = format!("/v1/dossiers?numeroInterne={}", self.numero);
+        rig.get(slug, &path).await.json()
+    }
+}
+
+/// Returns an invoice of these lines.
+pub(crate) fn invoice(numero: &str, lines: &[Value]) -> Value {
+    let cents = |line: &Value| (line["montant"].as_f64().unwrap() * 100.0).round();
+    let total: f64 = lines.iter().map(cents).sum();
+    json!({
+        "numero": numero,
+        "dateEmission": "2026-11-21T00:00:00+00:00",
+        "montantTotal": total / 100.0,
+        "ibanEmetteur": "FR7699999999990000000000153",
+        "siretEmetteur": "98765432400019",
+        "estCertificatRealisation": true,
+        "lignes": lines,
+    })
+}
+
+/// Returns the agreement of a contract.
+pub(crate) fn convention_of(engaged: &Engaged, nom: &str) -> Value {
+    let mut body: Value = serde_json::from_str(include_str!("../samples/convention.json")).unwrap();
+    body["numeroInterneDossier"] = json!(engaged.numero);
+    body["apprenti"]["nom"] = json!(nom);
+    body
+}
+
+/// Returns the termination of a contract.
+pub(crate) fn rupture_of(engaged: &Engaged, nom: &str, day: &str) -> Value {
+    let mut body: Value = serde_json::from_str(include_str!("../samples/rupture-v2.json")).unwrap();
+    body["numeroInterneDossier"] = json!(engaged.numero);
+    body["numeroExterneDossier"] = json!(engaged.externe);
+    body["numeroDeca"] = json!(engaged.deca);
+    body["apprenti"]["nom"] = json!(nom);
+    body["contrat"]["dateRupture"] = json!(format!("{day}T00:00:00+00:00"));
+    body
+}
+
+/// Returns the structured certificate of an échéance.
+pub(crate) fn certificat_of(engaged: &Engaged, echeance: u32) -> Value {
+    let mut body: Value =
+        serde_json::from_str(include_str!("../samples/certificat-v2.json")).unwrap();
+    body["numeroInterneDossier"] = json!(engaged.numero);
+    body.as_object_mut().unwrap().remove("numeroInterneFacture");
+    body["echeance"] = json!({"numero": echeance, "codification": format!("A{echeance}")});
+    body
 }
 
 /// Returns the sample with another apprentice's name.

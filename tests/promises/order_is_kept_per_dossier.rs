@@ -63,7 +63,8 @@ async fn kept(stage: &mut Stage) -> Verdict {
     delivered(&stage.erp, &second).await?;
     once(stage, Opco::Akto, &other)?;
     let taken = stage.opcos.taken(Opco::Akto, &initial);
-    let order: Vec<u8> = taken.iter().map(|entry| entry.terms.type_contrat).collect();
+    let terms = taken.iter().map(|entry| entry.terms.as_ref().unwrap());
+    let order: Vec<u8> = terms.map(|terms| terms.type_contrat).collect();
     require!(order == [11, 31, 32], "the OPCO took them as {order:?}");
     Ok(())
 }

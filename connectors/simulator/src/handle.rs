@@ -134,7 +134,7 @@ impl Handle {
     }
 
     pub(crate) fn facts(&self, slug: &str) -> Option<&Facts> {
-        self.0.desk(slug).map(|desk| &desk.facts)
+        self.0.served(slug).map(|desk| &desk.facts)
     }
 
     fn desk(&self, slug: &str) -> Result<&Desk, ControlError> {

@@ -27,8 +27,19 @@ pub(crate) struct SimulatorArgs {
     listen: SocketAddr,
     #[arg(
         long,
+        value_name = "OPCO",
+        help = "Ne jouer qu'un OPCO, par exemple akto : un bac à sable pour certifier un logiciel"
+    )]
+    profile: Option<Opco>,
+    #[arg(
+        long,
+        help = "Ouvre tous les flux de la norme, même ceux que l'OPCO n'a pas ouverts"
+    )]
+    sandbox: bool,
+    #[arg(
+        long,
         value_name = "FICHIER",
-        help = "Journal des contrats acceptés, une ligne JSON chacun"
+        help = "Journal de tout ce qui est accepté, une ligne JSON chacun"
     )]
     ledger: Option<PathBuf>,
     #[arg(
@@ -95,6 +106,8 @@ pub(crate) fn run(context: &Context, args: &SimulatorArgs) -> Result<Exit, Failu
     let settings = Settings {
         bind: args.listen,
         clock_factor: args.clock_factor,
+        profile: args.profile.map(|opco| opco.slug().to_owned()),
+        sandbox: args.sandbox,
         strict: args.strict,
         ledger: args.ledger.clone(),
         ledger_sync: match args.ledger_sync {
@@ -139,7 +152,8 @@ fn announce(context: &Context, args: &SimulatorArgs, running: &Running) -> Resul
     match context.format() {
         Format::Json => out.json(&json!({ "address": root })),
         Format::Table => {
-            out.line(&format!("Le simulateur des onze OPCO répond : {root}"))?;
+            let whom = args.profile.map_or("les onze OPCO", Opco::name);
+            out.line(&format!("Le simulateur ({whom}) répond : {root}"))?;
             out.line(&format!(
                 "  page d'accueil et contrôle : {root}/ et {root}/control/summary"
             ))?;
@@ -184,7 +198,7 @@ pub(super) fn places(running: &Running) -> Result<BTreeMap<String, toml::Table>,
 fn write_settings(running: &Running, file: &Path) -> Result<(), Failure> {
     let text = toml::to_string(&BTreeMap::from([("opco", places(running)?)]))
         .map_err(|error| Failure::internal("writing settings", error))?;
-    let head = "# Dirige les onze OPCO vers le simulateur de cette machine : pour essayer, jamais en production.\n";
+    let head = "# Dirige les OPCO vers le simulateur de cette machine : pour essayer, jamais en production.\n";
     std::fs::write(file, format!("{head}{text}"))
         .map_err(|error| Failure::new(Code::OutputFailed, format!("{} : {error}", file.display())))
 }

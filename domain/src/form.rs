@@ -1,7 +1,7 @@
 //! The form of every payload: read from JSON in one pass, leniently where the norm's clients need it
 //! (protocol §3.4), with all that is wrong at once; written back strictly, unknown fields included.
 //!
-//! A payload declares its blocks once, with [`block::block`]; the rest follows from the declaration.
+//! A payload declares its blocks once, with the macro `block!`; the rest follows from the declaration.
 
 pub(crate) mod amounts;
 pub(crate) mod block;

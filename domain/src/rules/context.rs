@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::clock::Timestamp;
 use crate::dossier::Dossier;
-use crate::echeancier::Echeancier;
+use crate::echeancier::{Echeance, Echeancier};
 use crate::etat::Etat;
 use crate::payload::NatureLigne;
 use crate::siret::Siret;
@@ -37,6 +37,9 @@ pub struct Known<'a> {
     pub echeancier_read_at: Option<Timestamp>,
     /// Only a later reading counts: a termination, or a refusal that speaks of amounts, came then.
     pub read_again_after: Option<Timestamp>,
+    /// What invoices of ours bill of each échéance, tuition and supplement, in cents, that the
+    /// schedule cannot show yet: on their way, or sent after it was read.
+    pub in_flight: &'a [(i64, i64)],
     /// What invoices of ours that still count have billed of ancillary costs, in cents.
     pub annexes_billed: &'a [(NatureLigne, i64)],
     /// The échéances for which a certificate was sent.
@@ -50,6 +53,15 @@ pub struct Known<'a> {
 }
 
 impl Known<'_> {
+    /// Returns what is left to bill of an échéance, in cents, once what is on its way is taken off.
+    pub(super) fn left_cents(&self, echeance: &Echeance) -> i64 {
+        let of_line = |(numero, _): &&(i64, i64)| Some(*numero) == echeance.numero;
+        let on_their_way = self.in_flight.iter().filter(of_line);
+        on_their_way.fold(echeance.left_cents(), |left, (_, cents)| {
+            left.saturating_sub(*cents)
+        })
+    }
+
     /// Returns the day of conclusion, by which effective dates are read.
     pub(super) fn concluded(&self) -> Option<Date> {
         let contrat = &self.contrat?.cerfa.contrat;

@@ -35,6 +35,7 @@ pub(super) fn is_automatic(on: &Invoice<'_>, ligne: &Ligne) -> bool {
 struct Part<'a> {
     place: usize,
     echeance: &'a Echeance,
+    left: i64,
     total: i64,
     rqth: i64,
 }
@@ -51,9 +52,10 @@ fn parts<'a>(on: &Invoice<'a>) -> Vec<Part<'a>> {
         }
         let part = parts
             .entry((known.numero_externe, ligne.numero_echeance))
-            .or_insert(Part {
+            .or_insert_with(|| Part {
                 place,
                 echeance,
+                left: known.left_cents(echeance),
                 total: 0,
                 rqth: 0,
             });
@@ -72,7 +74,7 @@ pub(super) fn amount(on: &Invoice<'_>, found: &mut Found<'_>) {
     for part in parts(on) {
         let near =
             |ours: i64, theirs: i64| ours.saturating_sub(theirs).saturating_abs() <= TOLERANCE;
-        let (left, rqth) = (part.echeance.left_cents(), part.echeance.rqth_cents());
+        let (left, rqth) = (part.left, part.echeance.rqth_cents());
         // Of a line billed in part before, which of its two shares is left is not told.
         let share = if left == part.echeance.total_cents() {
             near(part.rqth, rqth)
@@ -82,7 +84,8 @@ pub(super) fn amount(on: &Invoice<'_>, found: &mut Found<'_>) {
         if left > 0 && near(part.total, left) && share {
             continue;
         }
-        let (pedagogie, supplement) = part.echeance.expected_cents();
+        let supplement = rqth.clamp(0, left.max(0));
+        let pedagogie = left.max(0) - supplement;
         let expected = |cents| Montant { cents };
         let value = if supplement > 0 {
             format!(

@@ -7,7 +7,7 @@ mod lexicon;
 use serde::Serialize;
 
 use self::advice::ADVICE;
-pub use self::lexicon::{Keywords, Lexicon};
+pub use self::lexicon::{Keywords, Lexicon, Sorted};
 use crate::opco::words;
 
 /// Why an OPCO refuses an invoice.

@@ -8,8 +8,10 @@
 use domain::Kind;
 use domain::form::{Jour, Montant, Quantite};
 use domain::payload::{
-    self, Convention, Facture, NatureLigne, Numero, Payload, Reading, TypeFacture,
+    self, Certificat, Convention, Facture, NatureLigne, Numero, Payload, Reading, Rupture,
+    TypeFacture,
 };
+use jiff::civil::Date;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
@@ -403,6 +405,54 @@ proptest! {
         let mut body = text.as_bytes().to_vec();
         body[at.index(text.len())] = byte;
         let _ = Payload::read(kind, &body);
+    }
+
+    #[test]
+    fn generated_payloads_read_as_they_were_written(
+        texts in prop::collection::vec(prop::option::of("[A-Za-zÉéÈ' -]{0,12}[a-z]"), 4),
+        cents in prop::collection::vec(-1_000_000_000_i64..1_000_000_000, 3),
+        hours in prop::option::of(-100_000..1_000_000_i64),
+        days in prop::collection::vec((1990..2100_i16, 1..=12_i8, 1..=28_i8), 3),
+        flag in prop::option::of(any::<bool>()),
+    ) {
+        let text = |at: usize| texts[at].as_deref().map(|text| text.trim().to_owned());
+        let day = |at: usize| Date::new(days[at].0, days[at].1, days[at].2).unwrap();
+        let amount = |at: usize| Some(Montant { cents: cents[at] });
+        let mut convention = Convention {
+            numero_interne_dossier: text(0),
+            mandat_employeur: flag,
+            date_signature: Some(day(0)),
+            ..Convention::default()
+        };
+        convention.apprenti.nom = text(1);
+        convention.couts.cout_total_pedagogie_cfa = amount(0);
+        convention.couts.montant_premier_equipement = amount(1);
+        convention.couts.mention_mobilite_internationale = flag;
+        let mut certificat = Certificat {
+            lieu_signature_contrat: text(2),
+            date_signature: Some(Jour { date: day(1) }),
+            attestation_conservation_pieces: flag,
+            ..Certificat::default()
+        };
+        certificat.representant_legal.nom = text(3);
+        certificat.echeance.duree = hours.map(|hundredths| Quantite { hundredths });
+        certificat.echeance.date_fin = Some(Jour { date: day(2) });
+        let mut rupture = Rupture {
+            numero_externe_dossier: text(0),
+            date_notification: Some(day(0)),
+            ..Rupture::default()
+        };
+        rupture.apprenti.prenom = text(1);
+        rupture.contrat.date_rupture = Some(day(1));
+        for payload in [
+            Payload::Convention(Box::new(convention)),
+            Payload::Certificat(Box::new(certificat)),
+            Payload::Rupture(Box::new(rupture)),
+        ] {
+            let again = read(payload.kind(), &payload.write());
+            prop_assert_eq!(again.findings, []);
+            prop_assert_eq!(again.payload, payload);
+        }
     }
 
     #[test]

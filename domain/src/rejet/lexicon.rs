@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::Rejet;
 use crate::matching::bare;
-use crate::outcome::FaultItem;
+use crate::outcome::{Fault, FaultItem};
 
 /// What must stand in a text for it to be a refusal.
 ///
@@ -25,6 +25,15 @@ pub struct Keywords {
 /// The table of keywords of one OPCO.
 #[derive(Debug, Clone)]
 pub struct Lexicon(Vec<Row>);
+
+/// The messages of one refusal, sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sorted<'a> {
+    /// The refusals that are known, in the order told.
+    pub known: Vec<Rejet>,
+    /// The messages that are not.
+    pub unknown: Vec<&'a FaultItem>,
+}
 
 #[derive(Debug, Clone)]
 struct Row {
@@ -180,6 +189,20 @@ impl Lexicon {
         }
         self.in_words(&item.text)
             .or_else(|| self.in_words(&code.replace('_', " ")))
+    }
+
+    /// Sorts the messages of a refusal: those that are known, each once, and those that are not, for
+    /// an operator to look at.
+    pub fn sort<'a>(&self, fault: &'a Fault) -> Sorted<'a> {
+        let mut sorted = Sorted::default();
+        for item in &fault.items {
+            match self.recognise(item) {
+                Some(rejet) if sorted.known.contains(&rejet) => {}
+                Some(rejet) => sorted.known.push(rejet),
+                None => sorted.unknown.push(item),
+            }
+        }
+        sorted
     }
 
     fn in_words(&self, text: &str) -> Option<Rejet> {

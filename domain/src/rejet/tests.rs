@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::outcome::FaultItem;
+use crate::outcome::{Fault, FaultItem, FaultKind};
 
 fn item(text: &str) -> FaultItem {
     FaultItem {
@@ -172,6 +172,25 @@ fn an_opco_may_have_words_of_its_own_and_they_come_first() {
         Some(Rejet::EcheanceNonOuverte)
     );
     assert_eq!(lexicon.recognise(&item("rien de connu")), None);
+}
+
+#[test]
+fn a_refusal_of_several_messages_is_sorted() {
+    let mut fault = Fault::new(FaultKind::Rejected, "told so");
+    fault.items = [
+        "IBAN absent",
+        "Erreur 42",
+        "L'IBAN est obligatoire",
+        "SIRET inconnu",
+    ]
+    .map(item)
+    .to_vec();
+    let sorted = Lexicon::default().sort(&fault);
+    assert_eq!(
+        sorted.known,
+        [Rejet::IbanEmetteurAbsent, Rejet::SiretEmetteurInconnu]
+    );
+    assert_eq!(sorted.unknown, [&item("Erreur 42")]);
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn render(handle: &Handle, asked: &Asked, host: &str) -> String {
 
 fn title(summary: &Summary, labels: &Labels) -> String {
     match summary.opcos.as_slice() {
-        [only] => format!("{} : {}", labels.title, escaped(only.name)),
+        [only] => format!("{}{}{}", labels.title, labels.colon, escaped(only.name)),
         _ => labels.title_of_all.to_owned(),
     }
 }

@@ -45,7 +45,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Returns the address that the norm's versions follow at one OPCO.
+    /// Returns the address that the norm's versions follow at one OPCO, if it answers here.
     pub fn base_url(&self, slug: &str) -> Option<String> {
         Some(format!(
             "http://{}/{slug}{}",

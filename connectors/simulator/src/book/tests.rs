@@ -209,3 +209,75 @@ fn numbers_go_on_after_a_restart_and_after_a_reset() {
     book.clear();
     assert_eq!(filed(&mut book, "MARTIN", 2), "1000007");
 }
+
+fn engaged(book: &mut Book) -> u64 {
+    let numero = filed(book, "MARTIN", 0).parse().unwrap();
+    book.read(&"cle".into(), &u64::to_string(&numero), at(100))
+        .unwrap();
+    numero
+}
+
+fn facture(dossier: u64) -> Facture {
+    Facture {
+        numero: 0,
+        reference: "FA-1".to_owned(),
+        siret: "98765432400019".to_owned(),
+        iban: String::new(),
+        key: "cle".into(),
+        lignes: vec![LigneRetenue {
+            dossier,
+            echeance: 1,
+            nature: crate::nature::Nature::Pedagogie,
+            cents: 312_000,
+        }],
+        accepted_ms: 100,
+        pace: crate::settings::Payment::default(),
+        certified_ms: Some(100),
+        partial: false,
+        late_refusal: None,
+        decision: None,
+        origine: None,
+        netted: false,
+        durable: false,
+    }
+}
+
+#[test]
+fn an_invoice_that_is_not_in_the_ledger_is_not_shown_and_withdrawn_it_frees_its_money() {
+    let mut book = Book::new();
+    let dossier = engaged(&mut book);
+    let key: Arc<str> = "cle".into();
+    let left = |book: &Book| book.account(dossier, at(101)).unwrap().positions[0].left();
+    let invoice = book.invoice(facture(dossier));
+    assert_eq!(book.list_factures(&key, (0, 9), |_, _| ()), 0);
+    assert!(!book.has_facture(&key, &invoice.numero_interne()));
+    assert_eq!(left(&book).sum(), 0, "nobody else may ask for it meanwhile");
+    book.withdraw_facture(invoice.numero, 101);
+    assert_eq!(left(&book).sum(), 312_000);
+    let known = book.facture_by_reference("98765432400019", "FA-1");
+    assert!(known.is_none());
+    let again = book.invoice(facture(dossier));
+    book.confirm_facture(again.numero, 101);
+    assert_eq!(book.list_factures(&key, (0, 9), |_, _| ()), 1);
+    assert!(!book.has_facture(&"autre".into(), &again.numero_interne()));
+}
+
+#[test]
+fn a_termination_that_could_not_be_written_down_leaves_the_dossier_as_it_was() {
+    let mut book = Book::new();
+    let numero = engaged(&mut book);
+    let key: Arc<str> = "cle".into();
+    let etat = |book: &mut Book| book.read(&key, &numero.to_string(), at(200)).unwrap().etat;
+    book.begin_termination(numero).unwrap();
+    assert_eq!(
+        book.begin_termination(numero),
+        Err(NotTerminated::Closed),
+        "one at a time"
+    );
+    book.end_termination(numero, None, at(200));
+    assert_eq!(etat(&mut book), Etat::Engage);
+    book.begin_termination(numero).unwrap();
+    book.end_termination(numero, Some(date(2027, 1, 15)), at(200));
+    assert_eq!(etat(&mut book), Etat::Rupture);
+    assert_eq!(book.begin_termination(numero), Err(NotTerminated::Closed));
+}

@@ -114,8 +114,9 @@ async fn one_profile_alone_answers_and_everything_is_open_in_the_sandbox() {
     assert_eq!(taken.status, 200, "{taken:?}");
     let open = rig.get("opcosante", "/v2/factures/etats").await;
     assert_eq!(open.status, 200);
-    let other = rig.bare(reqwest::Method::GET, "akto", "/v1/status");
-    let other = send(other).await.unwrap();
+    assert!(rig.running.base_url("akto").is_none());
+    let other = format!("http://{}/akto/v1/status", rig.running.address);
+    let other = send(rig.http.get(other)).await.unwrap();
     assert_eq!(other.status, 404);
     assert!(other.text.ends_with("connus : opcosante\"}"), "{other:?}");
     let shown = page(&rig, "", None).await.text;

@@ -79,6 +79,12 @@ macro_rules! ids {
                 id.0
             }
         }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
     )+};
 }
 

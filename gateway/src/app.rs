@@ -54,7 +54,7 @@ pub(crate) struct Parts {
     /// The writer of outcomes.
     pub(crate) settler: Settler,
     /// Work handed over in memory.
-    pub(crate) inbox: Inbox,
+    pub(crate) inbox: Arc<Inbox>,
     /// Every background task.
     pub(crate) tasks: Tasks,
     /// What the doors share.

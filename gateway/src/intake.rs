@@ -6,26 +6,29 @@ use std::sync::Arc;
 
 use domain::calendar::day_in_france;
 use domain::dossier::Reading;
-use domain::id::{CredentialId, DeliveryId, MandateId, TenantId};
+use domain::id::{CredentialId, DeliveryId, EventId, MandateId, TenantId};
 use domain::matching;
 use domain::rules::{self, Context, RULE_SET};
 use domain::{
-    Effect, Environment, Finding, HoldReason, Kind, Opco, Route, Secret, Siret, Status, Timestamp,
-    WaitReason,
+    Effect, Environment, Finding, HoldReason, Instance, Kind, Opco, Route, Secret, Siret, Status,
+    Timestamp, WaitReason,
 };
 use jiff::civil::Date;
+use store::accept::Claim;
 use store::{
     Accepted as Stored, Fingerprint, GivenMandate, Idempotency, NewDelivery, NewEvent, Standing,
     StoreError, TenantKey,
 };
+use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::failpoint::{self, Step};
 use crate::mutation::{self, Mutation};
 use crate::plan::{self, Plan, Question, Way};
+use crate::system::System;
 use crate::view::View;
-use crate::{contract, notes, pause};
+use crate::{breaker, contract, notes, pause};
 
 pub(crate) use self::likeness::Twins;
 
@@ -247,10 +250,16 @@ async fn take(
     // One contract of a person at a time: two spellings sent together must see each other.
     let _turn = app.views.twins.enter(sender.tenant, prints.person).await;
     let mut standing = standing(&judged.plan, &judged.findings, judged.question.now);
-    let new = new_delivery(sender, &mut submission, &prints, &judged, standing)?;
+    let mut new = new_delivery(sender, &mut submission, &prints, &judged, standing)?;
     let id = new.id;
+    let slot = place(app, &new);
+    new.claim = slot.as_ref().map(|_| Claim {
+        owner: app.owner.clone(),
+        until: pause::later(judged.question.now, app.settings.worker.lease()),
+        opened: EventId::new(judged.question.now),
+    });
     let mut new = Arc::new(new);
-    let mut stored = app.committer.accept(Arc::clone(&new)).await?;
+    let mut stored = app.committer.accept(Arc::clone(&new), slot).await?;
     if let Stored::Resembles { hits } = stored {
         let dossier = &submission.reading.dossier;
         if let Some(traits) = contract::traits(dossier, prints.nir.as_ref()) {
@@ -261,10 +270,11 @@ async fn take(
         standing = self::standing(&judged.plan, &judged.findings, judged.question.now);
         let again = Arc::make_mut(&mut new);
         again.compared = true;
+        again.claim = None;
         again.standing = standing;
         again.warnings_json = notes::write(&judged.findings);
         again.event.data = accepted_data(&judged.plan, &judged.findings, standing);
-        stored = app.committer.accept(new).await?;
+        stored = app.committer.accept(new, None).await?;
     }
     failpoint::pass(Step::Accepted);
     let Judged { plan, findings, .. } = judged;
@@ -288,7 +298,13 @@ fn prints(keys: &TenantKey, submission: &mut Submission, now: Timestamp) -> Prin
     let pairing = traits
         .as_ref()
         .map(|traits| keys.fingerprint(contract::PAIRING, &matching::pairing_text(traits)));
-    let person = keys.fingerprint(purpose::PERSON, nir.as_ref().map_or("", Secret::expose));
+    // Without a NIR a person is known by name and birth; without those, nobody is taken for another.
+    let known_by = match (&nir, near.get(2).and_then(Option::as_deref)) {
+        (Some(nir), _) => nir.expose().to_owned(),
+        (None, Some(names)) => names.to_owned(),
+        (None, None) => EventId::new(now).to_string(),
+    };
+    let person = keys.fingerprint(purpose::PERSON, &known_by);
     let idempotency = submission
         .idempotency
         .take()
@@ -376,7 +392,31 @@ fn new_delivery(
         }),
         created_at: now,
         event,
+        claim: None,
     })
+}
+
+/// Returns a place among the calls under way, when the delivery may leave as soon as it is stored:
+/// its OPCO is well, has room, and nothing waits that should leave before it.
+fn place(app: &App, new: &NewDelivery) -> Option<OwnedSemaphorePermit> {
+    if new.standing.status != Status::Queued || app.tasks.is_stopping() {
+        return None;
+    }
+    let system = System {
+        instance: Instance {
+            opco: new.opco?,
+            number: new.instance,
+        },
+        environment: new.environment,
+    };
+    let well = app.inbox.is_free(system)
+        && app.limits.free_slots(system) > 0
+        && app.breakers.state(system, app.clock.now()) == breaker::State::Closed;
+    if well {
+        app.limits.try_slot(system)
+    } else {
+        None
+    }
 }
 
 /// Says what became of it, in the order in which a caller must know.
@@ -387,11 +427,13 @@ async fn answer(
     (id, standing, plan, mut findings): (DeliveryId, Standing, Plan, Vec<Finding>),
 ) -> Result<Accepted, Refused> {
     match stored {
-        Stored::Stored => {
+        Stored::Stored | Stored::Claimed => {
             app.metrics
                 .accepted(Kind::Dossier, sender.environment, standing.status);
-            if let (Some(target), Status::Queued) = (plan.target, standing.status) {
-                let system = crate::system::System {
+            if let (Stored::Stored, Some(target), Status::Queued) =
+                (&stored, plan.target, standing.status)
+            {
+                let system = System {
                     instance: target,
                     environment: sender.environment,
                 };

@@ -26,7 +26,6 @@ pub(crate) mod plan;
 pub(crate) mod poll;
 pub(crate) mod reroute;
 pub(crate) mod routing;
-pub(crate) mod sequence;
 pub(crate) mod settle;
 pub mod start;
 pub(crate) mod states;

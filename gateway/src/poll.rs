@@ -232,7 +232,7 @@ async fn apply(
             .iter()
             .flat_map(|change| told(change, now))
             .collect();
-        store::events::append(&mut tx, key.tenant, &events).await?;
+        store::events::append(&mut tx, key.tenant, &events);
         tx.commit().await?;
         changes.extend(applied);
     }

@@ -25,7 +25,7 @@ use crate::system::System;
 use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
-use crate::{http, limits, poll, routing, sequence, sweep, worker};
+use crate::{http, limits, poll, routing, sweep, worker};
 
 /// What one process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,6 @@ pub async fn start(
         app.tasks.spawn(worker::run(app.clone()));
         app.tasks.spawn(poll::run(app.clone()));
         app.tasks.spawn(sweep::run(app.clone()));
-        app.tasks.spawn(sequence::run(app.clone()));
     }
     let mut running = Running {
         app: app.clone(),
@@ -142,6 +141,7 @@ pub(crate) fn assemble(
         }
     }
     let tasks = Tasks::default();
+    let inbox = Arc::new(Inbox::default());
     let metrics = Metrics::new();
     let live = opco::lookup::Lookup::new(&config.lookup, Arc::clone(&clock))
         .map_err(|fault| anyhow::anyhow!("the live lookups cannot start: {}", fault.detail))?
@@ -152,10 +152,10 @@ pub(crate) fn assemble(
         editor: config.editor.headers(),
         routing: Routing::open(config.routing.index.clone(), live)?,
         breakers: Breakers::new(settings.breaker.clone()),
-        committer: Committer::start(&store, &metrics),
+        committer: Committer::start(&store, &metrics, &inbox),
         metrics,
         settler: Settler::start(&store),
-        inbox: Inbox::default(),
+        inbox,
         http: http::State::new(&config.server),
         views: Views::default(),
         profiles,
@@ -192,16 +192,14 @@ impl Running {
         if let Some((_, handle)) = self.server.take() {
             handle.stop(true).await;
         }
+        // What the last requests claimed is finished like the rest.
+        worker::start_claimed(&self.app);
         let ended = self.app.tasks.stop(self.drain).await;
         if !ended {
             tracing::warn!("some work was still under way; its leases will tell");
         }
         if let Err(error) = self.app.store.release_limits(&self.app.owner).await {
             tracing::warn!(error = %error, "the leases of limits lapse by themselves");
-        }
-        // The last events get their place in the log even after a hurried stop.
-        if let Err(error) = self.app.store.sequence(10_000).await {
-            tracing::warn!(error = %error, "the log could not be numbered at the stop");
         }
         self.app.store.close().await;
         ended

@@ -85,6 +85,7 @@ impl Settings {
 pub(crate) async fn run(app: App) {
     let mut rounds = Rounds::default();
     let mut ask_at = app.clock.now();
+    app.inbox.attend(true);
     while !app.tasks.is_stopping() {
         let now = app.clock.now();
         if now >= ask_at {
@@ -98,15 +99,33 @@ pub(crate) async fn run(app: App) {
             }
             ask_at = pause::later(now, ASK_EVERY);
         }
+        start_claimed(&app);
         for (tenant, system, id) in app.inbox.drain() {
             rounds.handed_over(tenant, system, id);
         }
-        match round(&app, &mut rounds).await {
+        let done = round(&app, &mut rounds).await;
+        app.inbox.left(rounds.waiting());
+        match done {
             Ok(0) => wait(&app, ask_at).await,
             Ok(_) => {}
             Err(error) => {
                 tracing::warn!(error = %error, "a claim failed");
                 tokio::time::sleep(STORE_REST).await;
+            }
+        }
+    }
+    app.inbox.attend(false);
+}
+
+/// Starts what was claimed together with its custody.
+pub(crate) fn start_claimed(app: &App) {
+    for (job, slot) in app.inbox.claimed() {
+        match crate::system::of(&job.delivery) {
+            Some(system) => app
+                .tasks
+                .spawn(dispatch::run(app.clone(), system, job, slot)),
+            None => {
+                tracing::error!(delivery.id = %job.delivery.id, "a claimed delivery has no OPCO");
             }
         }
     }

@@ -7,7 +7,7 @@ mod sqlite;
 
 use std::borrow::Borrow;
 
-use domain::id::{CredentialId, DeliveryId, MandateId, TenantId};
+use domain::id::{CredentialId, DeliveryId, EventId, MandateId, TenantId};
 use domain::{Environment, Kind, NormVersion, Opco, Siret, Timestamp};
 use jiff::civil::Date;
 
@@ -76,6 +76,30 @@ pub struct NewDelivery {
     pub created_at: Timestamp,
     /// What the log says of it.
     pub event: NewEvent,
+    /// Who takes it in hand as soon as it is stored, if nothing is before it in its lane.
+    pub claim: Option<Claim>,
+}
+
+/// A claim made together with the custody: the first attempt is open when the commit is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Who holds it.
+    pub owner: String,
+    /// Until when.
+    pub until: Timestamp,
+    /// The name of the event that tells it.
+    pub opened: EventId,
+}
+
+impl Claim {
+    /// Returns what the log says of it.
+    pub(crate) fn event(&self, new: &NewDelivery) -> NewEvent {
+        let mut event = NewEvent::new(new.created_at, "attempt.opened")
+            .delivery(new.id)
+            .with(serde_json::json!({"attempt": 1, "purpose": "write"}));
+        event.id = self.opened;
+        event
+    }
 }
 
 impl NewDelivery {
@@ -123,6 +147,8 @@ pub struct GivenMandate {
 pub enum Accepted {
     /// In custody, durably.
     Stored,
+    /// In custody, and in the hands of who asked for it.
+    Claimed,
     /// The idempotency key was used before.
     Replayed {
         /// What it was used for.
@@ -186,6 +212,8 @@ impl Store {
                         }
                     }
                 }
+                // Another took the same lane in the same instant: its row shows now.
+                Err(StoreError::Conflict(_)) if tries < MAX_TRIES => {}
                 Err(error) if error.is_lost_race() && tries < MAX_TRIES => {}
                 Err(error) => return Err(error),
             }

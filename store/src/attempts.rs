@@ -2,7 +2,7 @@
 
 use domain::{DeliveryId, Fault, NormVersion, TenantId, Timestamp};
 
-use crate::column::At;
+use crate::column::{At, raw};
 use crate::error::StoreError;
 use crate::pool::{Tx, on};
 
@@ -57,10 +57,10 @@ pub async fn of_delivery(
     const SQL: &str = "select number, purpose, opened_at, closed_at, outcome, http_status,
             duration_ms, fault, version, trace_id
         from attempt where tenant_id = $1 and delivery_id = $2 order by number limit $3";
-    let delivery = delivery.to_string();
+    let delivery = raw(delivery);
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(&delivery)
+        .bind(raw(tenant))
+        .bind(delivery)
         .bind(i64::from(MAX_ATTEMPTS))
         .fetch_all(conn)
         .await?);

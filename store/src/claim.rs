@@ -4,11 +4,13 @@
 //! out may have been sent, and is handed out again as one to look for.
 
 use domain::id::{DeliveryId, TenantId};
-use domain::{Environment, Instance, Status, Timestamp};
+use domain::{Environment, Instance, Receipt, Status, Timestamp};
 
-use crate::column::At;
-use crate::deliveries::{Delivery, DeliveryRow};
+use crate::accept::NewDelivery;
+use crate::column::{At, raw};
+use crate::deliveries::{Delivery, DeliveryRow, NewEvent, Standing};
 use crate::error::StoreError;
+use crate::events;
 use crate::pool::{Pools, Store};
 use crate::sealing::SealedPayload;
 
@@ -37,17 +39,22 @@ macro_rules! claim_joins {
 ///
 /// The offset keeps PostgreSQL from turning the question into a join: asked row by row it costs
 /// one step into the lane's index, whatever the planner believes about tables it has not analysed.
+/// How the network is compared differs for the same reason (see `pool::PLANS`).
 macro_rules! may_go {
-    () => {
-        " c.due_at <= $1 and c.due_at is not null and c.opco is not null
+    ($same_tenant:literal) => {
+        concat!(
+            " c.due_at <= $1 and c.due_at is not null and c.opco is not null
           and c.status || '' in ('queued', 'sending', 'waiting', 'unknown')
           and not exists (
             select 1 from delivery e
-            where e.tenant_id = c.tenant_id and e.lane = c.lane
+            where e.lane = c.lane and e.tenant_id ",
+            $same_tenant,
+            " c.tenant_id
               and e.status in ('queued', 'sending', 'waiting', 'held', 'unknown')
               and (e.delivery_id < c.delivery_id
                    or (e.status = 'sending' and e.delivery_id <> c.delivery_id))
             limit 1 offset 0) "
+        )
     };
 }
 
@@ -175,9 +182,16 @@ impl Store {
         asked: &Asked<'_>,
     ) -> Result<Vec<Claimed>, StoreError> {
         let rows = match &self.pools {
-            Pools::Sqlite { writer, .. } => {
-                let mut tx = writer.begin_with("begin immediate").await?;
+            Pools::Sqlite { .. } => {
+                let mut tx = self.writing().await?;
                 let rows = sqlite::claim(&mut tx, lease, asked).await?;
+                for row in &rows {
+                    events::append(
+                        &mut tx,
+                        row.delivery.tenant_id().into(),
+                        &[row.opened(lease)],
+                    );
+                }
                 tx.commit().await?;
                 rows
             }
@@ -212,6 +226,15 @@ impl Asked<'_> {
 }
 
 impl ClaimRow {
+    /// Returns what the log says of the claim.
+    fn opened(&self, lease: &Lease<'_>) -> NewEvent {
+        let looks = matches!(self.delivery.status(), "unknown" | "sending");
+        let purpose = if looks { "look" } else { "write" };
+        NewEvent::new(lease.now, "attempt.opened")
+            .delivery(self.delivery.delivery_id().into())
+            .with(serde_json::json!({"attempt": self.claims + 1, "purpose": purpose}))
+    }
+
     fn into_claimed(self, lease: &Lease<'_>) -> Result<Claimed, StoreError> {
         let mut delivery = Delivery::try_from(self.delivery)?;
         // Whoever held it may have sent it: from now on its answer counts as lost. A look for
@@ -226,9 +249,9 @@ impl ClaimRow {
         if was == Was::Queued {
             delivery.attempts = delivery.attempts.saturating_add(1);
         }
-        delivery.standing = crate::deliveries::Standing {
+        delivery.standing = Standing {
             due_at: Some(lease.until),
-            ..crate::deliveries::Standing::ended(Status::Sending)
+            ..Standing::ended(Status::Sending)
         };
         delivery.updated_at = lease.now;
         Ok(Claimed {
@@ -249,12 +272,50 @@ impl ClaimRow {
 }
 
 impl Claimed {
+    /// Returns the claim that was made together with the custody of a payload, when one was asked
+    /// for and [`Accepted::Claimed`](crate::Accepted::Claimed) says that it was made.
+    pub fn with_custody(new: &NewDelivery) -> Option<Self> {
+        let claim = new.claim.as_ref()?;
+        Some(Self {
+            delivery: Delivery {
+                tenant: new.tenant,
+                id: new.id,
+                environment: new.environment,
+                kind: new.kind,
+                standing: Standing {
+                    due_at: Some(claim.until),
+                    ..Standing::ended(Status::Sending)
+                },
+                lane: new.lane,
+                opco: new.opco,
+                instance: new.instance,
+                siret_cfa: new.siret_cfa,
+                siret_employeur: new.siret_employeur,
+                version: new.version,
+                attempts: 1,
+                looks: 0,
+                first_lost_at: None,
+                fault: None,
+                created_at: new.created_at,
+                updated_at: new.created_at,
+                finished_at: None,
+                receipt: Receipt::default(),
+            },
+            was: Was::Queued,
+            owner: claim.owner.clone(),
+            number: 1,
+            sealed: new.sealed.clone(),
+            warnings_json: new.warnings_json.clone(),
+            traceparent: new.traceparent.clone(),
+        })
+    }
+
     /// Returns where the delivery goes.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when the row has no operator, which the claim rules out.
     pub fn target(&self) -> Result<Instance, StoreError> {
-        let id = self.delivery.id.to_string();
+        let id = raw(self.delivery.id);
         self.delivery.target().ok_or_else(|| {
             At {
                 table: "delivery",

@@ -1,8 +1,10 @@
 //! From columns to values of the domain: what cannot be one is a corrupt row, never a default.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use domain::Timestamp;
+use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::sealing::Fingerprint;
@@ -11,7 +13,7 @@ use crate::sealing::Fingerprint;
 #[derive(Clone, Copy)]
 pub(crate) struct At<'a> {
     pub(crate) table: &'static str,
-    pub(crate) row: &'a str,
+    pub(crate) row: &'a dyn Display,
 }
 
 impl At<'_> {
@@ -19,7 +21,7 @@ impl At<'_> {
         StoreError::Corrupt {
             table: self.table,
             column,
-            row: self.row.to_owned(),
+            row: self.row.to_string(),
         }
     }
 
@@ -91,12 +93,13 @@ pub(crate) fn json_text<T: serde::Serialize>(value: &T) -> Result<String, StoreE
         .map_err(|error| StoreError::Configuration(format!("value without JSON form: {error}")))
 }
 
+/// Returns an identifier as both engines keep it: sixteen bytes.
+pub(crate) fn raw(id: impl Into<Uuid>) -> Uuid {
+    id.into()
+}
+
 /// Returns the least identifier of an instant, for ranges over time-ordered identifiers.
-pub(crate) fn first_id_of(at: Timestamp) -> String {
-    let ms = u64::try_from(at.as_millisecond()).unwrap_or_default() & 0xffff_ffff_ffff;
-    format!(
-        "{:08x}-{:04x}-7000-8000-000000000000",
-        ms >> 16,
-        ms & 0xffff
-    )
+pub(crate) fn first_id_of(at: Timestamp) -> Uuid {
+    let ms = u128::try_from(at.as_millisecond()).unwrap_or_default() & 0xffff_ffff_ffff;
+    Uuid::from_u128(ms << 80 | 0x7000_8000_0000_0000_0000)
 }

@@ -2,8 +2,9 @@
 
 use domain::id::{CredentialId, TenantId};
 use domain::{Environment, Siret, Timestamp};
+use uuid::Uuid;
 
-use crate::column::{At, json_text, ms};
+use crate::column::{At, json_text, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
 
@@ -44,8 +45,8 @@ impl Credential {
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    tenant_id: String,
-    credential_id: String,
+    tenant_id: Uuid,
+    credential_id: Uuid,
     label: String,
     prefix: String,
     environment: String,
@@ -66,8 +67,8 @@ impl TryFrom<Row> for Credential {
             row: &row.credential_id,
         };
         Ok(Self {
-            tenant: at.word("tenant_id", &row.tenant_id)?,
-            id: at.word("credential_id", &row.credential_id)?,
+            tenant: row.tenant_id.into(),
+            id: row.credential_id.into(),
             environment: at.word("environment", &row.environment)?,
             sites: at.json("sites", row.sites.as_deref())?,
             actions: at.json("actions", Some(&row.actions))?.unwrap_or_default(),
@@ -104,8 +105,8 @@ pub async fn create(
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(credential.tenant.to_string())
-            .bind(credential.id.to_string())
+            .bind(raw(credential.tenant))
+            .bind(raw(credential.id))
             .bind(&credential.label)
             .bind(&credential.prefix)
             .bind(credential.environment.as_str())
@@ -144,7 +145,7 @@ pub async fn list(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Credential>, Stor
         " from credential where tenant_id = $1 order by credential_id desc"
     );
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(Credential::try_from).collect()
@@ -162,8 +163,8 @@ pub async fn revoke(
     let done = run!(
         tx,
         sqlx::query(SQL)
-            .bind(tenant.to_string())
-            .bind(id.to_string())
+            .bind(raw(tenant))
+            .bind(raw(id))
             .bind(ms(now))
     );
     Ok(done > 0)

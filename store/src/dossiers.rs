@@ -7,7 +7,9 @@ use domain::{
 };
 
 pub use self::apply::{EtatSeen, StateChange, apply_states};
-use crate::column::{At, ms};
+use uuid::Uuid;
+
+use crate::column::{At, ms, raw};
 use crate::deliveries::Delivery;
 use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
@@ -83,13 +85,13 @@ pub struct Filter {
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    tenant_id: String,
-    dossier_id: String,
+    tenant_id: Uuid,
+    dossier_id: Uuid,
     environment: String,
     opco: String,
     instance: i64,
     siret_cfa: String,
-    delivery_id: String,
+    delivery_id: Uuid,
     numero_interne: Option<String>,
     numero_externe: Option<String>,
     numero_deca: Option<String>,
@@ -118,15 +120,15 @@ impl TryFrom<Row> for Dossier {
         };
         let opco: Opco = at.word("opco", &row.opco)?;
         Ok(Self {
-            tenant: at.word("tenant_id", &row.tenant_id)?,
-            id: at.word("dossier_id", &row.dossier_id)?,
+            tenant: row.tenant_id.into(),
+            id: row.dossier_id.into(),
             environment: at.word("environment", &row.environment)?,
             instance: Instance {
                 opco,
                 number: at.number("instance", row.instance)?,
             },
             siret_cfa: at.word("siret_cfa", &row.siret_cfa)?,
-            delivery: at.word("delivery_id", &row.delivery_id)?,
+            delivery: row.delivery_id.into(),
             etat: at.maybe_word("etat", row.etat.as_deref())?,
             etat_at: at.maybe_instant("etat_at", row.etat_at)?,
             last_read_at: at.maybe_instant("last_read_at", row.last_read_at)?,
@@ -151,8 +153,8 @@ pub async fn find(
         " from dossier where tenant_id = $1 and dossier_id = $2"
     );
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(id.to_string())
+        .bind(raw(tenant))
+        .bind(raw(id))
         .fetch_optional(conn)
         .await?);
     row.map(Dossier::try_from).transpose()
@@ -170,8 +172,8 @@ pub async fn find_by_delivery(
         " from dossier where tenant_id = $1 and delivery_id = $2 order by dossier_id desc limit 1"
     );
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(OPENED)
-        .bind(delivery.tenant.to_string())
-        .bind(delivery.id.to_string())
+        .bind(raw(delivery.tenant))
+        .bind(raw(delivery.id))
         .fetch_optional(conn)
         .await?);
     if let Some(row) = row {
@@ -203,7 +205,7 @@ pub async fn find_by_numero(
           and numero_interne = $5 and numero_interne is not null"
     );
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .bind(environment.as_str())
         .bind(instance.opco.slug())
         .bind(i64::from(instance.number))
@@ -241,8 +243,8 @@ pub async fn list(
             .join(",")
     });
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(filter.after.map(|id| id.to_string()))
+        .bind(raw(tenant))
+        .bind(filter.after.map(raw))
         .bind(filter.environment.map(Environment::as_str))
         .bind(filter.opco.map(Opco::slug))
         .bind(filter.etat.map(Etat::as_str))
@@ -270,10 +272,10 @@ pub async fn history(
     const SQL: &str = "select seen_at, etat, etat_raw, numero_externe, numero_deca
         from dossier_history where tenant_id = $1 and dossier_id = $2
         order by seen_at, entry_id limit $3";
-    let id = id.to_string();
+    let id = raw(id);
     let rows: Vec<Entry> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(&id)
+        .bind(raw(tenant))
+        .bind(id)
         .bind(i64::from(MAX_PAGE))
         .fetch_all(conn)
         .await?);
@@ -320,19 +322,19 @@ pub async fn open(
         .target()
         .ok_or(StoreError::Conflict("the delivery has no operator"))?;
     let receipt = &dossier.receipt;
-    let tenant = delivery.tenant.to_string();
-    let id = dossier.id.to_string();
+    let tenant = raw(delivery.tenant);
+    let id = raw(dossier.id);
     let etat = receipt.etat.as_deref().and_then(Etat::read);
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(&tenant)
-            .bind(&id)
+            .bind(tenant)
+            .bind(id)
             .bind(delivery.environment.as_str())
             .bind(instance.opco.slug())
             .bind(i64::from(instance.number))
             .bind(delivery.siret_cfa.as_str())
-            .bind(delivery.id.to_string())
+            .bind(raw(delivery.id))
             .bind(dossier.pairing.map(|print| print.0.to_vec()))
             .bind(receipt.numero_interne.as_deref())
             .bind(receipt.numero_externe.as_deref())
@@ -342,7 +344,7 @@ pub async fn open(
             .bind(receipt.etat.as_ref().map(|_| ms(now)))
             .bind(ms(now))
     );
-    run!(tx, sqlx::query(HISTORY).bind(&tenant).bind(&id));
+    run!(tx, sqlx::query(HISTORY).bind(tenant).bind(id));
     let Some(numero) = receipt.numero_interne.as_deref() else {
         return Ok(None);
     };

@@ -1,33 +1,32 @@
-//! The tenant's log: appended in the transaction of what it tells, numbered afterwards.
+//! The tenant's log: written and numbered in the transaction of what it tells.
 //!
-//! A cursor over time or over identifiers would skip events that commit late. Positions are given
-//! after the commit, by one sequencer at a time, without a gap: who has read up to a position has
-//! read everything before it.
+//! A cursor over time or over identifiers would skip events that commit late. A position is taken
+//! from the network's head, whose lock is held until the commit: the order of positions is the
+//! order of commits, without a gap, and who has read up to a position has read everything before
+//! it. The head is the last thing a transaction locks, so that nobody waits for another in a circle.
 
 use std::sync::LazyLock;
 
 use domain::id::{DeliveryId, DossierId, EventId, TenantId};
 use domain::{Environment, Siret, Timestamp};
-use sqlx::SqliteConnection;
+use uuid::Uuid;
 
-use crate::column::{At, json_text, ms};
+use crate::column::{At, json_text, ms, raw};
 use crate::deliveries::NewEvent;
 use crate::error::StoreError;
-use crate::pool::{Engine, Store, Tx, on, run};
+use crate::pool::{Engine, Tx, on, on_engine};
 use crate::repeated::{self, Texts};
 
-/// The most events of one page or one numbering.
+/// The most events of one page.
 pub const MAX_EVENTS: u32 = 10_000;
-/// The name of the sequencer's lock among PostgreSQL's advisory locks.
-const SEQUENCER_LOCK: i64 = 0x6366_615f_7365_7101;
 
 /// One line of the tenant's log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// Its name.
     pub id: EventId,
-    /// Its place in the tenant's log, from 1; absent until it is numbered.
-    pub position: Option<i64>,
+    /// Its place in the tenant's log, from 1.
+    pub position: i64,
     /// When it happened.
     pub at: Timestamp,
     /// What happened, as a stable dotted word.
@@ -55,23 +54,14 @@ pub struct Sight {
     pub sites: Option<Vec<Siret>>,
 }
 
-/// What one numbering did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sequenced {
-    /// How many events got a position.
-    pub count: usize,
-    /// The networks whose log grew, with its last position.
-    pub heads: Vec<(TenantId, i64)>,
-}
-
 #[derive(sqlx::FromRow)]
 struct EventRow {
-    delivery_id: String,
-    event_id: String,
-    position: Option<i64>,
+    delivery_id: Uuid,
+    event_id: Uuid,
+    position: i64,
     at: i64,
     kind: String,
-    dossier_id: Option<String>,
+    dossier_id: Option<Uuid>,
     actor: String,
     data: String,
     content_hash: Option<Vec<u8>>,
@@ -91,13 +81,13 @@ impl TryFrom<EventRow> for Event {
                 .map(|bytes| bytes.as_slice().try_into().map_err(|_| at.corrupt(column)))
                 .transpose()
         };
-        let delivery = Some(row.delivery_id.as_str()).filter(|id| !id.is_empty());
+        let delivery = Some(row.delivery_id).filter(|id| !id.is_nil());
         Ok(Self {
-            id: at.word("event_id", &row.event_id)?,
+            id: row.event_id.into(),
             position: row.position,
             at: at.instant("at", row.at)?,
-            delivery: at.maybe_word("delivery_id", delivery)?,
-            dossier: at.maybe_word("dossier_id", row.dossier_id.as_deref())?,
+            delivery: delivery.map(Into::into),
+            dossier: row.dossier_id.map(Into::into),
             data: at.json("data", Some(&row.data))?.unwrap_or_default(),
             content_hash: hash("content_hash", row.content_hash)?,
             answer_hash: hash("answer_hash", row.answer_hash)?,
@@ -114,24 +104,36 @@ macro_rules! columns {
     };
 }
 
-// An event that concerns no delivery has the empty text there: the column leads the key by which
-// the events of one delivery are found.
-const APPEND: &str = "insert into event (tenant_id, delivery_id, event_id, at, kind, dossier_id,
-        actor, data, content_hash, answer_hash)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+/// Appends events to the log of a network. They are written when the transaction commits.
+pub fn append(tx: &mut Tx, tenant: TenantId, events: &[NewEvent]) {
+    tx.told
+        .extend(events.iter().map(|event| (tenant, event.clone())));
+}
 
-static APPENDS: LazyLock<Texts> = LazyLock::new(|| repeated::texts(APPEND, 10));
+/// Takes as many positions as events are to be written, and returns the last of them.
+const HEAD: &str = "insert into event_head (tenant_id, position) values ($1, $2)
+    on conflict (tenant_id) do update set position = event_head.position + excluded.position
+    returning position";
 
-/// Binds the values of [`APPEND`]; one body for both engines.
+// An event that concerns no delivery has the nil identifier there: the column leads the index by
+// which the events of one delivery are found.
+const WRITE: &str = "insert into event (tenant_id, position, delivery_id, event_id, at, kind,
+        dossier_id, actor, data, content_hash, answer_hash)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+
+static WRITES: LazyLock<Texts> = LazyLock::new(|| repeated::texts(WRITE, 11));
+
+/// Binds the values of [`WRITE`]; one body for both engines.
 macro_rules! bind_event {
-    ($query:expr, $tenant:expr, $event:expr) => {
+    ($query:expr, $tenant:expr, $position:expr, $event:expr) => {
         $query
-            .bind($tenant.to_string())
-            .bind($event.delivery.map(|id| id.to_string()).unwrap_or_default())
-            .bind($event.id.to_string())
+            .bind(raw($tenant))
+            .bind($position)
+            .bind($event.delivery.map(raw).unwrap_or_default())
+            .bind(raw($event.id))
             .bind(ms($event.at))
             .bind($event.kind.as_ref())
-            .bind($event.dossier.map(|id| id.to_string()))
+            .bind($event.dossier.map(raw))
             .bind($event.actor.as_ref())
             .bind(json_text(&$event.data)?)
             .bind($event.content_hash.map(|hash| hash.to_vec()))
@@ -139,30 +141,49 @@ macro_rules! bind_event {
     };
 }
 
-/// Appends events to the log of a network, in the transaction of what they tell.
-pub async fn append(tx: &mut Tx, tenant: TenantId, events: &[NewEvent]) -> Result<(), StoreError> {
-    for event in events {
-        run!(tx, bind_event!(sqlx::query(APPEND), tenant, event));
-    }
-    Ok(())
-}
-
-/// Appends events of several networks on SQLite, many to a round trip.
-pub(crate) async fn append_all(
-    conn: &mut SqliteConnection,
+/// Writes events, in their order within each network: the last act of a transaction.
+pub(crate) async fn write(
+    engine: &mut Engine,
     events: &[(TenantId, &NewEvent)],
 ) -> Result<(), StoreError> {
-    for (text, part) in repeated::parts(&APPENDS, events) {
-        let mut query = sqlx::query(text);
-        for (tenant, event) in part {
-            query = bind_event!(query, tenant, event);
+    // Heads are locked in the order of the networks, by everyone.
+    let mut ordered = events.to_vec();
+    ordered.sort_by_key(|(tenant, _)| *tenant);
+    let mut numbered = Vec::with_capacity(ordered.len());
+    for network in ordered.chunk_by(|(one, _), (other, _)| one == other) {
+        let Some((tenant, _)) = network.first() else {
+            continue;
+        };
+        let count = i64::try_from(network.len()).unwrap_or(i64::MAX);
+        let last: i64 = on_engine!(engine, |conn| sqlx::query_scalar(HEAD)
+            .bind(raw(*tenant))
+            .bind(count)
+            .fetch_one(conn)
+            .await?);
+        numbered.extend((last - count + 1..).zip(network));
+    }
+    match engine {
+        Engine::Sqlite(conn) => {
+            for (text, part) in repeated::parts(&WRITES, &numbered) {
+                let mut query = sqlx::query(text);
+                for (position, (tenant, event)) in part {
+                    query = bind_event!(query, *tenant, *position, event);
+                }
+                query.execute(&mut **conn).await?;
+            }
         }
-        query.execute(&mut *conn).await?;
+        Engine::Postgres(conn) => {
+            for (position, (tenant, event)) in &numbered {
+                bind_event!(sqlx::query(WRITE), *tenant, *position, event)
+                    .execute(&mut **conn)
+                    .await?;
+            }
+        }
     }
     Ok(())
 }
 
-/// Returns the numbered events of a network after a position, in order.
+/// Returns the events of a network after a position, in order.
 pub async fn after(
     tx: &mut Tx,
     tenant: TenantId,
@@ -172,11 +193,11 @@ pub async fn after(
     const SQL: &str = concat!(
         "select ",
         columns!(),
-        " from event where tenant_id = $1 and position > $2 and position is not null
+        " from event where tenant_id = $1 and position > $2
         order by position limit $3"
     );
     let rows: Vec<EventRow> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .bind(position)
         .bind(i64::from(limit.clamp(1, MAX_EVENTS)))
         .fetch_all(conn)
@@ -184,7 +205,7 @@ pub async fn after(
     rows.into_iter().map(Event::try_from).collect()
 }
 
-/// Returns the numbered events after a position that one credential may see, in order, and the
+/// Returns the events after a position that one credential may see, in order, and the
 /// position to go on from: what lies between is not for it.
 ///
 /// An event is seen with its delivery's world and site; one that concerns no delivery only by who
@@ -200,8 +221,8 @@ pub async fn seen_after(
     const SQL: &str = concat!(
         "select ",
         columns!(),
-        " from event where tenant_id = $1 and position > $2 and position is not null
-          and ((delivery_id = '' and $4 is null) or exists (
+        " from event where tenant_id = $1 and position > $2
+          and ((delivery_id = $6 and $4 is null) or exists (
             select 1 from delivery d
             where d.tenant_id = event.tenant_id and d.delivery_id = event.delivery_id
               and d.environment = $3 and ($4 is null or $4 like '%' || d.siret_cfa || '%')))
@@ -214,15 +235,16 @@ pub async fn seen_after(
         sites.join(",")
     });
     let rows: Vec<EventRow> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .bind(position)
         .bind(sight.environment.as_str())
         .bind(&sites)
         .bind(i64::from(limit))
+        .bind(Uuid::nil())
         .fetch_all(conn)
         .await?);
     let full = u32::try_from(rows.len()).unwrap_or(limit) >= limit;
-    let last = rows.last().and_then(|row| row.position).unwrap_or(position);
+    let last = rows.last().map_or(position, |row| row.position);
     let events = rows
         .into_iter()
         .map(Event::try_from)
@@ -236,17 +258,26 @@ pub async fn of_delivery(
     tenant: TenantId,
     delivery: DeliveryId,
 ) -> Result<Vec<Event>, StoreError> {
-    const SQL: &str = concat!(
-        "select ",
-        columns!(),
-        " from event where tenant_id = $1 and delivery_id = $2 order by event_id limit $3"
-    );
-    let rows: Vec<EventRow> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(delivery.to_string())
-        .bind(i64::from(MAX_EVENTS))
-        .fetch_all(conn)
-        .await?);
+    macro_rules! fetch {
+        ($conn:expr, $same_tenant:literal) => {
+            sqlx::query_as(concat!(
+                "select ",
+                columns!(),
+                " from event where delivery_id = $2 and tenant_id ",
+                $same_tenant,
+                " $1 order by position limit $3"
+            ))
+            .bind(raw(tenant))
+            .bind(raw(delivery))
+            .bind(i64::from(MAX_EVENTS))
+            .fetch_all(&mut **$conn)
+            .await?
+        };
+    }
+    let rows: Vec<EventRow> = match &mut tx.engine {
+        Engine::Sqlite(conn) => fetch!(conn, "="),
+        Engine::Postgres(conn) => fetch!(conn, "is not distinct from"),
+    };
     rows.into_iter().map(Event::try_from).collect()
 }
 
@@ -254,86 +285,8 @@ pub async fn of_delivery(
 pub async fn head(tx: &mut Tx, tenant: TenantId) -> Result<i64, StoreError> {
     const SQL: &str = "select position from event_head where tenant_id = $1";
     let position: Option<i64> = on!(tx, |conn| sqlx::query_scalar(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .fetch_optional(conn)
         .await?);
     Ok(position.unwrap_or_default())
-}
-
-/// Numbers what is committed and has no position yet; the same text for both engines.
-const NUMBER: [&str; 3] = [
-    // How many of each network are about to be numbered: the oldest `$1` of all.
-    "insert into event_head (tenant_id, position)
-     select tenant_id, count(*) from (
-        select tenant_id from event where position is null order by event_id limit $1) todo
-     where true
-     group by tenant_id order by tenant_id
-     on conflict (tenant_id) do update set position = event_head.position + excluded.position
-     returning tenant_id, position",
-    // The last of a network's batch gets the head's position, the others count back from it.
-    "with todo as (
-        select tenant_id, delivery_id, event_id from event where position is null
-        order by event_id limit $1
-     ), ranked as (
-        select tenant_id, delivery_id, event_id,
-            row_number() over (partition by tenant_id order by event_id desc) - 1 as back
-        from todo
-     )
-     update event set position = h.position - r.back
-     from ranked r join event_head h on h.tenant_id = r.tenant_id
-     where event.tenant_id = r.tenant_id and event.delivery_id = r.delivery_id
-       and event.event_id = r.event_id",
-    "select pg_try_advisory_xact_lock($1)",
-];
-
-impl Store {
-    /// Gives positions to at most `limit` committed events, gap-free in each network's log. Only
-    /// one sequencer works at a time; another one's call returns with nothing done.
-    pub async fn sequence(&self, limit: u32) -> Result<Sequenced, StoreError> {
-        match self.number(limit).await {
-            // Another sequencer was a step ahead: it numbered what we saw.
-            Err(error) if error.is_lost_race() => Ok(Sequenced::default()),
-            done => done,
-        }
-    }
-
-    async fn number(&self, limit: u32) -> Result<Sequenced, StoreError> {
-        let [heads, positions, lock] = NUMBER;
-        let limit = i64::from(limit.clamp(1, MAX_EVENTS));
-        let mut tx = self.writing().await?;
-        if let Engine::Postgres(conn) = &mut tx.0 {
-            // Both statements must see the same events: new ones may commit between them, so the
-            // whole transaction looks at one instant, chosen after the lock is ours.
-            sqlx::query("set transaction isolation level repeatable read")
-                .execute(&mut **conn)
-                .await?;
-            let ours: bool = sqlx::query_scalar(lock)
-                .bind(SEQUENCER_LOCK)
-                .fetch_one(&mut **conn)
-                .await?;
-            if !ours {
-                return Ok(Sequenced::default());
-            }
-        }
-        let rows: Vec<(String, i64)> = on!(tx, |conn| sqlx::query_as(heads)
-            .bind(limit)
-            .fetch_all(conn)
-            .await?);
-        let done = run!(tx, sqlx::query(positions).bind(limit));
-        tx.commit().await?;
-        let heads = rows
-            .into_iter()
-            .map(|(tenant, position)| {
-                let at = At {
-                    table: "event_head",
-                    row: &tenant,
-                };
-                Ok((at.word("tenant_id", &tenant)?, position))
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        Ok(Sequenced {
-            count: usize::try_from(done).unwrap_or_default(),
-            heads,
-        })
-    }
 }

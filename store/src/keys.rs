@@ -3,8 +3,9 @@
 use domain::id::{KeyId, TenantId};
 use domain::{Environment, Instance, Opco, Siret, Timestamp};
 use jiff::civil::Date;
+use uuid::Uuid;
 
-use crate::column::{At, ms};
+use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
 use crate::sealing::SealedSecret;
@@ -79,8 +80,8 @@ impl std::str::FromStr for KeyState {
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    tenant_id: String,
-    key_id: String,
+    tenant_id: Uuid,
+    key_id: Uuid,
     siret_cfa: String,
     opco: String,
     instance: i64,
@@ -104,8 +105,8 @@ impl TryFrom<Row> for CfaKey {
         };
         let opco: Opco = at.word("opco", &row.opco)?;
         Ok(Self {
-            tenant: at.word("tenant_id", &row.tenant_id)?,
-            id: at.word("key_id", &row.key_id)?,
+            tenant: row.tenant_id.into(),
+            id: row.key_id.into(),
             siret_cfa: at.word("siret_cfa", &row.siret_cfa)?,
             instance: Instance {
                 opco,
@@ -138,8 +139,8 @@ pub async fn stage(tx: &mut Tx, key: &CfaKey) -> Result<(), StoreError> {
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(key.tenant.to_string())
-            .bind(key.id.to_string())
+            .bind(raw(key.tenant))
+            .bind(raw(key.id))
             .bind(key.siret_cfa.as_str())
             .bind(key.instance.opco.slug())
             .bind(i64::from(key.instance.number))
@@ -159,8 +160,8 @@ pub async fn find(tx: &mut Tx, tenant: TenantId, id: KeyId) -> Result<Option<Cfa
         " from cfa_key where tenant_id = $1 and key_id = $2"
     );
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(id.to_string())
+        .bind(raw(tenant))
+        .bind(raw(id))
         .fetch_optional(conn)
         .await?);
     row.map(CfaKey::try_from).transpose()
@@ -181,8 +182,8 @@ pub async fn set_probe_result(
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(tenant.to_string())
-            .bind(id.to_string())
+            .bind(raw(tenant))
+            .bind(raw(id))
             .bind(result)
             .bind(ms(now))
             .bind(expires_on.map(|day| day.to_string()))
@@ -210,8 +211,8 @@ pub async fn activate(
         done = run!(
             tx,
             sqlx::query(sql)
-                .bind(tenant.to_string())
-                .bind(id.to_string())
+                .bind(raw(tenant))
+                .bind(raw(id))
                 .bind(ms(now))
         );
     }
@@ -230,8 +231,8 @@ pub async fn revoke(
     let done = run!(
         tx,
         sqlx::query(SQL)
-            .bind(tenant.to_string())
-            .bind(id.to_string())
+            .bind(raw(tenant))
+            .bind(raw(id))
             .bind(ms(now))
     );
     Ok(done > 0)
@@ -249,7 +250,7 @@ pub async fn active_of_site(
         " from cfa_key where tenant_id = $1 and siret_cfa = $2 and state = 'active'"
     );
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .bind(siret_cfa.as_str())
         .fetch_all(conn)
         .await?);
@@ -271,7 +272,7 @@ pub async fn find_active(
           and environment = $5 and state = 'active'"
     );
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .bind(siret_cfa.as_str())
         .bind(instance.opco.slug())
         .bind(i64::from(instance.number))
@@ -292,8 +293,8 @@ pub async fn used(
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(tenant.to_string())
-            .bind(id.to_string())
+            .bind(raw(tenant))
+            .bind(raw(id))
             .bind(ms(now))
     );
     Ok(())
@@ -308,7 +309,7 @@ pub async fn list(tx: &mut Tx, tenant: TenantId) -> Result<Vec<CfaKey>, StoreErr
         order by siret_cfa, opco, instance, environment, key_id"
     );
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(CfaKey::try_from).collect()

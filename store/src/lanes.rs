@@ -4,8 +4,9 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use domain::Timestamp;
 use domain::id::TenantId;
+use uuid::Uuid;
 
-use crate::column::ms;
+use crate::column::{ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Engine, Store, Tx};
 use crate::repeated::{self, Texts};
@@ -16,7 +17,7 @@ const SWEEP_ROWS: i64 = 5_000;
 
 /// Where the last sweep stopped: sweeps go round, so that each costs the same.
 #[derive(Debug, Default)]
-pub(crate) struct SweepCursor(Mutex<(String, String)>);
+pub(crate) struct SweepCursor(Mutex<(Uuid, Uuid)>);
 
 /// Makes due the head of one lane, if it was waiting for its predecessor.
 const WAKE: &str = "update delivery
@@ -35,10 +36,10 @@ const WAKE_ALL: &str = "
     with heads as materialized (
         select h.tenant_id, h.delivery_id
         from (select distinct tenant_id, lane
-              from unnest($1::text[], $2::bytea[]) as given (tenant_id, lane)) l
+              from unnest($1::uuid[], $2::bytea[]) as given (tenant_id, lane)) l
         cross join lateral (
             select d.tenant_id, d.delivery_id, d.wait_reason from delivery d
-            where d.tenant_id = l.tenant_id and d.lane = l.lane
+            where d.lane = l.lane and d.tenant_id is not distinct from l.tenant_id
               and d.status in ('queued', 'sending', 'waiting', 'held', 'unknown')
             order by d.delivery_id limit 1) h
         where h.wait_reason = 'predecessor'
@@ -55,9 +56,9 @@ pub(crate) async fn wake(
     lanes: &[(TenantId, Fingerprint)],
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    match &mut tx.0 {
+    match &mut tx.engine {
         Engine::Postgres(conn) => {
-            let tenants: Vec<String> = lanes.iter().map(|(tenant, _)| tenant.to_string()).collect();
+            let tenants: Vec<Uuid> = lanes.iter().map(|(tenant, _)| raw(*tenant)).collect();
             let prints: Vec<&[u8]> = lanes.iter().map(|(_, lane)| lane.0.as_slice()).collect();
             let done = sqlx::query(WAKE_ALL)
                 .bind(tenants)
@@ -73,7 +74,7 @@ pub(crate) async fn wake(
                 let mut query = sqlx::query(text);
                 for (tenant, lane) in part {
                     query = query
-                        .bind(tenant.to_string())
+                        .bind(raw(*tenant))
                         .bind(lane.0.as_slice())
                         .bind(ms(now));
                 }
@@ -96,25 +97,24 @@ impl Store {
             order by tenant_id, delivery_id limit $3";
         let (tenant, id) = self.swept.get();
         let mut tx = self.writing().await?;
-        let rows: Vec<(String, String, Vec<u8>)> =
-            crate::pool::on!(tx, |conn| sqlx::query_as(NEXT)
-                .bind(&tenant)
-                .bind(&id)
-                .bind(SWEEP_ROWS)
-                .fetch_all(conn)
-                .await?);
+        let rows: Vec<(Uuid, Uuid, Vec<u8>)> = crate::pool::on!(tx, |conn| sqlx::query_as(NEXT)
+            .bind(tenant)
+            .bind(id)
+            .bind(SWEEP_ROWS)
+            .fetch_all(conn)
+            .await?);
         let full = i64::try_from(rows.len()).is_ok_and(|len| len == SWEEP_ROWS);
         let reached = rows
             .last()
             .filter(|_| full)
-            .map(|(tenant, id, _)| (tenant.clone(), id.clone()));
+            .map(|(tenant, id, _)| (*tenant, *id));
         let mut lanes = Vec::with_capacity(rows.len());
         for (tenant, id, lane) in &rows {
             let at = crate::column::At {
                 table: "delivery",
                 row: id,
             };
-            lanes.push((at.word("tenant_id", tenant)?, at.fingerprint("lane", lane)?));
+            lanes.push(((*tenant).into(), at.fingerprint("lane", lane)?));
         }
         lanes.sort_unstable();
         lanes.dedup();
@@ -130,14 +130,11 @@ impl Store {
 }
 
 impl SweepCursor {
-    fn get(&self) -> (String, String) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    fn get(&self) -> (Uuid, Uuid) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, reached: (String, String)) {
+    fn set(&self, reached: (Uuid, Uuid)) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reached;
     }
 }

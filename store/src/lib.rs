@@ -41,7 +41,7 @@ pub use crate::claim::{Claimed, Want, Was};
 pub use crate::deliveries::{Delivery, NewEvent, Standing, Submission};
 pub use crate::dossiers::{Dossier, EtatSeen, StateChange};
 pub use crate::error::StoreError;
-pub use crate::near::{NearHit, NearQuery};
+pub use crate::near::NearHit;
 pub use crate::pairs::ActivePair;
 pub use crate::pool::{EngineKind, Store, StoreConfig, Tx};
 pub use crate::sealing::{

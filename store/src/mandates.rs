@@ -3,9 +3,10 @@
 use domain::id::MandateId;
 use domain::{DeliveryId, Siret, TenantId, Timestamp};
 use jiff::civil::Date;
+use uuid::Uuid;
 
 use crate::accept::GivenMandate;
-use crate::column::{At, ms};
+use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
 
@@ -71,11 +72,11 @@ impl Mandate {
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    tenant_id: String,
-    mandate_id: String,
+    tenant_id: Uuid,
+    mandate_id: Uuid,
     scope: String,
     siret_cfa: String,
-    delivery_id: Option<String>,
+    delivery_id: Option<Uuid>,
     reference: String,
     signed_on: String,
     document_hash: Option<Vec<u8>>,
@@ -100,7 +101,7 @@ impl TryFrom<Row> for Mandate {
             table: "mandate",
             row: &row.mandate_id,
         };
-        let delivery = at.maybe_word("delivery_id", row.delivery_id.as_deref())?;
+        let delivery = row.delivery_id.map(Into::into);
         let from = at.maybe_word("valid_from", row.valid_from.as_deref())?;
         let until = at.maybe_word("valid_until", row.valid_until.as_deref())?;
         let scope = match (row.scope.as_str(), delivery, from) {
@@ -117,8 +118,8 @@ impl TryFrom<Row> for Mandate {
             })
             .transpose()?;
         Ok(Self {
-            tenant: at.word("tenant_id", &row.tenant_id)?,
-            id: at.word("mandate_id", &row.mandate_id)?,
+            tenant: row.tenant_id.into(),
+            id: row.mandate_id.into(),
             siret_cfa: at.word("siret_cfa", &row.siret_cfa)?,
             scope,
             signed_on: at.word("signed_on", &row.signed_on)?,
@@ -138,7 +139,7 @@ pub async fn put(tx: &mut Tx, mandate: &Mandate) -> Result<(), StoreError> {
         ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
     );
     let (scope, delivery, from, until) = match mandate.scope {
-        Scope::Delivery(id) => ("delivery", Some(id.to_string()), None, None),
+        Scope::Delivery(id) => ("delivery", Some(raw(id)), None, None),
         Scope::Site { from, until } => (
             "site",
             None,
@@ -149,11 +150,11 @@ pub async fn put(tx: &mut Tx, mandate: &Mandate) -> Result<(), StoreError> {
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(mandate.tenant.to_string())
-            .bind(mandate.id.to_string())
+            .bind(raw(mandate.tenant))
+            .bind(raw(mandate.id))
             .bind(scope)
             .bind(mandate.siret_cfa.as_str())
-            .bind(&delivery)
+            .bind(delivery)
             .bind(&mandate.reference)
             .bind(mandate.signed_on.to_string())
             .bind(mandate.document_hash.map(|hash| hash.to_vec()))
@@ -180,7 +181,7 @@ pub async fn of_site(
         order by mandate_id desc limit 1"
     );
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .bind(siret_cfa.as_str())
         .bind(day.to_string())
         .fetch_optional(conn)
@@ -201,8 +202,8 @@ pub async fn of_delivery(
         order by mandate_id desc limit 1"
     );
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(delivery.to_string())
+        .bind(raw(tenant))
+        .bind(raw(delivery))
         .fetch_optional(conn)
         .await?);
     row.map(Mandate::try_from).transpose()
@@ -216,7 +217,7 @@ pub async fn attestations(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Mandate>,
         " from mandate where tenant_id = $1 and scope = 'site' order by mandate_id desc"
     );
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(Mandate::try_from).collect()

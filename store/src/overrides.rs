@@ -2,8 +2,9 @@
 
 use domain::id::OverrideId;
 use domain::{Effect, Opco, Siren, Siret, TenantId, Timestamp};
+use uuid::Uuid;
 
-use crate::column::{At, ms};
+use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
 
@@ -58,8 +59,8 @@ pub struct RuleOverride {
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    tenant_id: String,
-    override_id: String,
+    tenant_id: Uuid,
+    override_id: Uuid,
     siret: Option<String>,
     siren: Option<String>,
     opco: String,
@@ -92,8 +93,8 @@ impl TryFrom<Row> for RouteOverride {
             .maybe_word("siren", row.siren.as_deref())?
             .map(Subject::Siren);
         Ok(Self {
-            tenant: at.word("tenant_id", &row.tenant_id)?,
-            id: at.word("override_id", &row.override_id)?,
+            tenant: row.tenant_id.into(),
+            id: row.override_id.into(),
             subject: establishment
                 .or(company)
                 .ok_or_else(|| at.corrupt("siret"))?,
@@ -121,8 +122,8 @@ pub async fn put_route(tx: &mut Tx, given: &RouteOverride) -> Result<(), StoreEr
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(given.tenant.to_string())
-            .bind(given.id.to_string())
+            .bind(raw(given.tenant))
+            .bind(raw(given.id))
             .bind(establishment)
             .bind(company)
             .bind(given.opco.slug())
@@ -147,8 +148,8 @@ pub async fn end_route(
     let done = run!(
         tx,
         sqlx::query(SQL)
-            .bind(tenant.to_string())
-            .bind(id.to_string())
+            .bind(raw(tenant))
+            .bind(raw(id))
             .bind(ms(now))
     );
     Ok(done > 0)
@@ -171,7 +172,7 @@ pub async fn effective_route(
         order by case when siret is null then 1 else 0 end, override_id desc limit 1"
     );
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .bind(siret.as_str())
         .bind(siret.siren().as_str())
         .bind(ms(at))
@@ -188,7 +189,7 @@ pub async fn routes(tx: &mut Tx, tenant: TenantId) -> Result<Vec<RouteOverride>,
         " from route_override where tenant_id = $1 order by override_id desc"
     );
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(RouteOverride::try_from).collect()
@@ -204,7 +205,7 @@ pub async fn put_rule(tx: &mut Tx, given: &RuleOverride) -> Result<(), StoreErro
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(given.tenant.to_string())
+            .bind(raw(given.tenant))
             .bind(&given.rule)
             .bind(given.effect.as_str())
             .bind(&given.author)
@@ -217,7 +218,7 @@ pub async fn put_rule(tx: &mut Tx, given: &RuleOverride) -> Result<(), StoreErro
 /// Gives a rule its usual effect back, and returns whether it had another.
 pub async fn remove_rule(tx: &mut Tx, tenant: TenantId, rule: &str) -> Result<bool, StoreError> {
     const SQL: &str = "delete from rule_override where tenant_id = $1 and rule = $2";
-    Ok(run!(tx, sqlx::query(SQL).bind(tenant.to_string()).bind(rule)) > 0)
+    Ok(run!(tx, sqlx::query(SQL).bind(raw(tenant)).bind(rule)) > 0)
 }
 
 /// Lists what rules do in a network, by rule.
@@ -225,7 +226,7 @@ pub async fn rules(tx: &mut Tx, tenant: TenantId) -> Result<Vec<RuleOverride>, S
     const SQL: &str = "select rule, effect, author, reason, created_at from rule_override
         where tenant_id = $1 order by rule";
     let rows: Vec<(String, String, String, String, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .fetch_all(conn)
         .await?);
     rows.into_iter()

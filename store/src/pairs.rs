@@ -2,8 +2,9 @@
 
 use domain::id::TenantId;
 use domain::{Environment, Instance, Opco, Timestamp};
+use uuid::Uuid;
 
-use crate::column::{At, ms};
+use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Store, Tx, on, run};
 
@@ -42,7 +43,7 @@ pub(crate) async fn touch(
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(tenant.to_string())
+            .bind(raw(tenant))
             .bind(target.opco.slug())
             .bind(i64::from(target.number))
             .bind(environment.as_str())
@@ -65,7 +66,7 @@ impl Store {
             where next_due is not null
             order by tenant_id, opco, instance, environment";
         let mut tx = self.reading().await?;
-        let rows: Vec<(String, String, i64, String, i64)> =
+        let rows: Vec<(Uuid, String, i64, String, i64)> =
             on!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await?);
         rows.into_iter()
             .map(|(tenant, opco, instance, environment, next_due)| {
@@ -75,7 +76,7 @@ impl Store {
                 };
                 let opco: Opco = at.word("opco", &opco)?;
                 Ok(ActivePair {
-                    tenant: at.word("tenant_id", &tenant)?,
+                    tenant: tenant.into(),
                     instance: Instance {
                         opco,
                         number: at.number("instance", instance)?,

@@ -10,11 +10,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use crate::deliveries::NewEvent;
 use crate::error::StoreError;
 use crate::lanes::SweepCursor;
 use crate::sealing::{Sealer, TenantKey};
 use crate::writer::{self, Stuck};
-use crate::{open, tenants};
+use crate::{events, open, tenants};
 
 /// How long a statement of SQLite waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,6 +41,10 @@ const SQLITE_CHECKPOINT: &str = "4000";
 /// it costs ten times its execution, and PostgreSQL would plan each call anew, since arrays of known
 /// length look cheaper. One plan must then be right at every size of the tables, also when it was
 /// made while they were empty: each row by its index, never a table read whole.
+///
+/// Where a table has two indexes that could answer, an empty table makes them look alike, and the plan
+/// may be kept that walks all rows of a network. Such questions name the network with `is not distinct
+/// from`, by which no index can be entered: what leads there is the fingerprint or the delivery alone.
 ///
 /// Said once on each connection, not in the startup packet, which a pooler between would refuse.
 const PLANS: &str = "set plan_cache_mode = force_generic_plan; set jit = off;
@@ -105,7 +110,12 @@ pub(crate) enum Pools {
 }
 
 /// One transaction. Dropped without [`Tx::commit`], it never happened.
-pub struct Tx(pub(crate) Engine, Stuck);
+pub struct Tx {
+    pub(crate) engine: Engine,
+    stuck: Stuck,
+    /// What happened in it, for the networks' logs: written last.
+    pub(crate) told: Vec<(TenantId, NewEvent)>,
+}
 
 pub(crate) enum Engine {
     Sqlite(Transaction<'static, Sqlite>),
@@ -115,7 +125,15 @@ pub(crate) enum Engine {
 /// Evaluates one expression on the transaction's connection; compiled once for each engine.
 macro_rules! on {
     ($tx:expr, |$conn:ident| $body:expr) => {
-        match &mut $tx.0 {
+        $crate::pool::on_engine!(&mut $tx.engine, |$conn| $body)
+    };
+}
+pub(crate) use on;
+
+/// The same for the engine of a transaction.
+macro_rules! on_engine {
+    ($engine:expr, |$conn:ident| $body:expr) => {
+        match $engine {
             $crate::pool::Engine::Sqlite(tx) => {
                 let $conn = &mut **tx;
                 $body
@@ -127,7 +145,7 @@ macro_rules! on {
         }
     };
 }
-pub(crate) use on;
+pub(crate) use on_engine;
 
 /// Executes one statement on the transaction's connection and returns how many rows it changed.
 macro_rules! run {
@@ -193,7 +211,7 @@ impl Store {
     pub async fn reading(&self) -> Result<Tx, StoreError> {
         Ok(match &self.pools {
             Pools::Sqlite { readers, .. } => {
-                Tx(Engine::Sqlite(readers.begin().await?), Stuck::default())
+                Tx::new(Engine::Sqlite(readers.begin().await?), Stuck::default())
             }
             Pools::Postgres(pool) => self.on_server(pool).await?,
         })
@@ -210,14 +228,14 @@ impl Store {
                 if failed {
                     stuck.note(true);
                 }
-                Tx(Engine::Sqlite(tx?), stuck.clone())
+                Tx::new(Engine::Sqlite(tx?), stuck.clone())
             }
             Pools::Postgres(pool) => self.on_server(pool).await?,
         })
     }
 
     async fn on_server(&self, pool: &PgPool) -> Result<Tx, StoreError> {
-        Ok(Tx(
+        Ok(Tx::new(
             Engine::Postgres(self.begun(pool).await?),
             Stuck::default(),
         ))
@@ -269,12 +287,29 @@ impl Store {
 }
 
 impl Tx {
+    fn new(engine: Engine, stuck: Stuck) -> Self {
+        Self {
+            engine,
+            stuck,
+            told: Vec::new(),
+        }
+    }
+
     /// Makes everything done in the transaction durable and visible.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        match self.0 {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        if !self.told.is_empty() {
+            let told: Vec<_> = self
+                .told
+                .iter()
+                .map(|(tenant, event)| (*tenant, event))
+                .collect();
+            events::write(&mut self.engine, &told).await?;
+        }
+        match self.engine {
             Engine::Sqlite(tx) => {
                 let done = tx.commit().await;
-                self.1.note(done.as_ref().is_err_and(writer::is_failure));
+                self.stuck
+                    .note(done.as_ref().is_err_and(writer::is_failure));
                 done?;
             }
             Engine::Postgres(tx) => tx.commit().await?,

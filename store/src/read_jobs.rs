@@ -2,8 +2,9 @@
 //! and a budget.
 
 use domain::{Environment, Instance, Opco, Siret, TenantId, Timestamp};
+use uuid::Uuid;
 
-use crate::column::{At, ms};
+use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Engine, Store, Tx, on, run};
 use crate::settle::ReadPlan;
@@ -67,7 +68,7 @@ pub struct ReadResult {
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    tenant_id: String,
+    tenant_id: Uuid,
     siret_cfa: String,
     opco: String,
     instance: i64,
@@ -97,7 +98,7 @@ impl TryFrom<Row> for ReadJob {
         let opco: Opco = at.word("opco", &row.opco)?;
         Ok(Self {
             key: ReadKey {
-                tenant: at.word("tenant_id", &row.tenant_id)?,
+                tenant: row.tenant_id.into(),
                 siret_cfa: at.word("siret_cfa", &row.siret_cfa)?,
                 instance: Instance {
                     opco,
@@ -127,7 +128,7 @@ pub async fn schedule(tx: &mut Tx, key: &ReadKey, plan: ReadPlan) -> Result<(), 
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(key.tenant.to_string())
+            .bind(raw(key.tenant))
             .bind(key.siret_cfa.as_str())
             .bind(key.instance.opco.slug())
             .bind(i64::from(key.instance.number))
@@ -147,7 +148,7 @@ pub async fn find(tx: &mut Tx, key: &ReadKey) -> Result<Option<ReadJob>, StoreEr
           and environment = $5"
     );
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(key.tenant.to_string())
+        .bind(raw(key.tenant))
         .bind(key.siret_cfa.as_str())
         .bind(key.instance.opco.slug())
         .bind(i64::from(key.instance.number))
@@ -210,7 +211,7 @@ pub async fn settle(
     let done = run!(
         tx,
         sqlx::query(SQL)
-            .bind(key.tenant.to_string())
+            .bind(raw(key.tenant))
             .bind(key.siret_cfa.as_str())
             .bind(key.instance.opco.slug())
             .bind(i64::from(key.instance.number))
@@ -267,7 +268,7 @@ impl Store {
                         .await?
                 };
             }
-            let rows: Vec<Row> = match &mut tx.0 {
+            let rows: Vec<Row> = match &mut tx.engine {
                 Engine::Sqlite(conn) => fetch!(sql!(""), conn),
                 Engine::Postgres(conn) => fetch!(sql!(" for update skip locked"), conn),
             };

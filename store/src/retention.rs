@@ -1,8 +1,9 @@
 //! Letting go: shredding by destroying keys, and purging what is finished, in bounded steps.
 
 use domain::{DeliveryId, TenantId, Timestamp};
+use uuid::Uuid;
 
-use crate::column::{first_id_of, ms};
+use crate::column::{first_id_of, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Pools, Store, Tx, on, run};
 
@@ -74,9 +75,9 @@ pub async fn shred_nir(
     const KEY: &str = "update object_key set nir_key = null
         where tenant_id = $1 and object_id = $2 and nir_key is not null";
     const BYTES: &str = "update payload set nir = null where tenant_id = $1 and delivery_id = $2";
-    let (tenant, delivery) = (tenant.to_string(), delivery.to_string());
-    let done = run!(tx, sqlx::query(KEY).bind(&tenant).bind(&delivery));
-    run!(tx, sqlx::query(BYTES).bind(&tenant).bind(&delivery));
+    let (tenant, delivery) = (raw(tenant), raw(delivery));
+    let done = run!(tx, sqlx::query(KEY).bind(tenant).bind(delivery));
+    run!(tx, sqlx::query(BYTES).bind(tenant).bind(delivery));
     Ok(done > 0)
 }
 
@@ -94,10 +95,10 @@ pub async fn shred_payload(
     const PRINTS: &str = "update submission set match_1 = null, match_2 = null, match_3 = null,
             pairing = case when active = 1 then pairing end
         where tenant_id = $1 and delivery_id = $2";
-    let (tenant, delivery) = (tenant.to_string(), delivery.to_string());
-    let done = run!(tx, sqlx::query(KEY).bind(&tenant).bind(&delivery));
+    let (tenant, delivery) = (raw(tenant), raw(delivery));
+    let done = run!(tx, sqlx::query(KEY).bind(tenant).bind(delivery));
     for sql in [BYTES, PRINTS] {
-        run!(tx, sqlx::query(sql).bind(&tenant).bind(&delivery));
+        run!(tx, sqlx::query(sql).bind(tenant).bind(delivery));
     }
     Ok(done > 0)
 }
@@ -131,7 +132,7 @@ pub async fn preview(
     for (count, (cutoff, sql)) in counts.iter_mut().zip(classes) {
         let Some(cutoff) = cutoff else { continue };
         let found: i64 = on!(tx, |conn| sqlx::query_scalar(sql)
-            .bind(tenant.to_string())
+            .bind(raw(tenant))
             .bind(first_id_of(cutoff))
             .bind(ms(cutoff))
             .bind(i64::MAX)
@@ -148,7 +149,7 @@ pub async fn preview(
     };
     if let Some(cutoff) = cutoffs.idempotency {
         let found: i64 = on!(tx, |conn| sqlx::query_scalar(KEYS)
-            .bind(tenant.to_string())
+            .bind(raw(tenant))
             .bind(ms(cutoff))
             .fetch_one(conn)
             .await?);
@@ -196,7 +197,7 @@ impl Store {
             purged.attempts = run!(
                 tx,
                 sqlx::query(ATTEMPTS)
-                    .bind(tenant.to_string())
+                    .bind(raw(tenant))
                     .bind(first_id_of(cutoff))
                     .bind(ms(cutoff))
                     .bind(limit)
@@ -206,7 +207,7 @@ impl Store {
             purged.idempotency = run!(
                 tx,
                 sqlx::query(KEYS)
-                    .bind(tenant.to_string())
+                    .bind(raw(tenant))
                     .bind(ms(cutoff))
                     .bind(limit)
             );
@@ -240,20 +241,12 @@ async fn finished(
     cutoff: Timestamp,
     limit: i64,
 ) -> Result<Vec<DeliveryId>, StoreError> {
-    let ids: Vec<String> = on!(tx, |conn| sqlx::query_scalar(sql)
-        .bind(tenant.to_string())
+    let ids: Vec<Uuid> = on!(tx, |conn| sqlx::query_scalar(sql)
+        .bind(raw(tenant))
         .bind(first_id_of(cutoff))
         .bind(ms(cutoff))
         .bind(limit)
         .fetch_all(conn)
         .await?);
-    ids.iter()
-        .map(|id| {
-            crate::column::At {
-                table: "delivery",
-                row: id,
-            }
-            .word("delivery_id", id)
-        })
-        .collect()
+    Ok(ids.into_iter().map(DeliveryId::from).collect())
 }

@@ -3,8 +3,9 @@
 
 use domain::id::{KeyId, TenantId};
 use domain::{Environment, Instance, Opco, Timestamp};
+use uuid::Uuid;
 
-use crate::column::{At, ms};
+use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
 use crate::sealing::SealedSecret;
@@ -37,8 +38,8 @@ pub struct SoftwareCredential {
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    tenant_id: String,
-    key_id: String,
+    tenant_id: Uuid,
+    key_id: Uuid,
     opco: String,
     instance: i64,
     environment: String,
@@ -58,8 +59,8 @@ impl TryFrom<Row> for SoftwareCredential {
         };
         let opco: Opco = at.word("opco", &row.opco)?;
         Ok(Self {
-            tenant: at.word("tenant_id", &row.tenant_id)?,
-            id: at.word("key_id", &row.key_id)?,
+            tenant: row.tenant_id.into(),
+            id: row.key_id.into(),
             instance: Instance {
                 opco,
                 number: at.number("instance", row.instance)?,
@@ -95,8 +96,8 @@ pub async fn put(tx: &mut Tx, credential: &SoftwareCredential) -> Result<(), Sto
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(credential.tenant.to_string())
-            .bind(credential.id.to_string())
+            .bind(raw(credential.tenant))
+            .bind(raw(credential.id))
             .bind(credential.instance.opco.slug())
             .bind(i64::from(credential.instance.number))
             .bind(credential.environment.as_str())
@@ -123,8 +124,8 @@ pub async fn find(
         order by case when tenant_id = $1 then 0 else 1 end limit 1"
     );
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(TenantId::PLATFORM.to_string())
+        .bind(raw(tenant))
+        .bind(raw(TenantId::PLATFORM))
         .bind(instance.opco.slug())
         .bind(i64::from(instance.number))
         .bind(environment.as_str())
@@ -141,7 +142,7 @@ pub async fn list(tx: &mut Tx, tenant: TenantId) -> Result<Vec<SoftwareCredentia
         " from software_credential where tenant_id = $1 order by opco, instance, environment"
     );
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(SoftwareCredential::try_from).collect()

@@ -2,8 +2,9 @@
 
 use domain::id::OverrideId;
 use domain::{Capability, Instance, Opco, Openness, Timestamp};
+use uuid::Uuid;
 
-use crate::column::{At, ms};
+use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
 
@@ -34,7 +35,7 @@ pub struct CapabilitySwitch {
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    switch_id: String,
+    switch_id: Uuid,
     opco: String,
     instance: i64,
     capability: String,
@@ -64,7 +65,7 @@ impl TryFrom<Row> for CapabilitySwitch {
         };
         let opco: Opco = at.word("opco", &row.opco)?;
         Ok(Self {
-            id: at.word("switch_id", &row.switch_id)?,
+            id: row.switch_id.into(),
             instance: Instance {
                 opco,
                 number: at.number("instance", row.instance)?,
@@ -91,7 +92,7 @@ pub async fn put(tx: &mut Tx, given: &CapabilitySwitch) -> Result<(), StoreError
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(given.id.to_string())
+            .bind(raw(given.id))
             .bind(given.instance.opco.slug())
             .bind(i64::from(given.instance.number))
             .bind(given.capability.as_str())
@@ -110,7 +111,7 @@ pub async fn put(tx: &mut Tx, given: &CapabilitySwitch) -> Result<(), StoreError
 pub async fn end(tx: &mut Tx, id: OverrideId, now: Timestamp) -> Result<bool, StoreError> {
     const SQL: &str = "update capability_switch set valid_until = $2
         where switch_id = $1 and (valid_until is null or valid_until > $2)";
-    Ok(run!(tx, sqlx::query(SQL).bind(id.to_string()).bind(ms(now))) > 0)
+    Ok(run!(tx, sqlx::query(SQL).bind(raw(id)).bind(ms(now))) > 0)
 }
 
 /// Lists every switch, newest first.

@@ -2,8 +2,9 @@
 
 use domain::id::{CfaId, SiteId, TenantId};
 use domain::{Siren, Siret, Timestamp};
+use uuid::Uuid;
 
-use crate::column::{At, json_text, ms};
+use crate::column::{At, json_text, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Store, Tx, on, run};
 use crate::sealing::{MasterKey, Sealer, seal_probe};
@@ -69,7 +70,7 @@ impl Store {
         run!(
             tx,
             sqlx::query(KEY)
-                .bind(network.id.to_string())
+                .bind(raw(network.id))
                 .bind(&wrapped)
                 .bind(self.sealer.master_key_id())
                 .bind(ms(network.created_at))
@@ -87,15 +88,10 @@ impl Store {
             "update tenant_key set wrapped = $2, master_key_id = $3 where tenant_id = $1";
         const PROBE: &str = "update master_probe set master_key_id = $1, sealed = $2";
         let mut tx = self.writing().await?;
-        let rows: Vec<(String, Vec<u8>)> =
+        let rows: Vec<(Uuid, Vec<u8>)> =
             on!(tx, |conn| sqlx::query_as(ALL).fetch_all(conn).await?);
         for (tenant, wrapped) in &rows {
-            let id = At {
-                table: "tenant_key",
-                row: tenant,
-            }
-            .word("tenant_id", tenant)?;
-            let rewrapped = self.sealer.rewrap(&new, id, wrapped)?;
+            let rewrapped = self.sealer.rewrap(&new, (*tenant).into(), wrapped)?;
             run!(
                 tx,
                 sqlx::query(PUT)
@@ -119,7 +115,7 @@ pub(crate) async fn wrapped_key(
 ) -> Result<Option<Vec<u8>>, StoreError> {
     const SQL: &str = "select wrapped from tenant_key where tenant_id = $1";
     Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .fetch_optional(conn)
         .await?))
 }
@@ -130,13 +126,13 @@ pub(crate) async fn create_platform(tx: &mut Tx, sealer: &Sealer) -> Result<(), 
         values ($1, 'platform', '{}', 0) on conflict do nothing";
     const KEY: &str = "insert into tenant_key (tenant_id, wrapped, master_key_id, created_at)
         values ($1, $2, $3, 0) on conflict do nothing";
-    let tenant = TenantId::PLATFORM.to_string();
+    let tenant = raw(TenantId::PLATFORM);
     let wrapped = sealer.new_tenant_key(TenantId::PLATFORM)?;
-    run!(tx, sqlx::query(NETWORK).bind(&tenant));
+    run!(tx, sqlx::query(NETWORK).bind(tenant));
     run!(
         tx,
         sqlx::query(KEY)
-            .bind(&tenant)
+            .bind(tenant)
             .bind(&wrapped)
             .bind(sealer.master_key_id())
     );
@@ -150,7 +146,7 @@ async fn insert_network(tx: &mut Tx, network: &Network) -> Result<(), StoreError
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(network.id.to_string())
+            .bind(raw(network.id))
             .bind(&network.name)
             .bind(&settings)
             .bind(ms(network.created_at))
@@ -158,7 +154,7 @@ async fn insert_network(tx: &mut Tx, network: &Network) -> Result<(), StoreError
     Ok(())
 }
 
-type NetworkRow = (String, String, String, i64);
+type NetworkRow = (Uuid, String, String, i64);
 
 fn network((id, name, settings, created_at): NetworkRow) -> Result<Network, StoreError> {
     let at = At {
@@ -166,7 +162,7 @@ fn network((id, name, settings, created_at): NetworkRow) -> Result<Network, Stor
         row: &id,
     };
     Ok(Network {
-        id: at.word("tenant_id", &id)?,
+        id: id.into(),
         name,
         settings: at.json("settings", Some(&settings))?.unwrap_or_default(),
         created_at: at.instant("created_at", created_at)?,
@@ -178,7 +174,7 @@ pub async fn find_network(tx: &mut Tx, tenant: TenantId) -> Result<Option<Networ
     const SQL: &str =
         "select tenant_id, name, settings, created_at from network where tenant_id = $1";
     let row: Option<NetworkRow> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .fetch_optional(conn)
         .await?);
     row.map(network).transpose()
@@ -189,7 +185,7 @@ pub async fn networks(tx: &mut Tx) -> Result<Vec<Network>, StoreError> {
     const SQL: &str = "select tenant_id, name, settings, created_at from network
         where tenant_id <> $1 order by name, tenant_id";
     let rows: Vec<NetworkRow> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(TenantId::PLATFORM.to_string())
+        .bind(raw(TenantId::PLATFORM))
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(network).collect()
@@ -203,10 +199,7 @@ pub async fn set_settings(
 ) -> Result<(), StoreError> {
     const SQL: &str = "update network set settings = $2 where tenant_id = $1";
     let settings = json_text(settings)?;
-    run!(
-        tx,
-        sqlx::query(SQL).bind(tenant.to_string()).bind(&settings)
-    );
+    run!(tx, sqlx::query(SQL).bind(raw(tenant)).bind(&settings));
     Ok(())
 }
 
@@ -217,8 +210,8 @@ pub async fn create_cfa(tx: &mut Tx, cfa: &Cfa) -> Result<(), StoreError> {
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(cfa.tenant.to_string())
-            .bind(cfa.id.to_string())
+            .bind(raw(cfa.tenant))
+            .bind(raw(cfa.id))
             .bind(&cfa.name)
             .bind(cfa.siren.as_str())
             .bind(ms(cfa.created_at))
@@ -230,8 +223,8 @@ pub async fn create_cfa(tx: &mut Tx, cfa: &Cfa) -> Result<(), StoreError> {
 pub async fn cfas(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Cfa>, StoreError> {
     const SQL: &str = "select cfa_id, name, siren, created_at from cfa where tenant_id = $1
         order by name, cfa_id";
-    let rows: Vec<(String, String, String, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+    let rows: Vec<(Uuid, String, String, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
         .fetch_all(conn)
         .await?);
     rows.into_iter()
@@ -242,7 +235,7 @@ pub async fn cfas(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Cfa>, StoreError>
             };
             Ok(Cfa {
                 tenant,
-                id: at.word("cfa_id", &id)?,
+                id: id.into(),
                 name,
                 siren: at.word("siren", &siren)?,
                 created_at: at.instant("created_at", created_at)?,
@@ -266,9 +259,9 @@ pub async fn create_site(tx: &mut Tx, site: &Site) -> Result<(), StoreError> {
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(site.tenant.to_string())
-            .bind(site.id.to_string())
-            .bind(site.cfa.to_string())
+            .bind(raw(site.tenant))
+            .bind(raw(site.id))
+            .bind(raw(site.cfa))
             .bind(site.siret.as_str())
             .bind(site.uai.as_deref())
             .bind(&site.name)
@@ -277,7 +270,7 @@ pub async fn create_site(tx: &mut Tx, site: &Site) -> Result<(), StoreError> {
     Ok(())
 }
 
-type SiteRow = (String, String, String, Option<String>, String, i64);
+type SiteRow = (Uuid, Uuid, String, Option<String>, String, i64);
 
 fn site(
     tenant: TenantId,
@@ -289,8 +282,8 @@ fn site(
     };
     Ok(Site {
         tenant,
-        id: at.word("site_id", &id)?,
-        cfa: at.word("cfa_id", &cfa)?,
+        id: id.into(),
+        cfa: cfa.into(),
         siret: at.word("siret", &siret)?,
         uai,
         name,
@@ -307,7 +300,7 @@ pub async fn find_site(
     const SQL: &str = "select site_id, cfa_id, siret, uai, name, created_at from site
         where tenant_id = $1 and siret = $2";
     let row: Option<SiteRow> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .bind(siret.as_str())
         .fetch_optional(conn)
         .await?);
@@ -319,7 +312,7 @@ pub async fn sites(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Site>, StoreErro
     const SQL: &str = "select site_id, cfa_id, siret, uai, name, created_at from site
         where tenant_id = $1 order by siret";
     let rows: Vec<SiteRow> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(|row| site(tenant, row)).collect()

@@ -193,17 +193,11 @@ impl Desk {
     }
 
     /// Writes the line of an act in the log of a network, in the act's own transaction.
-    async fn log(
-        &self,
-        tx: &mut Tx,
-        tenant: TenantId,
-        kind: &'static str,
-        data: serde_json::Value,
-    ) -> Result<(), Failure> {
+    fn log(&self, tx: &mut Tx, tenant: TenantId, kind: &'static str, data: serde_json::Value) {
         let event = NewEvent::new(self.now, kind)
             .by(format!("cli:{}", self.author))
             .with(data);
-        Ok(events::append(tx, tenant, &[event]).await?)
+        events::append(tx, tenant, &[event]);
     }
 }
 

@@ -28,8 +28,8 @@ pub(crate) struct EventBody {
     /// Its name.
     #[schema(format = Uuid)]
     id: String,
-    /// Its place in the network's sequence; absent until it is numbered, moments after it happened.
-    position: Option<i64>,
+    /// Its place in the network's sequence.
+    position: i64,
     /// When it happened.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
@@ -97,7 +97,7 @@ pub(crate) async fn feed(
     };
     let (mut found, next) =
         events::seen_after(&mut tx, caller.tenant, from.after, &sight, limit).await?;
-    found.retain(|event| event.position != Some(2) || !mutation::planted(Mutation::FeedSkips));
+    found.retain(|event| event.position != 2 || !mutation::planted(Mutation::FeedSkips));
     let events = found.into_iter().map(EventBody::from).collect();
     Ok(HttpResponse::Ok().json(Events { events, next }))
 }

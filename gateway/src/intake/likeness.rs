@@ -88,7 +88,7 @@ pub(super) async fn find(
         let opened = NewEvent::new(now, "payload.opened")
             .delivery(hit.delivery)
             .with(serde_json::json!({"why": "likeness"}));
-        store::events::append(&mut tx, sender.tenant, std::slice::from_ref(&opened)).await?;
+        store::events::append(&mut tx, sender.tenant, std::slice::from_ref(&opened));
         tx.commit().await?;
         let open = match contract::open_sealed(keys, hit.delivery, &sealed) {
             Ok(open) => open,

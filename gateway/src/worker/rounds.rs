@@ -81,6 +81,14 @@ impl Rounds {
         }
     }
 
+    /// Returns the systems for which work waits.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = System> {
+        self.systems
+            .iter()
+            .filter(|(_, ring)| !ring.order.is_empty())
+            .map(|(system, _)| *system)
+    }
+
     /// Returns the systems with work, starting with another one each time.
     pub(super) fn systems(&mut self) -> Vec<System> {
         self.systems.retain(|_, ring| !ring.order.is_empty());

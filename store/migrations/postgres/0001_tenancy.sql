@@ -2,7 +2,7 @@
 -- Texts compare by their bytes ("C"), as on SQLite: the order of identifiers then follows time
 -- under any locale of the server, and comparing costs least.
 create table network (
-    tenant_id text collate "C" not null,
+    tenant_id uuid not null,
     name text collate "C" not null,
     settings text collate "C" not null,
     created_at bigint not null,
@@ -10,7 +10,7 @@ create table network (
 );
 
 create table tenant_key (
-    tenant_id text collate "C" not null,
+    tenant_id uuid not null,
     wrapped bytea not null,
     master_key_id text collate "C" not null,
     created_at bigint not null,
@@ -19,8 +19,8 @@ create table tenant_key (
 );
 
 create table cfa (
-    tenant_id text collate "C" not null,
-    cfa_id text collate "C" not null,
+    tenant_id uuid not null,
+    cfa_id uuid not null,
     name text collate "C" not null,
     siren text collate "C" not null,
     created_at bigint not null,
@@ -29,9 +29,9 @@ create table cfa (
 );
 
 create table site (
-    tenant_id text collate "C" not null,
-    site_id text collate "C" not null,
-    cfa_id text collate "C" not null,
+    tenant_id uuid not null,
+    site_id uuid not null,
+    cfa_id uuid not null,
     siret text collate "C" not null,
     uai text collate "C",
     name text collate "C" not null,
@@ -42,8 +42,8 @@ create table site (
 create unique index site_siret on site (tenant_id, siret);
 
 create table credential (
-    tenant_id text collate "C" not null,
-    credential_id text collate "C" not null,
+    tenant_id uuid not null,
+    credential_id uuid not null,
     label text collate "C" not null,
     hash bytea not null,
     prefix text collate "C" not null,
@@ -61,8 +61,8 @@ create table credential (
 create index credential_hash on credential (hash);
 
 create table cfa_key (
-    tenant_id text collate "C" not null,
-    key_id text collate "C" not null,
+    tenant_id uuid not null,
+    key_id uuid not null,
     siret_cfa text collate "C" not null,
     opco text collate "C" not null,
     instance bigint not null,
@@ -82,8 +82,8 @@ create unique index cfa_key_active
     on cfa_key (tenant_id, siret_cfa, opco, instance, environment) where state = 'active';
 
 create table software_credential (
-    tenant_id text collate "C" not null,
-    key_id text collate "C" not null,
+    tenant_id uuid not null,
+    key_id uuid not null,
     opco text collate "C" not null,
     instance bigint not null,
     environment text collate "C" not null,
@@ -99,8 +99,8 @@ create unique index software_credential_instance
     on software_credential (tenant_id, opco, instance, environment);
 
 create table route_override (
-    tenant_id text collate "C" not null,
-    override_id text collate "C" not null,
+    tenant_id uuid not null,
+    override_id uuid not null,
     siret text collate "C",
     siren text collate "C",
     opco text collate "C" not null,
@@ -116,7 +116,7 @@ create index route_override_siret on route_override (tenant_id, siret);
 create index route_override_siren on route_override (tenant_id, siren);
 
 create table rule_override (
-    tenant_id text collate "C" not null,
+    tenant_id uuid not null,
     rule text collate "C" not null,
     effect text collate "C" not null,
     author text collate "C" not null,
@@ -127,11 +127,11 @@ create table rule_override (
 );
 
 create table mandate (
-    tenant_id text collate "C" not null,
-    mandate_id text collate "C" not null,
+    tenant_id uuid not null,
+    mandate_id uuid not null,
     scope text collate "C" not null,
     siret_cfa text collate "C" not null,
-    delivery_id text collate "C",
+    delivery_id uuid,
     reference text collate "C" not null,
     signed_on text collate "C" not null,
     document_hash bytea,

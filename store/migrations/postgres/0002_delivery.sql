@@ -4,11 +4,11 @@
 
 -- What was accepted: written once, and where doubles are refused.
 create table submission (
-    tenant_id text collate "C" not null,
-    delivery_id text collate "C" not null,
+    tenant_id uuid not null,
+    delivery_id uuid not null,
     environment text collate "C" not null,
     kind text collate "C" not null,
-    credential_id text collate "C",
+    credential_id uuid,
     route text collate "C" not null,
     warnings text collate "C" not null,
     rule_set text collate "C" not null,
@@ -30,15 +30,16 @@ create unique index submission_pairing
 create unique index submission_idempotency
     on submission (tenant_id, idempotency_route, idempotency_key)
     where idempotency_key is not null;
-create index submission_match_1 on submission (tenant_id, match_1) where match_1 is not null;
-create index submission_match_2 on submission (tenant_id, match_2) where match_2 is not null;
-create index submission_match_3 on submission (tenant_id, match_3) where match_3 is not null;
+-- These three and `delivery_lane` lead with a fingerprint, which is of one network only: see `PLANS`.
+create index submission_match_1 on submission (match_1) where match_1 is not null;
+create index submission_match_2 on submission (match_2) where match_2 is not null;
+create index submission_match_3 on submission (match_3) where match_3 is not null;
 
 -- Where it stands: small, because every step rewrites it.
 -- due_at is the next instant at which the gateway acts by itself (the lease's end while sending).
 create table delivery (
-    tenant_id text collate "C" not null,
-    delivery_id text collate "C" not null,
+    tenant_id uuid not null,
+    delivery_id uuid not null,
     environment text collate "C" not null,
     kind text collate "C" not null,
     status text collate "C" not null,
@@ -69,7 +70,7 @@ create table delivery (
 create index delivery_due
     on delivery (opco, instance, environment, tenant_id, due_at, delivery_id)
     where due_at is not null;
-create index delivery_lane on delivery (tenant_id, lane, delivery_id)
+create index delivery_lane on delivery (lane, delivery_id)
     where status in ('queued', 'sending', 'waiting', 'held', 'unknown');
 -- The database itself refuses two in flight for one dossier.
 create unique index delivery_in_flight on delivery (tenant_id, lane) where status = 'sending';
@@ -84,8 +85,8 @@ alter table delivery set (
 -- The sealed payload, apart so that retention deletes it by range.
 -- It is ciphertext: trying to compress it, or cutting it into chunks, is work for nothing.
 create table payload (
-    tenant_id text collate "C" not null,
-    delivery_id text collate "C" not null,
+    tenant_id uuid not null,
+    delivery_id uuid not null,
     body bytea not null,
     nir bytea,
     primary key (tenant_id, delivery_id)
@@ -96,8 +97,8 @@ alter table payload set (toast_tuple_target = 8160);
 -- The keys that open it. Losing nir_key shreds the NIR alone. `person` tells whom it concerns; a
 -- person is looked for by submission_match_1 and submission_match_3.
 create table object_key (
-    tenant_id text collate "C" not null,
-    object_id text collate "C" not null,
+    tenant_id uuid not null,
+    object_id uuid not null,
     body_key bytea not null,
     nir_key bytea,
     person bytea not null,
@@ -105,8 +106,8 @@ create table object_key (
 );
 
 create table attempt (
-    tenant_id text collate "C" not null,
-    delivery_id text collate "C" not null,
+    tenant_id uuid not null,
+    delivery_id uuid not null,
     number bigint not null,
     purpose text collate "C" not null,
     opened_at bigint not null,
@@ -122,7 +123,7 @@ create table attempt (
 alter table attempt set (fillfactor = 85);
 
 create table active_pair (
-    tenant_id text collate "C" not null,
+    tenant_id uuid not null,
     opco text collate "C" not null,
     instance bigint not null,
     environment text collate "C" not null,

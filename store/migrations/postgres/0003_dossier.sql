@@ -1,12 +1,12 @@
 -- The contract as the OPCO knows it, and the reads that keep it fresh.
 create table dossier (
-    tenant_id text collate "C" not null,
-    dossier_id text collate "C" not null,
+    tenant_id uuid not null,
+    dossier_id uuid not null,
     environment text collate "C" not null,
     opco text collate "C" not null,
     instance bigint not null,
     siret_cfa text collate "C" not null,
-    delivery_id text collate "C" not null,
+    delivery_id uuid not null,
     pairing bytea,
     numero_interne text collate "C",
     numero_externe text collate "C",
@@ -24,9 +24,9 @@ create unique index dossier_numero
 create index dossier_delivery on dossier (tenant_id, delivery_id);
 
 create table dossier_history (
-    tenant_id text collate "C" not null,
-    dossier_id text collate "C" not null,
-    entry_id text collate "C" not null,
+    tenant_id uuid not null,
+    dossier_id uuid not null,
+    entry_id uuid not null,
     seen_at bigint not null,
     etat text collate "C",
     etat_raw text collate "C",
@@ -36,7 +36,7 @@ create table dossier_history (
 );
 
 create table read_job (
-    tenant_id text collate "C" not null,
+    tenant_id uuid not null,
     siret_cfa text collate "C" not null,
     opco text collate "C" not null,
     instance bigint not null,

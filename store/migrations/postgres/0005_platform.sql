@@ -1,6 +1,6 @@
 -- What belongs to the deployment and to no network: the short list the schema lint knows by name.
 create table capability_switch (
-    switch_id text collate "C" not null,
+    switch_id uuid not null,
     opco text collate "C" not null,
     instance bigint not null,
     capability text collate "C" not null,

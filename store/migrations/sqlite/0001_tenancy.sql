@@ -1,6 +1,6 @@
 -- Who there is, and what each may do. Every key starts with the tenant.
 create table network (
-    tenant_id text not null,
+    tenant_id blob not null,
     name text not null,
     settings text not null,
     created_at integer not null,
@@ -8,7 +8,7 @@ create table network (
 ) strict;
 
 create table tenant_key (
-    tenant_id text not null,
+    tenant_id blob not null,
     wrapped blob not null,
     master_key_id text not null,
     created_at integer not null,
@@ -17,8 +17,8 @@ create table tenant_key (
 ) strict;
 
 create table cfa (
-    tenant_id text not null,
-    cfa_id text not null,
+    tenant_id blob not null,
+    cfa_id blob not null,
     name text not null,
     siren text not null,
     created_at integer not null,
@@ -27,9 +27,9 @@ create table cfa (
 ) strict;
 
 create table site (
-    tenant_id text not null,
-    site_id text not null,
-    cfa_id text not null,
+    tenant_id blob not null,
+    site_id blob not null,
+    cfa_id blob not null,
     siret text not null,
     uai text,
     name text not null,
@@ -40,8 +40,8 @@ create table site (
 create unique index site_siret on site (tenant_id, siret);
 
 create table credential (
-    tenant_id text not null,
-    credential_id text not null,
+    tenant_id blob not null,
+    credential_id blob not null,
     label text not null,
     hash blob not null,
     prefix text not null,
@@ -59,8 +59,8 @@ create table credential (
 create index credential_hash on credential (hash);
 
 create table cfa_key (
-    tenant_id text not null,
-    key_id text not null,
+    tenant_id blob not null,
+    key_id blob not null,
     siret_cfa text not null,
     opco text not null,
     instance integer not null,
@@ -80,8 +80,8 @@ create unique index cfa_key_active
     on cfa_key (tenant_id, siret_cfa, opco, instance, environment) where state = 'active';
 
 create table software_credential (
-    tenant_id text not null,
-    key_id text not null,
+    tenant_id blob not null,
+    key_id blob not null,
     opco text not null,
     instance integer not null,
     environment text not null,
@@ -97,8 +97,8 @@ create unique index software_credential_instance
     on software_credential (tenant_id, opco, instance, environment);
 
 create table route_override (
-    tenant_id text not null,
-    override_id text not null,
+    tenant_id blob not null,
+    override_id blob not null,
     siret text,
     siren text,
     opco text not null,
@@ -114,7 +114,7 @@ create index route_override_siret on route_override (tenant_id, siret);
 create index route_override_siren on route_override (tenant_id, siren);
 
 create table rule_override (
-    tenant_id text not null,
+    tenant_id blob not null,
     rule text not null,
     effect text not null,
     author text not null,
@@ -125,11 +125,11 @@ create table rule_override (
 ) strict;
 
 create table mandate (
-    tenant_id text not null,
-    mandate_id text not null,
+    tenant_id blob not null,
+    mandate_id blob not null,
     scope text not null,
     siret_cfa text not null,
-    delivery_id text,
+    delivery_id blob,
     reference text not null,
     signed_on text not null,
     document_hash blob,

@@ -4,11 +4,11 @@
 
 -- What was accepted: written once, and where doubles are refused.
 create table submission (
-    tenant_id text not null,
-    delivery_id text not null,
+    tenant_id blob not null,
+    delivery_id blob not null,
     environment text not null,
     kind text not null,
-    credential_id text,
+    credential_id blob,
     route text not null,
     warnings text not null,
     rule_set text not null,
@@ -37,8 +37,8 @@ create index submission_match_3 on submission (tenant_id, match_3) where match_3
 -- Where it stands: small, because every step rewrites it.
 -- due_at is the next instant at which the gateway acts by itself (the lease's end while sending).
 create table delivery (
-    tenant_id text not null,
-    delivery_id text not null,
+    tenant_id blob not null,
+    delivery_id blob not null,
     environment text not null,
     kind text not null,
     status text not null,
@@ -80,8 +80,8 @@ create index delivery_predecessor on delivery (tenant_id, delivery_id)
 
 -- The sealed payload, apart so that retention deletes it by range.
 create table payload (
-    tenant_id text not null,
-    delivery_id text not null,
+    tenant_id blob not null,
+    delivery_id blob not null,
     body blob not null,
     nir blob,
     primary key (tenant_id, delivery_id)
@@ -90,17 +90,17 @@ create table payload (
 -- The keys that open it. Losing nir_key shreds the NIR alone. `person` tells whom it concerns; a
 -- person is looked for by submission_match_1 and submission_match_3.
 create table object_key (
-    tenant_id text not null,
-    object_id text not null,
+    tenant_id blob not null,
+    object_id blob not null,
     body_key blob not null,
     nir_key blob,
     person blob not null,
     primary key (tenant_id, object_id)
-) strict;
+) strict, without rowid;
 
 create table attempt (
-    tenant_id text not null,
-    delivery_id text not null,
+    tenant_id blob not null,
+    delivery_id blob not null,
     number integer not null,
     purpose text not null,
     opened_at integer not null,
@@ -112,13 +112,13 @@ create table attempt (
     version text,
     trace_id text,
     primary key (tenant_id, delivery_id, number)
-) strict;
+) strict, without rowid;
 
 create table active_pair (
-    tenant_id text not null,
+    tenant_id blob not null,
     opco text not null,
     instance integer not null,
     environment text not null,
     touched_at integer not null,
     primary key (tenant_id, opco, instance, environment)
-) strict;
+) strict, without rowid;

@@ -1,12 +1,12 @@
 -- The contract as the OPCO knows it, and the reads that keep it fresh.
 create table dossier (
-    tenant_id text not null,
-    dossier_id text not null,
+    tenant_id blob not null,
+    dossier_id blob not null,
     environment text not null,
     opco text not null,
     instance integer not null,
     siret_cfa text not null,
-    delivery_id text not null,
+    delivery_id blob not null,
     pairing blob,
     numero_interne text,
     numero_externe text,
@@ -24,19 +24,19 @@ create unique index dossier_numero
 create index dossier_delivery on dossier (tenant_id, delivery_id);
 
 create table dossier_history (
-    tenant_id text not null,
-    dossier_id text not null,
-    entry_id text not null,
+    tenant_id blob not null,
+    dossier_id blob not null,
+    entry_id blob not null,
     seen_at integer not null,
     etat text,
     etat_raw text,
     numero_externe text,
     numero_deca text,
     primary key (tenant_id, dossier_id, entry_id)
-) strict;
+) strict, without rowid;
 
 create table read_job (
-    tenant_id text not null,
+    tenant_id blob not null,
     siret_cfa text not null,
     opco text not null,
     instance integer not null,

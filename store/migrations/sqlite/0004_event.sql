@@ -1,23 +1,23 @@
--- What happened. The position is given by the tenant's sequencer, after the commit.
+-- What happened. The position is given last in the transaction, under the lock of the network's
+-- head: the order of positions is the order of commits.
 create table event (
-    tenant_id text not null,
-    delivery_id text not null,
-    event_id text not null,
-    position integer,
+    tenant_id blob not null,
+    delivery_id blob not null,
+    event_id blob not null,
+    position integer not null,
     at integer not null,
     kind text not null,
-    dossier_id text,
+    dossier_id blob,
     actor text not null,
     data text not null,
     content_hash blob,
     answer_hash blob,
-    primary key (tenant_id, delivery_id, event_id)
-) strict;
-create unique index event_position on event (tenant_id, position) where position is not null;
-create index event_unnumbered on event (event_id) where position is null;
+    primary key (tenant_id, position)
+) strict, without rowid;
+create index event_delivery on event (tenant_id, delivery_id);
 
 create table event_head (
-    tenant_id text not null,
+    tenant_id blob not null,
     position integer not null,
     primary key (tenant_id)
-) strict;
+) strict, without rowid;

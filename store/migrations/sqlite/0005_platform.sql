@@ -1,6 +1,6 @@
 -- What belongs to the deployment and to no network: the short list the schema lint knows by name.
 create table capability_switch (
-    switch_id text not null,
+    switch_id blob not null,
     opco text not null,
     instance integer not null,
     capability text not null,

@@ -1,7 +1,8 @@
 //! Why a payload was not stored: the delivery that was there first.
+use uuid::Uuid;
 
 use crate::accept::{Accepted, NewDelivery};
-use crate::column::{At, ms};
+use crate::column::{ms, raw};
 use crate::error::StoreError;
 use crate::near;
 use crate::pool::{Tx, on, run};
@@ -14,34 +15,30 @@ pub(super) async fn reason(tx: &mut Tx, new: &NewDelivery) -> Result<Option<Acce
     const PAIRING: &str = "select delivery_id from submission
         where tenant_id = $1 and environment = $2 and kind = $3 and pairing = $4
           and active = 1 and pairing is not null";
-    let tenant = new.tenant.to_string();
-    let id = new.id.to_string();
-    let same: Option<String> = on!(tx, |conn| sqlx::query_scalar(SAME)
-        .bind(&tenant)
-        .bind(&id)
+    let tenant = raw(new.tenant);
+    let id = raw(new.id);
+    let same: Option<Uuid> = on!(tx, |conn| sqlx::query_scalar(SAME)
+        .bind(tenant)
+        .bind(id)
         .fetch_optional(conn)
         .await?);
     if same.is_some() {
         return Ok(Some(Accepted::Stored));
     }
-    if let Some(answer) = by_idempotency_key(tx, new, &tenant).await? {
+    if let Some(answer) = by_idempotency_key(tx, new, tenant).await? {
         return Ok(answer);
     }
     if let Some(pairing) = &new.pairing {
-        let found: Option<String> = on!(tx, |conn| sqlx::query_scalar(PAIRING)
-            .bind(&tenant)
+        let found: Option<Uuid> = on!(tx, |conn| sqlx::query_scalar(PAIRING)
+            .bind(tenant)
             .bind(new.environment.as_str())
             .bind(new.kind.as_str())
             .bind(pairing.0.as_slice())
             .fetch_optional(conn)
             .await?);
         if let Some(existing) = found {
-            let at = At {
-                table: "submission",
-                row: &existing,
-            };
             return Ok(Some(Accepted::DuplicateDossier {
-                existing: at.word("delivery_id", &existing)?,
+                existing: existing.into(),
             }));
         }
     }
@@ -56,7 +53,7 @@ pub(super) async fn reason(tx: &mut Tx, new: &NewDelivery) -> Result<Option<Acce
 async fn by_idempotency_key(
     tx: &mut Tx,
     new: &NewDelivery,
-    tenant: &str,
+    tenant: Uuid,
 ) -> Result<Option<Option<Accepted>>, StoreError> {
     const FIND: &str = "select delivery_id, idempotency_content, idempotency_expires_at
         from submission
@@ -69,7 +66,7 @@ async fn by_idempotency_key(
     let Some(idempotency) = &new.idempotency else {
         return Ok(None);
     };
-    let found: Option<(String, Vec<u8>, i64)> = on!(tx, |conn| sqlx::query_as(FIND)
+    let found: Option<(Uuid, Vec<u8>, i64)> = on!(tx, |conn| sqlx::query_as(FIND)
         .bind(tenant)
         .bind(idempotency.route)
         .bind(idempotency.key.0.as_slice())
@@ -82,16 +79,12 @@ async fn by_idempotency_key(
     if expires_at <= now {
         run!(
             tx,
-            sqlx::query(FORGET).bind(tenant).bind(&existing).bind(now)
+            sqlx::query(FORGET).bind(tenant).bind(existing).bind(now)
         );
         return Ok(Some(None));
     }
-    let at = At {
-        table: "submission",
-        row: &existing,
-    };
     Ok(Some(Some(Accepted::Replayed {
-        existing: at.word("delivery_id", &existing)?,
+        existing: existing.into(),
         same_content: content == idempotency.content.0,
     })))
 }

@@ -1,15 +1,18 @@
-//! Accepting on SQLite: one immediate transaction, one prepared text of seven statements a member,
+//! Accepting on SQLite: one immediate transaction, one prepared text for each member,
 //! repeated for many members so that they share one round trip to the connection's thread.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use domain::Status;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Row as _, Sqlite, SqliteConnection};
+use uuid::Uuid;
 
 use crate::accept::{Accepted, NewDelivery, refused};
-use crate::column::{json_text, ms};
+use crate::column::{ms, raw};
 use crate::error::StoreError;
+use crate::events;
 use crate::pool::{Engine, Store};
 use crate::repeated::{self, Texts};
 
@@ -22,7 +25,7 @@ const INSERT: &str = "
         warnings, rule_set, traceparent, active, pairing, match_1, match_2, match_3,
         idempotency_route, idempotency_key, idempotency_content, idempotency_expires_at)
     select $1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13, $14, $15, $16, $17
-    where $45 or (
+    where $39 or (
         not exists (select 1 from submission where tenant_id = $1 and match_1 = $11
             and match_1 is not null and environment = $3 and kind = $4 and active = 1)
         and not exists (select 1 from submission where tenant_id = $1 and match_2 = $12
@@ -32,10 +35,13 @@ const INSERT: &str = "
     on conflict do nothing returning delivery_id;
     insert into delivery (tenant_id, delivery_id, environment, kind, status, wait_reason,
         hold_reason, due_at, lane, opco, instance, siret_cfa, siret_employeur, version,
-        attempts, looks, claims, created_at, updated_at)
+        attempts, looks, claims, lease_owner, created_at, updated_at)
     select $1, $2, $3, $4,
-        iif(busy, 'waiting', $18), iif(busy, 'predecessor', $19), $20, iif(busy, null, $21),
-        $22, $23, $24, $25, $26, $27, 0, 0, 0, $28, $28
+        iif(busy, 'waiting', iif($40 is not null, 'sending', $18)),
+        iif(busy, 'predecessor', $19), $20,
+        iif(busy, null, iif($40 is not null, $41, $21)),
+        $22, $23, $24, $25, $26, $27, not busy and $40 is not null, 0,
+        not busy and $40 is not null, iif(busy, null, $40), $28, $28
     from (select $18 = 'queued' and exists (
             select 1 from delivery where tenant_id = $1 and lane = $22
               and status in ('queued', 'sending', 'waiting', 'held', 'unknown')) as busy)
@@ -44,12 +50,14 @@ const INSERT: &str = "
     select $1, $2, $29, $30 where changes() = 1 on conflict do nothing;
     insert into object_key (tenant_id, object_id, body_key, nir_key, person)
     select $1, $2, $31, $32, $33 where changes() = 1 on conflict do nothing;
-    insert into event (tenant_id, delivery_id, event_id, at, kind, actor, data, content_hash)
-    select $1, $2, $34, $35, $36, $37, $38, $39 where changes() = 1 on conflict do nothing;
     insert into mandate (tenant_id, mandate_id, scope, siret_cfa, delivery_id, reference,
         signed_on, document_hash, author, created_at)
-    select $1, $40, 'delivery', $25, $2, $41, $42, $43, $44, $28
-    where changes() = 1 and $40 is not null on conflict do nothing;
+    select $1, $34, 'delivery', $25, $2, $35, $36, $37, $38, $28
+    where changes() = 1 and $34 is not null on conflict do nothing;
+    insert into attempt (tenant_id, delivery_id, number, purpose, opened_at)
+    select tenant_id, delivery_id, 1, 'write', $28 from delivery
+    where $40 is not null and tenant_id = $1 and delivery_id = $2 and lease_owner = $40
+    on conflict do nothing returning null;
     insert into active_pair (tenant_id, opco, instance, environment, touched_at)
     select $1, $23, $24, $3, $28
     where $23 is not null and exists (
@@ -58,7 +66,7 @@ const INSERT: &str = "
         touched_at = excluded.touched_at where active_pair.touched_at < excluded.touched_at - 60000";
 
 /// How many values one member binds.
-const VALUES: usize = 45;
+const VALUES: usize = 41;
 
 static TEXTS: LazyLock<Texts> = LazyLock::new(|| repeated::texts(INSERT, VALUES));
 
@@ -67,19 +75,23 @@ pub(super) async fn accept(
     batch: &[&NewDelivery],
 ) -> Result<Vec<Option<Accepted>>, StoreError> {
     let mut tx = store.writing().await?;
-    let mut stored = HashSet::with_capacity(batch.len());
-    if let Engine::Sqlite(conn) = &mut tx.0 {
+    let mut stored = HashMap::with_capacity(batch.len());
+    if let Engine::Sqlite(conn) = &mut tx.engine {
         for (text, part) in repeated::parts(&TEXTS, batch) {
             insert(conn, text, part, &mut stored).await?;
         }
     }
     let mut answers = Vec::with_capacity(batch.len());
     for new in batch {
-        answers.push(if stored.contains(&new.id.to_string()) {
-            Some(Accepted::Stored)
-        } else {
-            refused::reason(&mut tx, new).await?
-        });
+        let Some(taken) = stored.remove(&raw(new.id)) else {
+            answers.push(refused::reason(&mut tx, new).await?);
+            continue;
+        };
+        events::append(&mut tx, new.tenant, std::slice::from_ref(&new.event));
+        if let (Accepted::Claimed, Some(claim)) = (&taken, &new.claim) {
+            events::append(&mut tx, new.tenant, &[claim.event(new)]);
+        }
+        answers.push(Some(taken));
     }
     tx.commit().await?;
     Ok(answers)
@@ -89,17 +101,36 @@ async fn insert(
     conn: &mut SqliteConnection,
     text: &'static str,
     part: &[&NewDelivery],
-    stored: &mut HashSet<String>,
+    stored: &mut HashMap<Uuid, Accepted>,
 ) -> Result<(), StoreError> {
     let mut query = sqlx::query(text);
     for new in part {
         query = bind_submission(query, new);
         query = bind_delivery(query, new);
         query = bind_payload(query, new);
-        query = bind_event(query, new)?.bind(new.compared);
+        let claim = new
+            .claim
+            .as_ref()
+            .filter(|_| new.standing.status == Status::Queued);
+        query = bind_mandate(query, new)
+            .bind(new.compared)
+            .bind(claim.map(|claim| claim.owner.as_str()))
+            .bind(claim.map(|claim| ms(claim.until)));
     }
+    // One row for each that was stored, and after it a row of nothing when it was claimed.
+    let mut last = None;
     for row in query.fetch_all(conn).await? {
-        stored.insert(row.try_get(0)?);
+        match row.try_get::<Option<Uuid>, _>(0)? {
+            Some(id) => {
+                stored.insert(id, Accepted::Stored);
+                last = Some(id);
+            }
+            None => {
+                if let Some(id) = last {
+                    stored.insert(id, Accepted::Claimed);
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -109,11 +140,11 @@ fn bind_submission<'q>(query: Query<'q>, new: &NewDelivery) -> Query<'q> {
     let [match_1, match_2, match_3] = new.match_keys;
     let idempotency = new.idempotency.as_ref();
     query
-        .bind(new.tenant.to_string())
-        .bind(new.id.to_string())
+        .bind(raw(new.tenant))
+        .bind(raw(new.id))
         .bind(new.environment.as_str())
         .bind(new.kind.as_str())
-        .bind(new.credential.map(|id| id.to_string()))
+        .bind(new.credential.map(raw))
         .bind(&new.route_json)
         .bind(&new.warnings_json)
         .bind(&new.rule_set)
@@ -154,18 +185,11 @@ fn bind_payload<'q>(query: Query<'q>, new: &NewDelivery) -> Query<'q> {
         .bind(new.person.0.as_slice())
 }
 
-/// `$34` to `$44`.
-fn bind_event<'q>(query: Query<'q>, new: &NewDelivery) -> Result<Query<'q>, StoreError> {
-    let event = &new.event;
+/// `$34` to `$38`.
+fn bind_mandate<'q>(query: Query<'q>, new: &NewDelivery) -> Query<'q> {
     let mandate = new.mandate.as_ref();
-    Ok(query
-        .bind(event.id.to_string())
-        .bind(ms(event.at))
-        .bind(event.kind.as_ref())
-        .bind(event.actor.as_ref())
-        .bind(json_text(&event.data)?)
-        .bind(event.content_hash.map(|hash| hash.to_vec()))
-        .bind(mandate.map(|mandate| mandate.id.to_string()))
+    query
+        .bind(mandate.map(|mandate| raw(mandate.id)))
         .bind(mandate.map(|mandate| mandate.reference.as_str()))
         .bind(mandate.map(|mandate| mandate.signed_on.to_string()))
         .bind(
@@ -173,5 +197,5 @@ fn bind_event<'q>(query: Query<'q>, new: &NewDelivery) -> Result<Query<'q>, Stor
                 .and_then(|mandate| mandate.document_hash)
                 .map(|hash| hash.to_vec()),
         )
-        .bind(mandate.map(|mandate| mandate.author.as_str())))
+        .bind(mandate.map(|mandate| mandate.author.as_str()))
 }

@@ -4,7 +4,9 @@ use domain::id::EventId;
 use sqlx::PgConnection;
 
 use super::{Asked, ClaimRow, Lease};
-use crate::column::ms;
+use uuid::Uuid;
+
+use crate::column::{ms, raw};
 use crate::error::StoreError;
 
 /// The claim on PostgreSQL, in one statement: `$1` now, `$2` the lease's end, `$3` the owner, `$4`
@@ -17,7 +19,8 @@ macro_rules! claim_on_postgres {
             "), numbered as (
                 select tenant_id, delivery_id, status in ('unknown', 'sending') as looks_first,
                     status = 'sending' as reclaimed,
-                    row_number() over (order by delivery_id) as n
+                    row_number() over (order by delivery_id) as n,
+                    row_number() over (partition by tenant_id order by delivery_id) as nth
                 from picked
             ), taken as (
                 update delivery d set status = 'sending', wait_reason = null, due_at = $2,
@@ -28,15 +31,28 @@ macro_rules! claim_on_postgres {
                 from numbered n
                 where d.tenant_id = n.tenant_id and d.delivery_id = n.delivery_id
                 returning d.tenant_id, d.delivery_id, d.claims,
-                    case when n.looks_first then 'look' else 'write' end as purpose, n.n
+                    case when n.looks_first then 'look' else 'write' end as purpose, n.n, n.nth
             ), opened as (
                 insert into attempt (tenant_id, delivery_id, number, purpose, opened_at)
                 select tenant_id, delivery_id, claims, purpose, $1 from taken
+            ), counted as (
+                select tenant_id, count(*) as opened from taken group by tenant_id
+            ), heads as (
+                insert into event_head (tenant_id, position)
+                select tenant_id, opened from counted order by tenant_id
+                on conflict (tenant_id) do update
+                    set position = event_head.position + excluded.position
+                returning tenant_id, position
+            ), bases as materialized (
+                select tenant_id, h.position - c.opened as base
+                from heads h join counted c using (tenant_id)
             ), told as (
-                insert into event (tenant_id, delivery_id, event_id, at, kind, actor, data)
-                select tenant_id, delivery_id, ($4::text[])[n], $1, 'attempt.opened', 'gateway',
+                insert into event (tenant_id, position, delivery_id, event_id, at, kind, actor,
+                    data)
+                select tenant_id, base + nth, delivery_id, ($4::uuid[])[n], $1, 'attempt.opened',
+                    'gateway',
                     '{\"attempt\":' || claims || ',\"purpose\":\"' || purpose || '\"}'
-                from taken
+                from taken join bases using (tenant_id)
             )
             select ",
             claim_columns!(),
@@ -48,26 +64,26 @@ macro_rules! claim_on_postgres {
 }
 
 const WANTED: &str = claim_on_postgres!(concat!(
-    "select picks.* from unnest($5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[])
+    "select picks.* from unnest($5::uuid[], $6::text[], $7::bigint[], $8::text[], $9::bigint[])
         as w (tenant_id, opco, instance, environment, room)
      cross join lateral (
         select c.* from delivery c
         where c.opco = w.opco and c.instance = w.instance
           and c.environment = w.environment and c.tenant_id = w.tenant_id and",
-    may_go!(),
+    may_go!("is not distinct from"),
     "order by c.due_at, c.delivery_id limit w.room for update skip locked) picks limit $10"
 ));
 
 /// Each is found and locked by its key alone, and judged afterwards: whatever the statistics say,
 /// there is no other way to find it.
 const NAMED: &str = claim_on_postgres!(concat!(
-    "select c.* from unnest($5::text[], $6::text[]) as w (tenant_id, delivery_id)
+    "select c.* from unnest($5::uuid[], $6::uuid[]) as w (tenant_id, delivery_id)
      cross join lateral (
         select d.* from delivery d
         where d.tenant_id = w.tenant_id and d.delivery_id = w.delivery_id
         limit 1 for update skip locked) c
      where",
-    may_go!()
+    may_go!("is not distinct from")
 ));
 
 pub(super) async fn claim(
@@ -76,9 +92,7 @@ pub(super) async fn claim(
     asked: &Asked<'_>,
 ) -> Result<Vec<ClaimRow>, StoreError> {
     let at_most = asked.at_most();
-    let events: Vec<String> = (0..at_most)
-        .map(|_| EventId::new(lease.now).to_string())
-        .collect();
+    let events: Vec<Uuid> = (0..at_most).map(|_| raw(EventId::new(lease.now))).collect();
     let sql = match asked {
         Asked::Wants(_) => WANTED,
         Asked::Ids(_) => NAMED,
@@ -93,7 +107,7 @@ pub(super) async fn claim(
             .bind(
                 wants
                     .iter()
-                    .map(|want| want.tenant.to_string())
+                    .map(|want| raw(want.tenant))
                     .collect::<Vec<_>>(),
             )
             .bind(
@@ -126,10 +140,10 @@ pub(super) async fn claim(
             query
                 .bind(
                     ids.iter()
-                        .map(|(tenant, _)| tenant.to_string())
+                        .map(|(tenant, _)| raw(*tenant))
                         .collect::<Vec<_>>(),
                 )
-                .bind(ids.iter().map(|(_, id)| id.to_string()).collect::<Vec<_>>())
+                .bind(ids.iter().map(|(_, id)| raw(*id)).collect::<Vec<_>>())
         }
     };
     Ok(query.fetch_all(conn).await?)

@@ -6,6 +6,7 @@ use domain::{DeliveryId, Environment, HoldReason, Instance, TenantId};
 
 use super::query::MAX_PAGE;
 use super::{COLUMNS, Delivery, DeliveryRow};
+use crate::column::raw;
 use crate::error::StoreError;
 use crate::pool::{Store, Tx, on, run};
 
@@ -25,8 +26,8 @@ pub async fn set_judgement(
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(tenant.to_string())
-            .bind(id.to_string())
+            .bind(raw(tenant))
+            .bind(raw(id))
             .bind(route_json)
             .bind(warnings_json)
     );
@@ -49,7 +50,7 @@ pub async fn held(
     );
     let rows: Vec<DeliveryRow> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(reason.as_str())
-        .bind(after.map(|id| id.to_string()).unwrap_or_default())
+        .bind(after.map(raw).unwrap_or_default())
         .bind(i64::from(limit.clamp(1, MAX_PAGE)))
         .fetch_all(conn)
         .await?);
@@ -78,7 +79,7 @@ impl Store {
             macro_rules! fetch {
                 ($sql:expr, $conn:expr) => {
                     sqlx::query_scalar($sql)
-                        .bind(tenant.to_string())
+                        .bind(raw(tenant))
                         .bind(environment.as_str())
                         .bind(instance.opco.slug())
                         .bind(i64::from(instance.number))
@@ -87,7 +88,7 @@ impl Store {
                         .await?
                 };
             }
-            let found: Vec<String> = match &mut tx.0 {
+            let found: Vec<String> = match &mut tx.engine {
                 crate::pool::Engine::Sqlite(conn) => fetch!(SQL, conn),
                 crate::pool::Engine::Postgres(conn) => fetch!(ON_POSTGRES, conn),
             };

@@ -4,7 +4,9 @@ use domain::id::{CredentialId, DeliveryId, TenantId};
 use domain::{Environment, Kind, Opco, Status, Timestamp};
 
 use super::{COLUMNS, Delivery, DeliveryRow, NewEvent, Submission};
-use crate::column::{At, json_text, ms};
+use uuid::Uuid;
+
+use crate::column::{At, json_text, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Engine, Tx, on, run};
 use crate::sealing::{Fingerprint, SealedPayload};
@@ -68,8 +70,8 @@ pub async fn find(
         " from delivery where tenant_id = $1 and delivery_id = $2"
     );
     let row: Option<DeliveryRow> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(id.to_string())
+        .bind(raw(tenant))
+        .bind(raw(id))
         .fetch_optional(conn)
         .await?);
     row.map(Delivery::try_from).transpose()
@@ -86,13 +88,13 @@ pub async fn find_for_update(
         COLUMNS!(),
         " from delivery where tenant_id = $1 and delivery_id = $2 for update"
     );
-    match &mut tx.0 {
+    match &mut tx.engine {
         // The write lock is held since `begin immediate`.
         Engine::Sqlite(_) => find(tx, tenant, id).await,
         Engine::Postgres(conn) => {
             let row: Option<DeliveryRow> = sqlx::query_as(SQL)
-                .bind(tenant.to_string())
-                .bind(id.to_string())
+                .bind(raw(tenant))
+                .bind(raw(id))
                 .fetch_optional(&mut **conn)
                 .await?;
             row.map(Delivery::try_from).transpose()
@@ -107,7 +109,7 @@ pub async fn submission(
     id: DeliveryId,
 ) -> Result<Option<Submission>, StoreError> {
     type Row = (
-        Option<String>,
+        Option<Uuid>,
         String,
         String,
         String,
@@ -116,10 +118,10 @@ pub async fn submission(
     );
     const SQL: &str = "select credential_id, route, warnings, rule_set, traceparent, pairing
         from submission where tenant_id = $1 and delivery_id = $2";
-    let id = id.to_string();
+    let id = raw(id);
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(&id)
+        .bind(raw(tenant))
+        .bind(id)
         .fetch_optional(conn)
         .await?);
     let Some((credential, route_json, warnings_json, rule_set, traceparent, pairing)) = row else {
@@ -130,7 +132,7 @@ pub async fn submission(
         row: &id,
     };
     Ok(Some(Submission {
-        credential: at.maybe_word::<CredentialId>("credential_id", credential.as_deref())?,
+        credential: credential.map(CredentialId::from),
         route_json,
         warnings_json,
         rule_set,
@@ -153,8 +155,8 @@ pub async fn payload(
         join object_key k on k.tenant_id = p.tenant_id and k.object_id = p.delivery_id
         where p.tenant_id = $1 and p.delivery_id = $2";
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(id.to_string())
+        .bind(raw(tenant))
+        .bind(raw(id))
         .fetch_optional(conn)
         .await?);
     Ok(row.map(|(body, nir, body_key, nir_key)| SealedPayload {
@@ -176,8 +178,8 @@ pub async fn by_idempotency_key(
     const SQL: &str = "select delivery_id, idempotency_content from submission
         where tenant_id = $1 and idempotency_route = $2 and idempotency_key = $3
           and idempotency_key is not null and idempotency_expires_at > $4";
-    let row: Option<(String, Vec<u8>)> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+    let row: Option<(Uuid, Vec<u8>)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
         .bind(route)
         .bind(key.0.as_slice())
         .bind(ms(now))
@@ -188,10 +190,7 @@ pub async fn by_idempotency_key(
             table: "submission",
             row: &id,
         };
-        Ok((
-            at.word("delivery_id", &id)?,
-            at.fingerprint("idempotency_content", &content)?,
-        ))
+        Ok((id.into(), at.fingerprint("idempotency_content", &content)?))
     })
     .transpose()
 }
@@ -216,7 +215,7 @@ pub async fn list(
           and ($7 is null or opco = $7)
           and ($8 is null or $8 like '%' || siret_cfa || '%')
           and ($9 is null or delivery_id >= $9)
-          and ($10 is null or delivery_id = $10 or siret_cfa = $10 or siret_employeur = $10
+          and ($10 is null or delivery_id = $12 or siret_cfa = $10 or siret_employeur = $10
                or numero_interne = $10 or numero_externe = $10 or numero_deca = $10)
         order by delivery_id desc limit $11"
     );
@@ -227,9 +226,10 @@ pub async fn list(
             .collect::<Vec<_>>()
             .join(",")
     });
+    let named: Option<DeliveryId> = filter.text.as_deref().and_then(|text| text.parse().ok());
     let rows: Vec<DeliveryRow> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
-        .bind(page.after.map(|id| id.to_string()))
+        .bind(raw(tenant))
+        .bind(page.after.map(raw))
         .bind(filter.environment.map(Environment::as_str))
         .bind(filter.status.map(Status::as_str))
         .bind(filter.reason.as_deref())
@@ -239,6 +239,7 @@ pub async fn list(
         .bind(filter.since.map(crate::column::first_id_of))
         .bind(filter.text.as_deref())
         .bind(i64::from(page.limit.clamp(1, MAX_PAGE)))
+        .bind(named.map(raw))
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(Delivery::try_from).collect()
@@ -260,7 +261,7 @@ pub async fn counts(tx: &mut Tx, tenant: Option<TenantId>) -> Result<Vec<Count>,
         order by 1, 2, 3";
     let rows: Vec<(String, Option<String>, Option<String>, i64)> = on!(tx, |conn| {
         sqlx::query_as(SQL)
-            .bind(tenant.map(|tenant| tenant.to_string()))
+            .bind(tenant.map(raw))
             .fetch_all(conn)
             .await?
     });
@@ -268,7 +269,7 @@ pub async fn counts(tx: &mut Tx, tenant: Option<TenantId>) -> Result<Vec<Count>,
         .map(|(status, reason, opco, count)| {
             let at = At {
                 table: "delivery",
-                row: "count",
+                row: &"count",
             };
             Ok(Count {
                 status: at.word("status", &status)?,
@@ -302,8 +303,8 @@ pub async fn update(tx: &mut Tx, delivery: &Delivery, event: &NewEvent) -> Resul
     let done = run!(
         tx,
         sqlx::query(SQL)
-            .bind(delivery.tenant.to_string())
-            .bind(delivery.id.to_string())
+            .bind(raw(delivery.tenant))
+            .bind(raw(delivery.id))
             .bind(standing.status.as_str())
             .bind(standing.wait_reason.map(domain::WaitReason::as_str))
             .bind(standing.hold_reason.map(domain::HoldReason::as_str))
@@ -331,7 +332,7 @@ pub async fn update(tx: &mut Tx, delivery: &Delivery, event: &NewEvent) -> Resul
     if let Some(target) = delivery.target() {
         pairs::touch(tx, delivery.tenant, target, delivery.environment, event.at).await?;
     }
-    events::append(tx, delivery.tenant, std::slice::from_ref(event)).await?;
+    events::append(tx, delivery.tenant, std::slice::from_ref(event));
     if ended {
         lanes::wake(tx, &[(delivery.tenant, delivery.lane)], event.at).await?;
     }
@@ -350,8 +351,8 @@ pub(crate) async fn set_active(
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(tenant.to_string())
-            .bind(id.to_string())
+            .bind(raw(tenant))
+            .bind(raw(id))
             .bind(i64::from(active))
     );
     Ok(())
@@ -368,8 +369,8 @@ pub async fn set_route(
     run!(
         tx,
         sqlx::query(SQL)
-            .bind(tenant.to_string())
-            .bind(id.to_string())
+            .bind(raw(tenant))
+            .bind(raw(id))
             .bind(route_json)
     );
     Ok(())
@@ -397,7 +398,7 @@ pub async fn claim_lookups(
         };
     }
     let limit = i64::from(limit.clamp(1, MAX_PAGE));
-    let rows: Vec<DeliveryRow> = match &mut tx.0 {
+    let rows: Vec<DeliveryRow> = match &mut tx.engine {
         Engine::Sqlite(conn) => {
             let query = sqlx::query_as(sql!(""));
             query

@@ -4,6 +4,8 @@ use domain::Receipt;
 use domain::id::{DeliveryId, TenantId};
 
 use super::{Delivery, Standing};
+use uuid::Uuid;
+
 use crate::column::At;
 use crate::error::StoreError;
 
@@ -19,8 +21,8 @@ pub(crate) use columns as COLUMNS;
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct DeliveryRow {
-    tenant_id: String,
-    delivery_id: String,
+    tenant_id: Uuid,
+    delivery_id: Uuid,
     environment: String,
     kind: String,
     status: String,
@@ -46,12 +48,12 @@ pub(crate) struct DeliveryRow {
 }
 
 impl DeliveryRow {
-    pub(crate) fn tenant_id(&self) -> &str {
-        &self.tenant_id
+    pub(crate) fn tenant_id(&self) -> Uuid {
+        self.tenant_id
     }
 
-    pub(crate) fn delivery_id(&self) -> &str {
-        &self.delivery_id
+    pub(crate) fn delivery_id(&self) -> Uuid {
+        self.delivery_id
     }
 
     pub(crate) fn status(&self) -> &str {
@@ -67,8 +69,8 @@ impl TryFrom<DeliveryRow> for Delivery {
             table: "delivery",
             row: &row.delivery_id,
         };
-        let tenant: TenantId = at.word("tenant_id", &row.tenant_id)?;
-        let id: DeliveryId = at.word("delivery_id", &row.delivery_id)?;
+        let tenant: TenantId = row.tenant_id.into();
+        let id: DeliveryId = row.delivery_id.into();
         Ok(Self {
             tenant,
             id,

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use domain::{
     DeliveryId, DossierId, Environment, Etat, EventId, Instance, Siret, TenantId, Timestamp,
 };
+use uuid::Uuid;
 
-use crate::column::{At, ms};
+use crate::column::{At, ms, raw};
 use crate::deliveries;
 use crate::error::StoreError;
 use crate::pool::{Engine, Tx, on, run};
@@ -45,8 +46,8 @@ pub struct StateChange {
 
 /// What is known of a dossier before the list is read.
 struct Known {
-    dossier: String,
-    delivery: String,
+    dossier: Uuid,
+    delivery: Uuid,
     numero_externe: Option<String>,
     numero_deca: Option<String>,
     etat: Option<String>,
@@ -72,12 +73,12 @@ pub async fn apply_states(
     }
     let known = known(tx, tenant, siret_cfa, instance, environment).await?;
     let mut changes = Vec::new();
-    let mut fresh: Vec<&str> = Vec::with_capacity(seen.len());
+    let mut fresh: Vec<Uuid> = Vec::with_capacity(seen.len());
     for line in seen {
         let Some(known) = known.get(&line.numero_interne) else {
             continue;
         };
-        fresh.push(&known.dossier);
+        fresh.push(known.dossier);
         if let Some(change) = compare(known, line)? {
             keep(tx, tenant, &change, line, now).await?;
             changes.push(change);
@@ -96,8 +97,8 @@ async fn known(
 ) -> Result<HashMap<String, Known>, StoreError> {
     type Row = (
         String,
-        String,
-        String,
+        Uuid,
+        Uuid,
         Option<String>,
         Option<String>,
         Option<String>,
@@ -108,7 +109,7 @@ async fn known(
         from dossier where tenant_id = $1 and environment = $2 and opco = $3 and instance = $4
           and siret_cfa = $5 and numero_interne is not null";
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.to_string())
+        .bind(raw(tenant))
         .bind(environment.as_str())
         .bind(instance.opco.slug())
         .bind(i64::from(instance.number))
@@ -149,8 +150,8 @@ fn compare(known: &Known, line: &EtatSeen) -> Result<Option<StateChange>, StoreE
         return Ok(None);
     }
     Ok(Some(StateChange {
-        dossier: at.word("dossier_id", &known.dossier)?,
-        delivery: at.word("delivery_id", &known.delivery)?,
+        dossier: known.dossier.into(),
+        delivery: known.delivery.into(),
         before,
         after: read.or(before),
         unknown: line.etat.is_some() && read.is_none(),
@@ -177,15 +178,15 @@ async fn keep(
     const HISTORY: &str = "insert into dossier_history (tenant_id, dossier_id, entry_id, seen_at,
             etat, etat_raw, numero_externe, numero_deca)
         values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let tenant_text = tenant.to_string();
-    let dossier = change.dossier.to_string();
+    let tenant = raw(tenant);
+    let dossier = raw(change.dossier);
     // What we cannot read is history too, but it is not said to be the state before it.
     let read = if change.unknown { None } else { change.after };
     run!(
         tx,
         sqlx::query(DOSSIER)
-            .bind(&tenant_text)
-            .bind(&dossier)
+            .bind(tenant)
+            .bind(dossier)
             .bind(change.after.map(Etat::as_str))
             .bind(change.raw.as_deref())
             .bind(line.numero_externe.as_deref())
@@ -195,8 +196,8 @@ async fn keep(
     run!(
         tx,
         sqlx::query(DELIVERY)
-            .bind(&tenant_text)
-            .bind(change.delivery.to_string())
+            .bind(tenant)
+            .bind(raw(change.delivery))
             .bind(line.numero_externe.as_deref())
             .bind(line.numero_deca.as_deref())
             .bind(ms(now))
@@ -204,9 +205,9 @@ async fn keep(
     run!(
         tx,
         sqlx::query(HISTORY)
-            .bind(&tenant_text)
-            .bind(&dossier)
-            .bind(EventId::new(now).to_string())
+            .bind(tenant)
+            .bind(dossier)
+            .bind(raw(EventId::new(now)))
             .bind(ms(now))
             .bind(read.map(Etat::as_str))
             .bind(change.raw.as_deref())
@@ -214,7 +215,7 @@ async fn keep(
             .bind(line.numero_deca.as_deref())
     );
     if change.after.is_some_and(Etat::reopens) && change.before != change.after {
-        deliveries::set_active(tx, tenant, change.delivery, false).await?;
+        deliveries::set_active(tx, tenant.into(), change.delivery, false).await?;
     }
     Ok(())
 }
@@ -223,19 +224,19 @@ async fn keep(
 async fn freshen(
     tx: &mut Tx,
     tenant: TenantId,
-    dossiers: &[&str],
+    dossiers: &[Uuid],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     const ONE: &str = "update dossier set last_read_at = $3
         where tenant_id = $1 and dossier_id = $2";
     const ALL: &str = "update dossier set last_read_at = $3
         where tenant_id = $1 and dossier_id = any($2)";
-    let tenant = tenant.to_string();
-    match &mut tx.0 {
+    let tenant = raw(tenant);
+    match &mut tx.engine {
         Engine::Sqlite(conn) => {
             for dossier in dossiers {
                 sqlx::query(ONE)
-                    .bind(&tenant)
+                    .bind(tenant)
                     .bind(*dossier)
                     .bind(ms(now))
                     .execute(&mut **conn)
@@ -244,7 +245,7 @@ async fn freshen(
         }
         Engine::Postgres(conn) => {
             sqlx::query(ALL)
-                .bind(&tenant)
+                .bind(tenant)
                 .bind(dossiers)
                 .bind(ms(now))
                 .execute(&mut **conn)

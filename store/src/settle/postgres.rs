@@ -5,22 +5,24 @@ use std::collections::HashMap;
 use domain::id::DeliveryId;
 use sqlx::postgres::PgArguments;
 use sqlx::{PgPool, Postgres};
+use uuid::Uuid;
 
-use crate::column::{At, json_text, ms};
+use crate::column::{At, json_text, ms, raw};
 use crate::deliveries::NewEvent;
 use crate::error::StoreError;
 use crate::pool::Store;
 use crate::settle::{Ended, NewDossier, Settled, Settlement, answers, freed, wake};
 
-type Query<'q> = sqlx::query::QueryAs<'q, Postgres, (String, Vec<u8>), PgArguments>;
+type Query<'q> = sqlx::query::QueryAs<'q, Postgres, (Uuid, Vec<u8>), PgArguments>;
 
 /// `mine` are the members whose fence holds; whatever else is written hangs on them. A row has an
 /// owner only while it is `sending`; to say so again would send the planner through the index of
 /// all that is in flight. A read that is due sooner is left alone: even an update that changes
-/// nothing would lock it until the commit, and groups would wait for each other.
+/// nothing would lock it until the commit, and groups would wait for each other. The heads of the logs
+/// are locked last: see `events`.
 const SETTLE: &str = "
     with batch as (
-        select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[],
+        select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[],
             $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
             $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bigint[],
             $18::bigint[], $19::text[], $20::bigint[], $21::bigint[], $22::text[], $23::bool[],
@@ -54,16 +56,7 @@ const SETTLE: &str = "
         update submission s set active = 0
         from mine m
         where m.frees and s.tenant_id = m.tenant_id and s.delivery_id = m.delivery_id
-    ), told as (
-        insert into event (tenant_id, delivery_id, event_id, at, kind, dossier_id, actor, data,
-            content_hash, answer_hash)
-        select e.tenant_id, e.delivery_id, e.event_id, e.at, e.kind, e.dossier_id, e.actor,
-            e.data, e.content_hash, e.answer_hash
-        from unnest($26::text[], $27::text[], $28::text[], $29::bigint[], $30::text[],
-            $31::text[], $32::text[], $33::text[], $34::bytea[], $35::bytea[])
-        as e (tenant_id, delivery_id, event_id, at, kind, dossier_id, actor, data, content_hash,
-            answer_hash)
-        where (e.delivery_id in (select delivery_id from mine)) is true
+        returning 1
     ), opened as (
         insert into dossier (tenant_id, dossier_id, environment, opco, instance, siret_cfa,
             delivery_id, pairing, numero_interne, numero_externe, numero_deca, etat, etat_raw,
@@ -73,7 +66,7 @@ const SETTLE: &str = "
             tenant_id, n.dossier_id, m.environment, m.opco, m.instance, m.siret_cfa, delivery_id,
             n.pairing, n.numero_interne, n.numero_externe, n.numero_deca, n.etat, n.etat_raw,
             case when n.etat_raw is null then null else m.now end, m.now
-        from unnest($36::text[], $37::text[], $38::text[], $39::bytea[], $40::text[], $41::text[],
+        from unnest($36::uuid[], $37::uuid[], $38::uuid[], $39::bytea[], $40::text[], $41::text[],
             $42::text[], $43::text[], $44::text[])
         as n (tenant_id, delivery_id, dossier_id, pairing, numero_interne, numero_externe,
             numero_deca, etat, etat_raw)
@@ -108,6 +101,28 @@ const SETTLE: &str = "
             interval_ms = case when read_job.interval_ms < excluded.interval_ms
                 then read_job.interval_ms else excluded.interval_ms end
         where read_job.due_at > excluded.due_at
+        returning 1
+    ), said as materialized (
+        select e.*, row_number() over (partition by e.tenant_id order by e.n desc) - 1 as back
+        from unnest($26::uuid[], $27::uuid[], $28::uuid[], $29::bigint[], $30::text[],
+            $31::uuid[], $32::text[], $33::text[], $34::bytea[], $35::bytea[]) with ordinality
+        as e (tenant_id, delivery_id, event_id, at, kind, dossier_id, actor, data, content_hash,
+            answer_hash, n)
+        where (e.delivery_id in (select delivery_id from mine)) is true
+    ), heads as (
+        insert into event_head (tenant_id, position)
+        select tenant_id, count(*) from said
+        where (select count(*) from opened) + (select count(*) from planned)
+            + (select count(*) from freed) >= 0
+        group by tenant_id order by tenant_id
+        on conflict (tenant_id) do update set position = event_head.position + excluded.position
+        returning tenant_id, position
+    ), told as (
+        insert into event (tenant_id, position, delivery_id, event_id, at, kind, dossier_id, actor,
+            data, content_hash, answer_hash)
+        select e.tenant_id, h.position - e.back, e.delivery_id, e.event_id, e.at, e.kind,
+            e.dossier_id, e.actor, e.data, e.content_hash, e.answer_hash
+        from said e join heads h using (tenant_id)
     )
     select delivery_id, lane from mine";
 
@@ -126,18 +141,11 @@ pub(super) async fn settle(
     let rows = query.fetch_all(pool).await?;
     let mut lanes: HashMap<DeliveryId, Vec<u8>> = HashMap::with_capacity(rows.len());
     for (id, lane) in rows {
-        lanes.insert(
-            At {
-                table: "delivery",
-                row: &id,
-            }
-            .word("delivery_id", &id)?,
-            lane,
-        );
+        lanes.insert(id.into(), lane);
     }
     let mut done = Vec::with_capacity(batch.len());
     for settlement in batch {
-        let id = settlement.id.to_string();
+        let id = raw(settlement.id);
         let at = At {
             table: "delivery",
             row: &id,
@@ -170,8 +178,8 @@ fn bind_standing<'q>(query: Query<'q>, batch: &[&'q Settlement]) -> Result<Query
         .map(|settlement| settlement.fault.as_ref().map(json_text).transpose())
         .collect::<Result<Vec<_>, _>>()?;
     Ok(query
-        .bind(each(batch, |settlement| settlement.tenant.to_string()))
-        .bind(each(batch, |settlement| settlement.id.to_string()))
+        .bind(each(batch, |settlement| raw(settlement.tenant)))
+        .bind(each(batch, |settlement| raw(settlement.id)))
         .bind(each(batch, |settlement| settlement.owner.as_str()))
         .bind(each(batch, |settlement| settlement.number))
         .bind(each(batch, |settlement| {
@@ -245,6 +253,7 @@ fn bind_events<'q>(query: Query<'q>, batch: &[&'q Settlement]) -> Result<Query<'
     let all = |value: fn(&NewEvent) -> String| -> Vec<String> {
         events.iter().map(|(_, event)| value(event)).collect()
     };
+    let ids: Vec<Uuid> = events.iter().map(|(_, event)| raw(event.id)).collect();
     let hash = |value: fn(&NewEvent) -> Option<[u8; 32]>| -> Vec<Option<Vec<u8>>> {
         events
             .iter()
@@ -255,16 +264,16 @@ fn bind_events<'q>(query: Query<'q>, batch: &[&'q Settlement]) -> Result<Query<'
         .bind(
             events
                 .iter()
-                .map(|(owner, _)| owner.tenant.to_string())
+                .map(|(owner, _)| raw(owner.tenant))
                 .collect::<Vec<_>>(),
         )
         .bind(
             events
                 .iter()
-                .map(|(owner, _)| owner.id.to_string())
+                .map(|(owner, _)| raw(owner.id))
                 .collect::<Vec<_>>(),
         )
-        .bind(all(|event| event.id.to_string()))
+        .bind(ids)
         .bind(
             events
                 .iter()
@@ -275,7 +284,7 @@ fn bind_events<'q>(query: Query<'q>, batch: &[&'q Settlement]) -> Result<Query<'
         .bind(
             events
                 .iter()
-                .map(|(_, event)| event.dossier.map(|id| id.to_string()))
+                .map(|(_, event)| event.dossier.map(raw))
                 .collect::<Vec<_>>(),
         )
         .bind(all(|event| event.actor.to_string()))
@@ -297,19 +306,19 @@ fn bind_dossiers<'q>(query: Query<'q>, batch: &[&'q Settlement]) -> Query<'q> {
         .bind(
             opened
                 .iter()
-                .map(|(owner, _)| owner.tenant.to_string())
+                .map(|(owner, _)| raw(owner.tenant))
                 .collect::<Vec<_>>(),
         )
         .bind(
             opened
                 .iter()
-                .map(|(owner, _)| owner.id.to_string())
+                .map(|(owner, _)| raw(owner.id))
                 .collect::<Vec<_>>(),
         )
         .bind(
             opened
                 .iter()
-                .map(|(_, dossier)| dossier.id.to_string())
+                .map(|(_, dossier)| raw(dossier.id))
                 .collect::<Vec<_>>(),
         )
         .bind(

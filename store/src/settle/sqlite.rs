@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use domain::id::{DeliveryId, TenantId};
+use domain::id::DeliveryId;
 use sqlx::SqliteConnection;
+use uuid::Uuid;
 
-use crate::column::{At, json_text, ms};
-use crate::deliveries::NewEvent;
+use crate::column::{At, json_text, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Engine, Store};
 use crate::repeated::{self, Texts};
@@ -71,7 +71,7 @@ pub(super) async fn settle(
 ) -> Result<Vec<Settled>, StoreError> {
     let mut tx = store.writing().await?;
     let mut done = Vec::with_capacity(batch.len());
-    if let Engine::Sqlite(conn) = &mut tx.0 {
+    if let Engine::Sqlite(conn) = &mut tx.engine {
         let mut lanes = fenced(conn, batch).await?;
         for settlement in batch {
             let tenant = settlement.tenant;
@@ -86,13 +86,11 @@ pub(super) async fn settle(
         close(conn, &mine).await?;
         open_dossiers(conn, &mine).await?;
         plan_reads(conn, &mine).await?;
-        let events: Vec<(TenantId, &NewEvent)> = mine
-            .iter()
-            .flat_map(|one| one.events.iter().map(|event| (one.tenant, event)))
-            .collect();
-        crate::events::append_all(conn, &events).await?;
     }
     wake(&mut tx, batch, &done).await?;
+    for (one, _) in batch.iter().zip(&done).filter(|(_, done)| done.is_some()) {
+        crate::events::append(&mut tx, one.tenant, &one.events);
+    }
     tx.commit().await?;
     Ok(answers(&done))
 }
@@ -109,8 +107,8 @@ async fn fenced(
             let standing = &settlement.standing;
             let receipt = settlement.receipt.as_ref();
             query = query
-                .bind(settlement.tenant.to_string())
-                .bind(settlement.id.to_string())
+                .bind(raw(settlement.tenant))
+                .bind(raw(settlement.id))
                 .bind(&settlement.owner)
                 .bind(settlement.number)
                 .bind(standing.status.as_str())
@@ -128,13 +126,13 @@ async fn fenced(
                 .bind(ms(settlement.now))
                 .bind(settlement.ends().then_some(ms(settlement.now)));
         }
-        let rows: Vec<(String, Vec<u8>)> = query.fetch_all(&mut *conn).await?;
+        let rows: Vec<(Uuid, Vec<u8>)> = query.fetch_all(&mut *conn).await?;
         for (id, lane) in rows {
             let at = At {
                 table: "delivery",
                 row: &id,
             };
-            lanes.insert(at.word("delivery_id", &id)?, at.fingerprint("lane", &lane)?);
+            lanes.insert(id.into(), at.fingerprint("lane", &lane)?);
         }
     }
     Ok(lanes)
@@ -146,8 +144,8 @@ async fn close(conn: &mut SqliteConnection, mine: &[&Settlement]) -> Result<(), 
         let mut query = sqlx::query(text);
         for settlement in part {
             query = query
-                .bind(settlement.tenant.to_string())
-                .bind(settlement.id.to_string())
+                .bind(raw(settlement.tenant))
+                .bind(raw(settlement.id))
                 .bind(settlement.number)
                 .bind(ms(settlement.now))
                 .bind(settlement.attempt.outcome)
@@ -175,9 +173,9 @@ async fn open_dossiers(
         let mut query = sqlx::query(text);
         for (settlement, dossier) in part {
             query = query
-                .bind(settlement.tenant.to_string())
-                .bind(settlement.id.to_string())
-                .bind(dossier.id.to_string())
+                .bind(raw(settlement.tenant))
+                .bind(raw(settlement.id))
+                .bind(raw(dossier.id))
                 .bind(dossier.pairing.map(|print| print.0.to_vec()))
                 .bind(dossier.receipt.numero_interne.as_deref())
                 .bind(dossier.receipt.numero_externe.as_deref())
@@ -200,8 +198,8 @@ async fn plan_reads(conn: &mut SqliteConnection, mine: &[&Settlement]) -> Result
         let mut query = sqlx::query(text);
         for (settlement, read) in part {
             query = query
-                .bind(settlement.tenant.to_string())
-                .bind(settlement.id.to_string())
+                .bind(raw(settlement.tenant))
+                .bind(raw(settlement.id))
                 .bind(ms(read.due_at))
                 .bind(i64::try_from(read.interval_ms).unwrap_or(i64::MAX));
         }

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use domain::id::{DeliveryId, TenantId};
+use domain::id::{DeliveryId, EventId, TenantId};
 use domain::{Environment, HoldReason, Instance, Kind, Opco, Status, WaitReason};
-use store::{AttemptEnd, Claimed, Settled, Standing, Store, Want, Was, deliveries};
+use store::accept::{Claim, NewDelivery};
+use store::{Accepted, AttemptEnd, Claimed, Settled, Standing, Store, Want, Was, deliveries};
 
 use crate::harness::{Database, afdas, at, contract, now, on_both};
 
@@ -31,6 +32,19 @@ async fn accepted(db: &Database, tenant: TenantId, count: usize) -> Vec<Delivery
     let group: Vec<_> = (0..count).map(|_| contract(&keys, now())).collect();
     db.store.accept(&group).await.unwrap();
     group.iter().map(|new| new.id).collect()
+}
+
+/// The same, in the hands of a deliverer as soon as it is stored.
+fn claimed_at_once(new: NewDelivery) -> NewDelivery {
+    let claim = Claim {
+        owner: "w1".to_owned(),
+        until: at(60),
+        opened: EventId::new(new.created_at),
+    };
+    NewDelivery {
+        claim: Some(claim),
+        ..new
+    }
 }
 
 async fn deliver(store: &Store, claimed: &[Claimed], seconds: i64) {
@@ -73,6 +87,70 @@ on_both! {
         assert_eq!(events[1].data, serde_json::json!({"attempt": 1, "purpose": "write"}));
         drop(tx);
         assert_eq!(db.number("select count(*) from attempt where closed_at is null").await, 1);
+    }
+
+    async fn what_is_claimed_with_its_custody_is_in_hand_like_any_other(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let new = claimed_at_once(contract(&keys, now()));
+        let plain = contract(&keys, now());
+        let answers = db.store.accept(&[new.clone(), plain.clone()]).await.unwrap();
+        assert_eq!(answers, [Accepted::Claimed, Accepted::Stored]);
+        let mut tx = db.store.reading().await.unwrap();
+        let found = deliveries::find(&mut tx, tenant, new.id).await.unwrap().unwrap();
+        assert_eq!((found.standing.status, found.attempts), (Status::Sending, 1));
+        assert_eq!(found.standing.due_at, Some(at(60)));
+        let events = store::events::of_delivery(&mut tx, tenant, new.id).await.unwrap();
+        let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
+        assert_eq!(kinds, ["delivery.accepted", "attempt.opened"]);
+        assert_eq!(events[1].data, serde_json::json!({"attempt": 1, "purpose": "write"}));
+        let log = store::events::after(&mut tx, tenant, 0, 10).await.unwrap();
+        let positions: Vec<i64> = log.iter().map(|event| event.position).collect();
+        assert_eq!(positions, [1, 2, 3]);
+        drop(tx);
+        let others = db.store.claim(at(1), at(61), "w2", &[want(tenant, 9)]).await.unwrap();
+        assert_eq!(others.iter().map(|job| job.delivery.id).collect::<Vec<_>>(), [plain.id]);
+        let job = Claimed::with_custody(&new).unwrap();
+        assert_eq!((job.delivery.clone(), job.was, job.number), (found, Was::Queued, 1));
+        assert_eq!(job.sealed, new.sealed);
+        deliver(&db.store, &[job], 5).await;
+        let mut tx = db.store.reading().await.unwrap();
+        let found = deliveries::find(&mut tx, tenant, new.id).await.unwrap().unwrap();
+        assert_eq!(found.standing.status, Status::Delivered);
+    }
+
+    async fn what_is_claimed_with_its_custody_and_left_is_looked_for(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let new = claimed_at_once(contract(&keys, now()));
+        db.store.accept(std::slice::from_ref(&new)).await.unwrap();
+        let early = db.store.claim(at(59), at(99), "w2", &[want(tenant, 9)]).await.unwrap();
+        assert!(early.is_empty(), "it is in the first one's hands");
+        let late = db.store.claim(at(60), at(120), "w2", &[want(tenant, 9)]).await.unwrap();
+        assert_eq!((late[0].was, late[0].number), (Was::Unknown, 2));
+    }
+
+    async fn a_busy_lane_is_waited_for_even_by_who_would_claim_at_once(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let lane = keys.fingerprint("lane", "one");
+        let group: Vec<_> = (0..3)
+            .map(|n| {
+                let mut new = claimed_at_once(contract(&keys, at(n)));
+                new.lane = lane;
+                new
+            })
+            .collect();
+        let answers = db.store.accept(&group[..2]).await.unwrap();
+        assert_eq!(answers, [Accepted::Claimed, Accepted::Stored]);
+        assert_eq!(db.store.accept(&group[2..]).await.unwrap(), [Accepted::Stored]);
+        assert_eq!(db.number("select count(*) from delivery where status = 'sending'").await, 1);
+        assert_eq!(
+            db.number("select count(*) from delivery where wait_reason = 'predecessor'").await,
+            2
+        );
+        assert_eq!(db.number("select count(*) from attempt").await, 1);
+        assert_eq!(db.number("select max(position) from event").await, 4);
     }
 
     async fn two_claimers_never_get_the_same_delivery(db) {

@@ -5,7 +5,7 @@ use domain::{Environment, HoldReason, Kind, Opco, Status, WaitReason};
 use store::deliveries::{self, Filter, Page};
 use store::read_jobs::{self, ReadBudget, ReadKey, ReadResult};
 use store::{
-    Accepted, NearQuery, NewDossier, NewEvent, ReadPlan, Standing, StoreError, dossiers, events,
+    Accepted, NewDelivery, NewDossier, NewEvent, ReadPlan, Standing, StoreError, dossiers, events,
 };
 
 use crate::harness::{Database, afdas, at, contract, now, on_both, paired, site};
@@ -107,13 +107,13 @@ on_both! {
         assert!(deliveries::counts(&mut tx, Some(stranger)).await.unwrap().is_empty());
         drop(tx);
         assert!(list(db, stranger, &Filter::default()).await.is_empty());
-        let query = NearQuery {
-            tenant: stranger,
-            environment: Environment::Live,
-            kind: Kind::Dossier,
+        let theirs = db.store.keys(stranger).await.unwrap();
+        let alike = NewDelivery {
             match_keys: [Some(print), None, None],
+            compared: false,
+            ..contract(&theirs, now())
         };
-        assert_eq!(db.store.near(&[query]).await.unwrap(), [vec![]]);
+        assert_eq!(db.store.accept(&[alike]).await.unwrap(), [Accepted::Stored]);
         let stolen = db.store.keys(stranger).await.unwrap();
         assert!(stolen.open_payload(new.id, &new.sealed).is_err());
     }
@@ -257,30 +257,28 @@ on_both! {
         group[2].match_keys = [print("z"), print("b"), print("c")];
         db.store.accept(&group).await.unwrap();
         act(db, tenant, group[2].id, Standing::ended(Status::Rejected), 5).await.unwrap();
-        let query = |match_keys| NearQuery {
-            tenant,
-            environment: Environment::Live,
-            kind: Kind::Dossier,
+        let alike = |match_keys| NewDelivery {
             match_keys,
+            compared: false,
+            ..contract(&keys, at(9))
         };
-        let found = db
+        let answers = db
             .store
-            .near(&[
-                query([print("a"), print("b"), print("c")]),
-                query([None, print("a"), None]),
-                query([None; 3]),
+            .accept(&[
+                alike([print("a"), print("b"), print("c")]),
+                alike([None, print("a"), None]),
+                alike([None; 3]),
             ])
             .await
             .unwrap();
-        let got: Vec<_> = found[0].iter().map(|hit| (hit.delivery, hit.shared)).collect();
+        let [Accepted::Resembles { hits }, Accepted::Stored, Accepted::Stored] = &answers[..] else {
+            panic!("a key is compared with its own place only: {answers:?}");
+        };
+        let got: Vec<_> = hits.iter().map(|hit| (hit.delivery, hit.shared)).collect();
         assert_eq!(
             got,
             [(group[1].id, [true, false, true]), (group[0].id, [true, true, false])]
         );
-        assert!(found[1].is_empty(), "a key is compared with its own place only");
-        assert!(found[2].is_empty());
-        let none = [query([None; 3])];
-        assert_eq!(db.store.near(&none).await.unwrap(), [vec![]]);
     }
 
     async fn reads_are_claimed_within_their_budget_and_settled_by_their_holder(db) {

@@ -246,6 +246,7 @@ pub(crate) fn contract(keys: &TenantKey, created_at: Timestamp) -> NewDelivery {
         mandate: None,
         created_at,
         event,
+        claim: None,
     }
 }
 

@@ -23,7 +23,7 @@ type Keys = BTreeMap<String, BTreeSet<Vec<String>>>;
 fn sort_of(kind: &str) -> &'static str {
     match kind.to_ascii_lowercase().as_str() {
         "bigint" | "integer" => "number",
-        "bytea" | "blob" => "bytes",
+        "bytea" | "uuid" | "blob" => "bytes",
         "text" => "text",
         other => panic!("a column of type {other}"),
     }

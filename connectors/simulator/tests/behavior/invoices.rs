@@ -370,14 +370,3 @@ async fn a_closed_flow_answers_501_before_anything_is_looked_at() {
     note["numeroFactureOrigine"] = json!("FA-1");
     assert_eq!(billed(&rig, &note).await.status, 501);
 }
-
-#[tokio::test]
-async fn a_line_opens_on_its_day_and_not_the_day_before() {
-    let (rig, engaged) = engaged("akto").await;
-    let body = invoice("FA-1", &[engaged.line("PEDAGOGIE", 2, 2_340.0)]);
-    // From 2026-11-21 to 2027-02-28, the day before it opens.
-    rig.handle().move_clock(99 * 86_400_000, None);
-    assert_eq!(codes(&billed(&rig, &body).await), ["ECHEANCE_NON_OUVERTE"]);
-    rig.handle().move_clock(86_400_000, None);
-    assert_eq!(billed(&rig, &body).await.status, 200);
-}

@@ -131,8 +131,7 @@ pub(super) async fn run(desk: &mut Desk, command: CredentialCommand) -> Result<(
                 tenant,
                 "credential.revoked",
                 json!({ "credential": id }),
-            )
-            .await?;
+            );
             tx.commit().await?;
             desk.out
                 .record(&json!({ "revoked": id }), &[("révoquée", id.to_string())])
@@ -187,8 +186,7 @@ async fn create(desk: &mut Desk, new: NewCredential) -> Result<(), Failure> {
         "environment": credential.environment, "sites": credential.sites,
         "actions": credential.actions,
     });
-    desk.log(&mut tx, tenant, "credential.created", data)
-        .await?;
+    desk.log(&mut tx, tenant, "credential.created", data);
     tx.commit().await?;
     let line = line(credential, Some(minted.key.expose().to_owned()));
     let shown = [

@@ -132,8 +132,7 @@ pub(super) async fn route(desk: &mut Desk, command: OverrideCommand) -> Result<(
                 tenant,
                 "route_override.ended",
                 json!({ "override": id }),
-            )
-            .await?;
+            );
             tx.commit().await?;
             desk.out
                 .record(&json!({ "ended": id }), &[("terminé", id.to_string())])
@@ -165,8 +164,7 @@ async fn create_route(desk: &mut Desk, new: NewOverride) -> Result<(), Failure> 
     let mut tx = desk.store.writing().await?;
     overrides::put_route(&mut tx, &row).await?;
     let line = override_line(row);
-    desk.log(&mut tx, tenant, "route_override.created", json!(line))
-        .await?;
+    desk.log(&mut tx, tenant, "route_override.created", json!(line));
     tx.commit().await?;
     let shown = [
         ("choix", line.id.to_string()),
@@ -208,8 +206,7 @@ pub(super) async fn rule(desk: &mut Desk, command: RuleCommand) -> Result<(), Fa
                 tenant,
                 "rule_override.removed",
                 json!({ "rule": rule }),
-            )
-            .await?;
+            );
             tx.commit().await?;
             desk.out
                 .record(&json!({ "removed": rule }), &[("rétablie", rule.clone())])
@@ -237,8 +234,7 @@ async fn create_rule(desk: &mut Desk, new: NewRule) -> Result<(), Failure> {
     let data = rule_line(&row);
     let mut tx = desk.store.writing().await?;
     overrides::put_rule(&mut tx, &row).await?;
-    desk.log(&mut tx, tenant, "rule_override.put", data.clone())
-        .await?;
+    desk.log(&mut tx, tenant, "rule_override.put", data.clone());
     tx.commit().await?;
     let shown = [
         ("règle", row.rule.clone()),

@@ -101,8 +101,7 @@ pub(super) async fn run(desk: &mut Desk, command: KeyCommand) -> Result<(), Fail
             if !keys::revoke(&mut tx, tenant, id, desk.now).await? {
                 return Err(unknown(id));
             }
-            desk.log(&mut tx, tenant, "key.revoked", json!({ "key": id }))
-                .await?;
+            desk.log(&mut tx, tenant, "key.revoked", json!({ "key": id }));
             tx.commit().await?;
             desk.out
                 .record(&json!({ "revoked": id }), &[("révoquée", id.to_string())])
@@ -169,8 +168,7 @@ async fn create(desk: &mut Desk, new: NewKey) -> Result<(), Failure> {
         return Err(Failure::new(Code::NotFound, said).remedy("cfa-gateway admin site create"));
     }
     keys::stage(&mut tx, &key).await?;
-    desk.log(&mut tx, tenant, "key.staged", json!(line(&key)))
-        .await?;
+    desk.log(&mut tx, tenant, "key.staged", json!(line(&key)));
     tx.commit().await?;
     if new.no_probe {
         show(desk, tenant, id).await
@@ -201,8 +199,7 @@ async fn probe(desk: &mut Desk, tenant: TenantId, id: KeyId) -> Result<(), Failu
     } else {
         "key.probed"
     };
-    desk.log(&mut tx, tenant, kind, json!({ "key": id, "probe": word }))
-        .await?;
+    desk.log(&mut tx, tenant, kind, json!({ "key": id, "probe": word }));
     tx.commit().await?;
     match tried {
         Ok(_) if active => show(desk, tenant, id).await,

@@ -74,8 +74,7 @@ pub(super) async fn run(desk: &mut Desk, command: MandateCommand) -> Result<(), 
             };
             mandates::put(&mut tx, &mandate).await?;
             let data = line(&mandate);
-            desk.log(&mut tx, tenant, "mandate.attested", data.clone())
-                .await?;
+            desk.log(&mut tx, tenant, "mandate.attested", data.clone());
             tx.commit().await?;
             let shown = [
                 ("attestation", mandate.id.to_string()),

@@ -131,8 +131,7 @@ async fn create(desk: &mut Desk, new: NewSoftware) -> Result<(), Failure> {
     let line = line(&credential);
     let mut tx = desk.store.writing().await?;
     software::put(&mut tx, &credential).await?;
-    desk.log(&mut tx, tenant, "software.put", json!(line))
-        .await?;
+    desk.log(&mut tx, tenant, "software.put", json!(line));
     tx.commit().await?;
     let shown = [
         ("compte logiciel", line.id.to_string()),

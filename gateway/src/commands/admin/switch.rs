@@ -99,8 +99,7 @@ pub(super) async fn run(desk: &mut Desk, command: SwitchCommand) -> Result<(), F
                 ));
             }
             let data = json!({ "switch": id });
-            desk.log(&mut tx, TenantId::PLATFORM, "capability_switch.ended", data)
-                .await?;
+            desk.log(&mut tx, TenantId::PLATFORM, "capability_switch.ended", data);
             tx.commit().await?;
             desk.out
                 .record(&json!({ "ended": id }), &[("terminé", id.to_string())])
@@ -130,8 +129,7 @@ async fn create(desk: &mut Desk, new: NewSwitch) -> Result<(), Failure> {
         TenantId::PLATFORM,
         "capability_switch.created",
         json!(line),
-    )
-    .await?;
+    );
     tx.commit().await?;
     let shown = [
         ("choix", line.id.to_string()),

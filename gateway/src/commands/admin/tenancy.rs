@@ -105,8 +105,7 @@ pub(super) async fn network(desk: &mut Desk, command: NetworkCommand) -> Result<
                 network.id,
                 "network.created",
                 json!({ "name": network.name }),
-            )
-            .await?;
+            );
             tx.commit().await?;
             let line = NetworkLine {
                 id: network.id,
@@ -161,7 +160,7 @@ pub(super) async fn cfa(desk: &mut Desk, command: CfaCommand) -> Result<(), Fail
             let mut tx = desk.store.writing().await?;
             tenants::create_cfa(&mut tx, &cfa).await?;
             let data = json!({ "cfa": cfa.id, "name": cfa.name, "siren": cfa.siren });
-            desk.log(&mut tx, tenant, "cfa.created", data).await?;
+            desk.log(&mut tx, tenant, "cfa.created", data);
             tx.commit().await?;
             let line = cfa_line(cfa);
             let shown = [
@@ -214,7 +213,7 @@ pub(super) async fn site(desk: &mut Desk, command: SiteCommand) -> Result<(), Fa
                 })?;
             let data =
                 json!({ "site": site.id, "cfa": site.cfa, "siret": site.siret, "uai": site.uai });
-            desk.log(&mut tx, tenant, "site.created", data).await?;
+            desk.log(&mut tx, tenant, "site.created", data);
             tx.commit().await?;
             let line = site_line(site);
             let shown = [

@@ -215,7 +215,6 @@ async fn every_act_leaves_its_line_in_the_log_with_its_author_and_no_secret() {
         .run("credential create --label ERP --environment test")
         .await
         .unwrap();
-    place.desk.store.sequence(100).await.unwrap();
     let mut tx = place.desk.store.reading().await.unwrap();
     let network = tenants::networks(&mut tx).await.unwrap().remove(0);
     let log = events::after(&mut tx, network.id, 0, 100).await.unwrap();

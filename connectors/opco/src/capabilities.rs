@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Capability, Environment, NormVersion, Opco, Openness, Timestamp};
+use domain::payload::{Certificat, InfosFichier, Objet, TypeFichier, TypeObjet};
+use domain::{Capability, Environment, Kind, NormVersion, Opco, Openness, Timestamp};
 use jiff::civil::Date;
 use serde::Deserialize;
 
@@ -37,7 +38,7 @@ pub struct Switch {
     pub until: Option<Timestamp>,
 }
 
-/// No version of the norm may be used for contracts: the most open capability, and how far it is.
+/// No flow is open for a payload: the one nearest to being open, and how far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{capability} is not open ({openness})")]
 pub struct Closed {
@@ -131,26 +132,90 @@ pub fn choose_version(
     capabilities: &Capabilities,
     environment: Environment,
 ) -> Result<NormVersion, Closed> {
-    if capabilities.is_open(Capability::DossiersV2, environment) {
-        return Ok(NormVersion::V2);
-    }
-    if capabilities.is_open(Capability::DossiersV1, environment) {
-        return Ok(NormVersion::V1);
-    }
-    let v1 = capabilities.openness(Capability::DossiersV1);
-    let v2 = capabilities.openness(Capability::DossiersV2);
-    // The enum runs from the most open to the least.
-    Err(if v2 < v1 {
-        Closed {
-            capability: Capability::DossiersV2,
-            openness: v2,
+    choose_way(capabilities, environment, Kind::Dossier).map(|way| way.version)
+}
+
+/// How a payload may go: through which flow, in which version of the norm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// The flow that is open.
+    pub capability: Capability,
+    /// The version its route is in.
+    pub version: NormVersion,
+}
+
+/// The ways of each kind, the best first.
+fn ways(kind: Kind) -> &'static [Way] {
+    const fn way(capability: Capability, version: NormVersion) -> Way {
+        Way {
+            capability,
+            version,
         }
-    } else {
-        Closed {
-            capability: Capability::DossiersV1,
-            openness: v1,
-        }
-    })
+    }
+    const DOSSIERS_V2: Way = way(Capability::DossiersV2, NormVersion::V2);
+    const DOSSIERS_V1: Way = way(Capability::DossiersV1, NormVersion::V1);
+    const CONVENTIONS: Way = way(Capability::Conventions, NormVersion::V1);
+    const FACTURES: Way = way(Capability::Factures, NormVersion::V1);
+    const CERTIFICATS: Way = way(Capability::Certificats, NormVersion::V2);
+    const DOCUMENTS: Way = way(Capability::Documents, NormVersion::V1);
+    const RUPTURE: Way = way(Capability::Rupture, NormVersion::V2);
+    match kind {
+        Kind::Dossier => &[DOSSIERS_V2, DOSSIERS_V1],
+        Kind::Convention => &[CONVENTIONS],
+        Kind::Facture => &[FACTURES],
+        // Where the structured form is not open, the same certificate goes as a document (§11).
+        Kind::Certificat => &[CERTIFICATS, DOCUMENTS],
+        Kind::Document => &[DOCUMENTS],
+        Kind::Rupture => &[RUPTURE],
+    }
+}
+
+/// Chooses how a payload goes: V2 where it is open, else V1, else the closed flow that is nearest to
+/// being open (rule ROU-005). A certificate whose way is `Documents` goes as [`as_document`].
+pub fn choose_way(
+    capabilities: &Capabilities,
+    environment: Environment,
+    kind: Kind,
+) -> Result<Way, Closed> {
+    let ways = ways(kind);
+    if let Some(open) = ways
+        .iter()
+        .find(|way| capabilities.is_open(way.capability, environment))
+    {
+        return Ok(*open);
+    }
+    let closed = ways.iter().rev().map(|way| Closed {
+        capability: way.capability,
+        openness: capabilities.openness(way.capability),
+    });
+    // The enum runs from the most open to the least; of two as far, the older one is named.
+    let nearest = closed.min_by_key(|closed| closed.openness);
+    Err(nearest.unwrap_or(Closed {
+        capability: Capability::DossiersV1,
+        openness: Openness::Unknown,
+    }))
+}
+
+/// Writes what goes with a certificate where it is handed over as a document: it belongs to its
+/// invoice and to its dossier (protocol §11). The file must be there.
+pub fn as_document(certificat: &Certificat) -> InfosFichier {
+    let objet = |type_objet, numero: &Option<String>| {
+        numero.clone().map(|numero| Objet {
+            type_objet: Some(type_objet),
+            id_objet: Some(numero),
+            ..Objet::default()
+        })
+    };
+    let facture = objet(TypeObjet::Facture, &certificat.numero_interne_facture);
+    let dossier = objet(
+        TypeObjet::DossierApprentissage,
+        &certificat.numero_interne_dossier,
+    );
+    InfosFichier {
+        type_fichier: Some(TypeFichier::CertificatRealisation),
+        objets: facture.into_iter().chain(dossier).collect(),
+        ..InfosFichier::default()
+    }
 }
 
 #[derive(Deserialize)]
@@ -226,6 +291,81 @@ mod tests {
             choose_version(&Capabilities::default(), Environment::Test).map_err(|c| c.openness),
             Err(Openness::Unknown)
         );
+    }
+
+    #[test]
+    fn every_kind_goes_where_its_flow_is_open_and_else_says_which_is_closed() {
+        let seed = Seed::shipped().unwrap();
+        let way = |opco, kind| choose_way(&seed.of(opco), Environment::Live, kind);
+        let open = |capability, version| {
+            Ok(Way {
+                capability,
+                version,
+            })
+        };
+        let closed = |capability, openness| {
+            Err(Closed {
+                capability,
+                openness,
+            })
+        };
+        let (v1, v2) = (NormVersion::V1, NormVersion::V2);
+        for (opco, kind, expected) in [
+            (Opco::Akto, Kind::Dossier, open(Capability::DossiersV2, v2)),
+            (Opco::Afdas, Kind::Dossier, open(Capability::DossiersV1, v1)),
+            (
+                Opco::Akto,
+                Kind::Convention,
+                open(Capability::Conventions, v1),
+            ),
+            (Opco::Akto, Kind::Facture, open(Capability::Factures, v1)),
+            (
+                Opco::Afdas,
+                Kind::Certificat,
+                open(Capability::Certificats, v2),
+            ),
+            // Not open in its own form: as a document, where documents are open.
+            (
+                Opco::Akto,
+                Kind::Certificat,
+                open(Capability::Documents, v1),
+            ),
+            (
+                Opco::Opcommerce,
+                Kind::Certificat,
+                closed(Capability::Certificats, Openness::Developpement),
+            ),
+            (
+                Opco::OpcoSante,
+                Kind::Convention,
+                closed(Capability::Conventions, Openness::Developpement),
+            ),
+            (
+                Opco::Afdas,
+                Kind::Document,
+                closed(Capability::Documents, Openness::Unknown),
+            ),
+            (
+                Opco::Akto,
+                Kind::Rupture,
+                closed(Capability::Rupture, Openness::Unknown),
+            ),
+        ] {
+            assert_eq!(way(opco, kind), expected, "{opco} {kind}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_goes_as_a_document_of_its_invoice_and_its_dossier() {
+        let certificat = Certificat {
+            numero_interne_dossier: Some("1234567".to_owned()),
+            numero_interne_facture: Some("900042".to_owned()),
+            ..Certificat::default()
+        };
+        let expected = serde_json::json!({"typeFichier": "CERTIFICAT_REALISATION", "objets": [
+            {"typeObjet": "FACTURE", "idObjet": "900042"},
+            {"typeObjet": "DOSSIER_APPRENTISSAGE", "idObjet": "1234567"}]});
+        assert_eq!(as_document(&certificat).write(), expected);
     }
 
     #[test]

@@ -4,18 +4,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{Fault, FaultKind, NormVersion, Outcome};
+use domain::{Fault, FaultKind, Kind, NormVersion, Outcome};
 use reqwest::header::AUTHORIZATION;
 use serde_json::Value;
 
-use crate::call::{Answer, Identity, Operation, Reply};
+use crate::answer::{Answer, Numeros, PieceReceipt};
+use crate::call::{Identity, Reply};
+use crate::norm::refus::Refus;
 use crate::norm::{decode, encode};
+use crate::operation::{Operation, Piece};
 use crate::profile::{Auth, Profile};
 use crate::token::{Client, Token};
 use crate::transport::{Sending, Transport};
 
-/// Where a payload says who the apprentice is, and who answers for a minor.
-const PERSONS: [&str; 13] = [
+/// Where a payload says who the apprentice is, who answers for a minor, who signs and who is paid.
+const PERSONS: [&str; 20] = [
     "/cerfa/apprenti/nom",
     "/cerfa/apprenti/nomUsage",
     "/cerfa/apprenti/prenom",
@@ -29,7 +32,38 @@ const PERSONS: [&str; 13] = [
     "/cerfa/apprenti/responsableLegal/prenom",
     "/cerfa/apprenti/responsableLegal/courriel",
     "/cerfa/apprenti/responsableLegal/adresse/adresse1",
+    "/apprenti/nom",
+    "/apprenti/nomUsage",
+    "/apprenti/prenom",
+    "/apprenti/dateNaissance",
+    "/representantLegal/nom",
+    "/representantLegal/prenom",
+    "/ibanEmetteur",
 ];
+
+/// What came of handing a payload over, and what the answer says beyond it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filed {
+    /// Whether the OPCO has it.
+    pub outcome: Outcome,
+    /// The OPCO's numbers of what is no dossier.
+    pub numeros: Numeros,
+    /// Which known refusals its words are, of an invoice.
+    pub refus: Refus,
+    /// Our own file could not be read: the failure says nothing about the OPCO.
+    pub file_unreadable: bool,
+}
+
+impl Filed {
+    fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            numeros: Numeros::default(),
+            refus: Refus::default(),
+            file_unreadable: false,
+        }
+    }
+}
 
 /// Asks one thing of an OPCO and reads its answer. For reads only.
 ///
@@ -49,7 +83,7 @@ pub async fn exchange(
     let mut secrets = Secrets::of(identity);
     match attempt(transport, profile, identity, operation, &mut secrets).await {
         Attempt::Answered(reply) => decode(profile, operation, &reply, &secrets.texts()),
-        Attempt::NotSent(fault) | Attempt::Lost(fault) => Err(fault),
+        Attempt::NotSent(fault) | Attempt::NoFile(fault) | Attempt::Lost(fault) => Err(fault),
     }
 }
 
@@ -72,35 +106,78 @@ pub async fn ready(
     Ok(())
 }
 
-/// Hands a payload to an OPCO. For writes only.
-///
-/// [`Outcome::Lost`] says that the OPCO may have it: the connection ended or the time was up after
-/// sending, the answer was 500, 502, 504 or another unexplained 5xx, or a success that cannot be
-/// read. [`Outcome::Failed`] says that it surely does not: nothing was sent, or an explicit answer.
+/// Hands a payload to an OPCO and says only whether it has it: see [`hand_over`].
 pub async fn file(
     transport: &Transport,
     profile: &Profile,
     identity: &Identity,
     operation: &Operation,
 ) -> Outcome {
+    hand_over(transport, profile, identity, operation)
+        .await
+        .outcome
+}
+
+/// Hands a payload to an OPCO. For writes only.
+///
+/// [`Outcome::Lost`] says that the OPCO may have it: the connection ended or the time was up after
+/// all of it was sent, the answer was 500, 502, 504 or another unexplained 5xx, or a success that
+/// cannot be read. [`Outcome::Failed`] says that it surely does not: it was not sent to its last
+/// byte, or there was an explicit answer.
+pub async fn hand_over(
+    transport: &Transport,
+    profile: &Profile,
+    identity: &Identity,
+    operation: &Operation,
+) -> Filed {
     if !operation.writes() {
         let why = format!("{operation:?} writes nothing");
-        return Outcome::Failed(Fault::new(FaultKind::Misconfigured, why));
+        let fault = Fault::new(FaultKind::Misconfigured, why);
+        return Filed::of(Outcome::Failed(fault));
     }
     let mut secrets = Secrets::of(identity);
     secrets.persons(operation);
     match attempt(transport, profile, identity, operation, &mut secrets).await {
-        Attempt::Answered(reply) => {
-            match decode(profile, operation, &reply, &secrets.texts()) {
-                Ok(Answer::Receipt(receipt)) => Outcome::Taken(receipt),
-                // No write has another answer than a receipt.
-                Ok(_) => Outcome::Lost(Fault::new(FaultKind::Unreadable, "not a receipt")),
-                Err(fault) if may_have_been_taken(reply.status) => Outcome::Lost(fault),
-                Err(fault) => Outcome::Failed(fault),
+        Attempt::Answered(reply) => answered(profile, operation, &reply, &secrets.texts()),
+        Attempt::NotSent(fault) => Filed::of(Outcome::Failed(fault)),
+        Attempt::NoFile(fault) => Filed {
+            file_unreadable: true,
+            ..Filed::of(Outcome::Failed(fault))
+        },
+        Attempt::Lost(fault) => Filed::of(Outcome::Lost(fault)),
+    }
+}
+
+fn answered(profile: &Profile, operation: &Operation, reply: &Reply, secrets: &[&str]) -> Filed {
+    match decode(profile, operation, reply, secrets) {
+        Ok(Answer::Receipt(receipt)) => Filed::of(Outcome::Taken(receipt)),
+        Ok(Answer::Piece(PieceReceipt { receipt, numeros })) => Filed {
+            numeros,
+            ..Filed::of(Outcome::Taken(receipt))
+        },
+        // No write has another answer than a receipt.
+        Ok(_) => Filed::of(Outcome::Lost(Fault::new(
+            FaultKind::Unreadable,
+            "not a receipt",
+        ))),
+        Err(fault) => {
+            let refus = match operation {
+                Operation::FilePiece {
+                    piece: Piece::Facture,
+                    ..
+                } => Refus::read(profile, Kind::Facture, &fault),
+                _ => Refus::default(),
+            };
+            let outcome = if may_have_been_taken(reply.status) {
+                Outcome::Lost(fault)
+            } else {
+                Outcome::Failed(fault)
+            };
+            Filed {
+                refus,
+                ..Filed::of(outcome)
             }
         }
-        Attempt::NotSent(fault) => Outcome::Failed(fault),
-        Attempt::Lost(fault) => Outcome::Lost(fault),
     }
 }
 
@@ -118,6 +195,7 @@ fn may_have_been_taken(status: u16) -> bool {
 enum Attempt {
     Answered(Reply),
     NotSent(Fault),
+    NoFile(Fault),
     Lost(Fault),
 }
 
@@ -140,11 +218,11 @@ impl<'a> Secrets<'a> {
 
     /// Adds what tells who the apprentice is, of a payload that is handed over.
     fn persons(&mut self, operation: &'a Operation) {
-        let Operation::FileDossier { dossier, .. } = operation else {
+        let Some(payload) = operation.payload() else {
             return;
         };
         for pointer in PERSONS {
-            let text = dossier.pointer(pointer).and_then(Value::as_str);
+            let text = payload.pointer(pointer).and_then(Value::as_str);
             self.persons.extend(text);
             // A date is told with its hour and without.
             let day = text.and_then(|text| Some(text.split_once('T')?.0));
@@ -202,6 +280,7 @@ async fn attempt(
             }
             (Sending::Answered(answered), _) => return Attempt::Answered(answered.reply),
             (Sending::NotSent(fault), _) => return Attempt::NotSent(fault),
+            (Sending::NoFile(fault), _) => return Attempt::NoFile(fault),
             (Sending::Lost(fault), _) => return Attempt::Lost(fault),
         }
     }
@@ -219,7 +298,7 @@ async fn once(
     let token = match profile.auth {
         Auth::KeyOnly => None,
         Auth::ClientCredentials => {
-            let client = client(profile, identity, operation.version())?;
+            let client = client(profile, identity, profile.version(operation))?;
             Some(transport.token(&client, refused, left()).await?)
         }
     };

@@ -7,6 +7,8 @@ mod encode;
 pub(crate) mod fault;
 pub(crate) mod lenient;
 pub(crate) mod mask;
+mod multipart;
+pub(crate) mod refus;
 
 pub use decode::decode;
 pub use encode::encode;

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::step::AfterLost;
-use domain::{Environment, Etat, Fault, FaultKind, Instance, NormVersion, Opco};
+use domain::rejet::{Keywords, Lexicon, Rejet};
+use domain::retry::Schedule;
+use domain::step::{AfterLost, Course, Policy};
+use domain::{Environment, Etat, Fault, FaultKind, Instance, Kind, NormVersion, Opco};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use crate::norm::edit::Edit;
+use crate::operation::{Operation, version_of};
 
 mod merge;
 
@@ -96,9 +99,37 @@ pub struct Profile {
     /// Whether a contract that no look found is written again: only where the OPCO refuses doubles.
     #[serde(default)]
     pub replay_after_lost: bool,
+    /// Whether what the norm has no read for (agreement, certificate, document) is written again
+    /// after a lost answer; a person decides otherwise.
+    #[serde(default)]
+    pub resend_after_lost: bool,
+    /// The kinds (of agreement, certificate, document) whose success may come without a body: the norm
+    /// does not tell what that answer holds.
+    #[serde(default)]
+    pub empty_receipts: Vec<Kind>,
     /// What is written otherwise than in the norm.
     #[serde(default)]
     pub edits: Vec<Edit>,
+    /// The paths that are spelled otherwise, by their spelling in the norm.
+    #[serde(default)]
+    pub paths: BTreeMap<String, String>,
+    /// The words by which this OPCO tells a known refusal, looked at before the common ones.
+    #[serde(default)]
+    pub rejets: Vec<RejetWords>,
+}
+
+/// What must stand in a message for it to be a refusal: see [`Keywords`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejetWords {
+    /// The refusal.
+    pub rejet: Rejet,
+    /// All of these must be there.
+    #[serde(default)]
+    pub all: Vec<String>,
+    /// One of these must be there, when there are any.
+    #[serde(default)]
+    pub any: Vec<String>,
 }
 
 /// What one version of the norm has of its own; what is absent is as for the other.
@@ -165,6 +196,41 @@ impl Profile {
         } else {
             AfterLost::Hold
         }
+    }
+
+    /// Returns how a kind of payload is treated after a lost answer (design §6.1). `invoice_states`
+    /// says whether the list of invoices is open there.
+    pub fn course(&self, kind: Kind, schedule: Schedule, invoice_states: bool) -> Course {
+        let policy = Policy {
+            schedule,
+            looks: self.looks(),
+            after_lost: self.after_lost(),
+        };
+        Course::of(kind, policy, invoice_states, self.resend_after_lost)
+    }
+
+    /// Returns the table of the words by which refusals are known here.
+    pub fn lexicon(&self) -> Lexicon {
+        let own: Vec<Keywords> = self
+            .rejets
+            .iter()
+            .map(|words| Keywords {
+                rejet: words.rejet,
+                all: words.all.clone(),
+                any: words.any.clone(),
+            })
+            .collect();
+        Lexicon::new(&own)
+    }
+
+    /// Returns the version an operation is spoken in here.
+    pub fn version(&self, operation: &Operation) -> NormVersion {
+        version_of(self.path(operation.route()))
+    }
+
+    /// Returns how a path of the norm is spelled here.
+    pub(crate) fn path(&self, route: &'static str) -> &str {
+        self.paths.get(route).map_or(route, String::as_str)
     }
 
     /// Reads a state: this OPCO's synonyms first, then the norm's words. `None` is an unknown state.

@@ -1,18 +1,24 @@
 //! The one HTTP client towards OPCOs: time limits, a limit on bodies, no redirects, and for each
 //! failure the answer to the only question that matters: may the request have been taken?
 
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::{Clock, Fault, FaultKind, Timestamp};
 use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Client, Proxy, Response, redirect, retry};
 use serde::Deserialize;
 use tracing::Instrument;
 
-use crate::call::{BodyEnd, Call, Method, Reply};
+use crate::call::{Body, BodyEnd, Call, Method, Reply};
+use crate::fichier::{Fichier, FileReader};
 use crate::token::Tokens;
+
+mod upload;
+
+use self::upload::Progress;
 
 /// The largest body accepted: a version 1 list of some 60,000 dossiers.
 pub const REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -74,8 +80,10 @@ pub struct Transport {
 pub(crate) enum Sending {
     /// An answer, whatever it says.
     Answered(Answered),
-    /// It surely did not arrive: nothing was sent.
+    /// It surely did not arrive: nothing was sent, or not all of it.
     NotSent(Fault),
+    /// The same, because our own file could not be read.
+    NoFile(Fault),
     /// It may have arrived.
     Lost(Fault),
 }
@@ -129,24 +137,50 @@ impl Transport {
 
     async fn send_unseen(&self, call: Call, budget: Duration) -> Sending {
         let (method, route) = (call.method.as_str(), call.route);
-        if budget.is_zero() {
-            let detail = format!("{method} {route}: no time was left to send it");
-            return Sending::NotSent(Fault::new(FaultKind::Unavailable, detail));
-        }
+        let started = Instant::now();
         let mut request = match call.method {
             Method::Get => self.client.get(call.url),
             Method::Post => self.client.post(call.url),
         };
-        request = request.headers(call.headers).timeout(budget);
-        if let Some(body) = call.body {
-            request = request.body(body);
+        request = request.headers(call.headers);
+        let mut progress = Progress::at_once();
+        match call.body {
+            None => {}
+            Some(Body::Whole(bytes)) => request = request.body(bytes),
+            Some(Body::WithFile {
+                before,
+                fichier,
+                after,
+            }) => {
+                let reader = match open(&fichier, budget).await {
+                    Ok(reader) => reader,
+                    Err(kind) => return no_file(method, route, kind),
+                };
+                progress = Progress::default();
+                let length = u64::try_from(before.len().saturating_add(after.len()))
+                    .unwrap_or(u64::MAX)
+                    .saturating_add(fichier.bytes());
+                let opened = (reader, fichier.bytes());
+                let pieces = upload::pieces((before, after), opened, progress.clone());
+                request = request
+                    .header(CONTENT_LENGTH, length)
+                    .body(reqwest::Body::wrap_stream(pieces));
+            }
         }
-        match request.send().await {
+        let left = budget.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            let detail = format!("{method} {route}: no time was left to send it");
+            return Sending::NotSent(Fault::new(FaultKind::Unavailable, detail));
+        }
+        match request.timeout(left).send().await {
             Ok(response) => {
                 tracing::Span::current().record("status", response.status().as_u16());
                 Sending::Answered(self.read(response).await)
             }
-            Err(error) => sort(method, route, &error),
+            Err(error) => match progress.broken() {
+                Some(kind) => no_file(method, route, kind),
+                None => sort(method, route, &error, progress.is_whole()),
+            },
         }
     }
 
@@ -183,8 +217,22 @@ impl Transport {
 
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
-/// Sorts a failure without an answer. The error itself is not kept: it would print the address.
-fn sort(method: &str, route: &str, error: &reqwest::Error) -> Sending {
+/// Opens the file of a call within its time.
+async fn open(fichier: &Fichier, budget: Duration) -> Result<FileReader, io::ErrorKind> {
+    match tokio::time::timeout(budget, fichier.open()).await {
+        Ok(opened) => opened.map_err(|error| error.kind()),
+        Err(_) => Err(io::ErrorKind::TimedOut),
+    }
+}
+
+/// The error's kind only: its text may hold the path of the file.
+fn no_file(method: &str, route: &str, kind: io::ErrorKind) -> Sending {
+    let detail = format!("{method} {route}: the file to send cannot be read ({kind})");
+    Sending::NoFile(Fault::new(FaultKind::Unavailable, detail))
+}
+
+/// Sorts a failure without an answer; `whole` says whether all of the body left. The error itself is not kept: it would print the address.
+fn sort(method: &str, route: &str, error: &reqwest::Error, whole: bool) -> Sending {
     let fault = |kind, why: &str| Fault::new(kind, format!("{method} {route}: {why}"));
     if error.is_builder() {
         return Sending::NotSent(fault(
@@ -200,6 +248,15 @@ fn sort(method: &str, route: &str, error: &reqwest::Error) -> Sending {
             "the host's name does not resolve"
         } else {
             "no connection could be opened"
+        };
+        return Sending::NotSent(fault(FaultKind::Unavailable, why));
+    }
+    // The length was announced: half a body is no request that anyone could take.
+    if !whole {
+        let why = if error.is_timeout() {
+            "the time was up before all of it was sent"
+        } else {
+            "the connection ended before all of it was sent"
         };
         return Sending::NotSent(fault(FaultKind::Unavailable, why));
     }

@@ -1,16 +1,19 @@
 //! A reply read as an answer, or as the fault it is. Every member is checked for its type: the other
 //! side is not trusted.
 
+use domain::Receipt;
 use domain::dossier::Pairing;
-use domain::{Receipt, Secret};
+use domain::echeancier::Echeancier;
+use domain::facture_etat::FactureEtat;
 use serde_json::{Map, Value};
 
-use crate::call::{
-    Answer, BodyEnd, DossierDetail, Echeance, EtatDossier, FraisAnnexe, KeyInfo, Operation, Page,
-    Reply, ServiceStatus,
+use crate::answer::{
+    Answer, DossierDetail, EtatDossier, KeyInfo, Numeros, Page, PieceReceipt, ServiceStatus,
 };
+use crate::call::{BodyEnd, Reply};
 use crate::norm::fault;
-use crate::norm::lenient::{self, member, unwrapped};
+use crate::norm::lenient::{self, NotJson, member, unwrapped};
+use crate::operation::{Operation, Piece};
 use crate::profile::Profile;
 
 /// The blocks of a contract that may carry a `V2` suffix on read (protocol §6.1).
@@ -24,6 +27,9 @@ const BLOCKS: [&str; 8] = [
     "organismeFormation",
     "organismeFormationLieuFormationPrincipal",
 ];
+
+/// The names of the two lists that come in pages (protocol §3.6).
+const LISTS: [&str; 2] = ["EtatDossierResult", "factures"];
 
 /// Reads a reply. `secrets` are the texts of ours that must not be kept if the OPCO echoes them.
 ///
@@ -43,13 +49,23 @@ pub fn decode(
     if reply.body_end != BodyEnd::Whole {
         return Err(unreadable("cut"));
     }
-    let body = lenient::json(&reply.body).map_err(|why| unreadable(&why.to_string()))?;
+    let mut body = match lenient::json(&reply.body) {
+        Err(NotJson::Empty) if may_be_silent(profile, operation) => {
+            return Ok(Answer::Piece(PieceReceipt::default()));
+        }
+        body => body.map_err(|why| unreadable(&why.to_string()))?,
+    };
+    lenient::uncapitalise(&mut body);
     match operation {
         Operation::Status => status(&body).map(Answer::Status),
         Operation::FileDossier { .. } => receipt(&body).map(Answer::Receipt),
-        Operation::Etats { .. } => page(profile, body).map(Answer::Etats),
-        Operation::Detail { .. } => unwrapped(&body)
-            .and_then(|object| detail(profile, object))
+        Operation::FilePiece { piece, .. } => piece_receipt(*piece, &body).map(Answer::Piece),
+        Operation::Etats { .. } => {
+            page(body, |line| etat_dossier(profile, line.as_object()?)).map(Answer::Etats)
+        }
+        Operation::FacturesEtats { .. } => page(body, etat_facture).map(Answer::FacturesEtats),
+        Operation::Detail { .. } => single(&body)
+            .and_then(|detail| self::detail(profile, detail))
             .map(|detail| Answer::Detail(Box::new(detail))),
         Operation::Liste { .. } => liste(profile, &body).map(Answer::Liste),
         Operation::KeyInfo { .. } => key_info(&body).map(Answer::KeyInfo),
@@ -98,6 +114,51 @@ fn receipt(body: &Value) -> Option<Receipt> {
     cerfa.numero_interne.is_some().then_some(cerfa)
 }
 
+/// Says whether a success without a body is an answer: only where the norm leaves open what it holds,
+/// and the profile says so.
+fn may_be_silent(profile: &Profile, operation: &Operation) -> bool {
+    match operation {
+        Operation::FilePiece {
+            piece: piece @ (Piece::Convention | Piece::Certificat | Piece::Document),
+            ..
+        } => profile.empty_receipts.contains(&piece.kind()),
+        _ => false,
+    }
+}
+
+/// An invoice comes with a number, a termination with the dossier's number or state. What an
+/// agreement, a certificate or a document comes with is not known: any object that tells of no
+/// error.
+fn piece_receipt(piece: Piece, body: &Value) -> Option<PieceReceipt> {
+    let object = unwrapped(body)?;
+    if tells_errors(object) {
+        return None;
+    }
+    let numeros = Numeros {
+        facture: text(object, "numeroInterneFacture"),
+        document: text(object, "numeroInterneDocument"),
+    };
+    let said = self::numeros(object);
+    let (enough, receipt) = match piece {
+        Piece::Facture => (
+            numeros.facture.is_some() || numeros.document.is_some(),
+            Receipt::default(),
+        ),
+        Piece::Rupture => (said.numero_interne.is_some() || said.etat.is_some(), said),
+        Piece::Convention | Piece::Certificat | Piece::Document => (true, Receipt::default()),
+    };
+    enough.then_some(PieceReceipt { receipt, numeros })
+}
+
+fn tells_errors(object: &Map<String, Value>) -> bool {
+    match member(object, "errors") {
+        Some(Value::Array(errors)) => !errors.is_empty(),
+        Some(Value::Object(errors)) => !errors.is_empty(),
+        Some(Value::String(error)) => !error.trim().is_empty(),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Null) | None => false,
+    }
+}
+
 fn numeros(object: &Map<String, Value>) -> Receipt {
     Receipt {
         numero_interne: text(object, "numeroInterne"),
@@ -107,8 +168,8 @@ fn numeros(object: &Map<String, Value>) -> Receipt {
     }
 }
 
-/// A bare array (V1), `{total, page, EtatDossierResult}` (V2), or the latter wrapped in an array.
-fn page(profile: &Profile, body: Value) -> Option<Page> {
+/// A bare array (V1), `{total, page, <list>}` (V2), or the latter wrapped in an array.
+fn page<T>(body: Value, read: impl Fn(&Value) -> Option<T>) -> Option<Page<T>> {
     let (lines, total, number) = match body {
         Value::Array(mut items) => match items.as_mut_slice() {
             [Value::Object(only)] if is_paged(only) => paged(only)?,
@@ -127,15 +188,12 @@ fn page(profile: &Profile, body: Value) -> Option<Page> {
         skipped: 0,
     };
     for line in &lines {
-        match line
-            .as_object()
-            .and_then(|line| etat_dossier(profile, line))
-        {
+        match read(line) {
             Some(item) => page.items.push(item),
             None => page.skipped = page.skipped.saturating_add(1),
         }
     }
-    // Lines of which none can be used are not a list of dossiers.
+    // Lines of which none can be used are not a list of states.
     (page.skipped == 0 || !page.items.is_empty()).then_some(page)
 }
 
@@ -158,11 +216,17 @@ fn paged(object: &mut Map<String, Value>) -> Option<Lines> {
 }
 
 fn is_paged(object: &Map<String, Value>) -> bool {
-    member(object, "numeroInterne").is_none()
+    [
+        "numeroInterne",
+        "numeroInterneFacture",
+        "referenceFactureCFA",
+    ]
+    .iter()
+    .all(|name| member(object, name).is_none())
         && (list_of(object).is_some() || member(object, "total").is_some())
 }
 
-/// Returns the name of the list: `EtatDossierResult`, or the only array there is.
+/// Returns the name of the list: the norm's, or the only array there is.
 fn list_of(object: &Map<String, Value>) -> Option<String> {
     let mut arrays = object
         .iter()
@@ -171,7 +235,7 @@ fn list_of(object: &Map<String, Value>) -> Option<String> {
     let first = arrays.next()?;
     if let Some(named) = object
         .keys()
-        .find(|name| name.eq_ignore_ascii_case("EtatDossierResult"))
+        .find(|name| LISTS.iter().any(|list| list.eq_ignore_ascii_case(name)))
     {
         return Some(named.clone());
     }
@@ -189,22 +253,38 @@ fn etat_dossier(profile: &Profile, line: &Map<String, Value>) -> Option<EtatDoss
     })
 }
 
+/// An invoice without a number, theirs or ours, cannot be told from another.
+fn etat_facture(line: &Value) -> Option<FactureEtat> {
+    let facture = FactureEtat::read(line)?;
+    let named = facture.numero_interne_facture.is_some() || facture.reference_facture_cfa.is_some();
+    named.then_some(facture)
+}
+
+/// Returns the object that may come wrapped in an array of one.
+fn single(body: &Value) -> Option<&Value> {
+    match body {
+        Value::Array(items) => match items.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        },
+        other => Some(other),
+    }
+}
+
 fn liste(profile: &Profile, body: &Value) -> Option<Vec<DossierDetail>> {
     let items = match body {
         Value::Array(items) => items,
         Value::Object(object) if member(object, "cerfa").is_some() => {
-            return Some(vec![detail(profile, object)?]);
+            return Some(vec![detail(profile, body)?]);
         }
         Value::Object(object) => object.get(&list_of(object)?)?.as_array()?,
         _ => return None,
     };
-    items
-        .iter()
-        .map(|item| detail(profile, item.as_object()?))
-        .collect()
+    items.iter().map(|item| detail(profile, item)).collect()
 }
 
-fn detail(profile: &Profile, object: &Map<String, Value>) -> Option<DossierDetail> {
+fn detail(profile: &Profile, detail: &Value) -> Option<DossierDetail> {
+    let object = detail.as_object()?;
     let cerfa = block(object, "cerfa")?.as_object()?;
     let mut numeros = numeros(cerfa);
     let outer = self::numeros(object);
@@ -216,28 +296,14 @@ fn detail(profile: &Profile, object: &Map<String, Value>) -> Option<DossierDetai
         .numero_deca
         .or(outer.numero_deca)
         .or_else(|| deca_of_contrat(cerfa));
-    let mut oddities = Vec::new();
-    let mut read = Members {
-        object,
-        path: String::new(),
-        oddities: &mut oddities,
-    };
-    let engagement_cents = read.cents("engagement");
-    let echeances = read.each("echeances", echeance);
-    let engagements_frais_annexe = read.each("engagementsFraisAnnexe", frais_annexe);
+    let money = Echeancier::read(detail)?;
     Some(DossierDetail {
         etat: numeros.etat.as_deref().and_then(|raw| profile.etat(raw)),
         numeros,
         commentaire_etat: text(cerfa, "commentaireEtat"),
         cerfa: plain_names(cerfa),
-        engagement_cents,
-        comment: text(object, "comment"),
-        echeances,
-        details_facturation: member(object, "detailsFacturation")
-            .filter(|details| details.is_object())
-            .cloned(),
-        engagements_frais_annexe,
-        oddities,
+        echeancier: money.echeancier,
+        oddities: money.oddities,
     })
 }
 
@@ -267,34 +333,6 @@ fn plain_names(cerfa: &Map<String, Value>) -> Value {
     Value::Object(plain)
 }
 
-fn echeance(read: &mut Members<'_>) -> Echeance {
-    Echeance {
-        numero: read.optional("numero", lenient::integer),
-        codification: read.optional("codification", lenient::text),
-        date_ouverture: read.optional("dateOuverture", lenient::day),
-        date_debut: read.optional("dateDebut", lenient::day),
-        date_fin: read.optional("dateFin", lenient::day),
-        montant_total_cents: read.cents("montantTotal"),
-        dont_montant_pedagogie_cents: read.cents("dontMontantPedagogie"),
-        dont_majoration_rqth_cents: read.cents("dontMajorationRqth"),
-        montant_regle_cents: read.cents("montantRegle"),
-        montant_en_cours_instruction_cents: read.cents("montantEnCoursInstruction"),
-        siret_cfa: read.optional("siretCfa", lenient::text),
-        iban: read.optional("iban", lenient::text).map(Secret::new),
-    }
-}
-
-fn frais_annexe(read: &mut Members<'_>) -> FraisAnnexe {
-    FraisAnnexe {
-        nature_frais: read
-            .optional("natureFrais", lenient::text)
-            .map(|nature| nature.to_uppercase()),
-        quantite_centiemes: read.cents("quantite"),
-        prix_unitaire_cents: read.cents("prixUnitaire"),
-        montant_total_cents: read.cents("montantTotal"),
-    }
-}
-
 fn key_info(body: &Value) -> Option<KeyInfo> {
     let object = unwrapped(body)?;
     Some(KeyInfo {
@@ -306,63 +344,4 @@ fn key_info(body: &Value) -> Option<KeyInfo> {
 
 fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
     member(object, name).and_then(lenient::text)
-}
-
-/// An object being read, which notes every member that is there and cannot be read.
-struct Members<'a> {
-    object: &'a Map<String, Value>,
-    path: String,
-    oddities: &'a mut Vec<String>,
-}
-
-/// How many oddities of one answer are noted.
-const ODDITIES_MAX: usize = 20;
-
-impl Members<'_> {
-    fn optional<T>(&mut self, name: &str, read: fn(&Value) -> Option<T>) -> Option<T> {
-        let value = member(self.object, name)?;
-        let found = read(value);
-        let blank = value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
-        if found.is_none() && !blank {
-            self.note(name);
-        }
-        found
-    }
-
-    fn cents(&mut self, name: &str) -> Option<i64> {
-        self.optional(name, lenient::cents)
-    }
-
-    fn each<T>(&mut self, name: &str, read: fn(&mut Members<'_>) -> T) -> Vec<T> {
-        let items = match member(self.object, name) {
-            Some(Value::Array(items)) => items,
-            Some(Value::Null) | None => return Vec::new(),
-            Some(_) => {
-                self.note(name);
-                return Vec::new();
-            }
-        };
-        let mut found = Vec::with_capacity(items.len());
-        for (place, item) in items.iter().enumerate() {
-            let path = format!("{}/{name}/{place}", self.path);
-            match item.as_object() {
-                Some(object) => {
-                    let mut inner = Members {
-                        object,
-                        path,
-                        oddities: &mut *self.oddities,
-                    };
-                    found.push(read(&mut inner));
-                }
-                None => self.note(&format!("{name}/{place}")),
-            }
-        }
-        found
-    }
-
-    fn note(&mut self, name: &str) {
-        if self.oddities.len() < ODDITIES_MAX {
-            self.oddities.push(format!("{}/{name}", self.path));
-        }
-    }
 }

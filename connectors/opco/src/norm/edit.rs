@@ -20,16 +20,24 @@ pub enum Edit {
     BareRncp,
     /// Sends addresses in their form of 2021: `numero`, `voie`, `complement` (protocol §6.2).
     Address2021,
+    /// Sends an agreement's `mentionMobiliteInternationale` with an accent, as the one client seen
+    /// with real traffic does (protocol §9).
+    AccentedMobilite,
 }
 
-/// Applies one departure to a contract on its way out.
+/// Where a certification is named: in a contract, and in an agreement.
+const RNCP: [&str; 2] = ["/cerfa/formation/rncp", "/formation/rncp"];
+
+/// Applies one departure to a payload on its way out.
 pub(crate) fn apply(edit: Edit, body: &mut Value) {
     match edit {
         Edit::BareRncp => {
-            if let Some(Value::String(rncp)) = body.pointer_mut("/cerfa/formation/rncp")
-                && let Some(bare) = rncp.strip_prefix("RNCP")
-            {
-                *rncp = bare.to_owned();
+            for path in RNCP {
+                if let Some(Value::String(rncp)) = body.pointer_mut(path)
+                    && let Some(bare) = rncp.strip_prefix("RNCP")
+                {
+                    *rncp = bare.to_owned();
+                }
             }
         }
         Edit::Address2021 => {
@@ -37,6 +45,13 @@ pub(crate) fn apply(edit: Edit, body: &mut Value) {
                 if let Some(Value::Object(adresse)) = body.pointer_mut(path) {
                     to_2021(adresse);
                 }
+            }
+        }
+        Edit::AccentedMobilite => {
+            if let Some(Value::Object(couts)) = body.pointer_mut("/couts")
+                && let Some(mention) = couts.remove("mentionMobiliteInternationale")
+            {
+                couts.insert("mentionMobilitéInternationale".to_owned(), mention);
             }
         }
     }
@@ -77,6 +92,17 @@ mod tests {
         );
         apply(Edit::BareRncp, &mut body);
         assert_eq!(body.pointer("/cerfa/formation/rncp"), Some(&json!("38362")));
+    }
+
+    #[test]
+    fn an_agreement_is_written_in_the_dialect_too() {
+        let mut body = json!({"formation": {"rncp": "RNCP38362"},
+            "couts": {"mentionMobiliteInternationale": true, "nombreRepasTotaux": 3}});
+        apply(Edit::BareRncp, &mut body);
+        apply(Edit::AccentedMobilite, &mut body);
+        let expected = json!({"formation": {"rncp": "38362"},
+            "couts": {"mentionMobilitéInternationale": true, "nombreRepasTotaux": 3}});
+        assert_eq!(body, expected);
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
+use domain::payload::part_name;
 use domain::{Fault, FaultKind};
 use reqwest::Url;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::call::{Call, Identity, Method, Operation};
-use crate::norm::edit;
-use crate::norm::lenient;
+use crate::call::{Body, Call, Identity, Method};
+use crate::norm::{edit, lenient, multipart};
+use crate::operation::Operation;
 use crate::profile::Profile;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -28,11 +29,11 @@ pub fn encode(
     identity: &Identity,
     operation: &Operation,
 ) -> Result<Call, Fault> {
-    let endpoint = profile.endpoint(identity.environment, operation.version())?;
+    let endpoint = profile.endpoint(identity.environment, profile.version(operation))?;
     let address = format!(
         "{}{}",
         endpoint.base_url.trim_end_matches('/'),
-        operation.route()
+        profile.path(operation.route())
     );
     let mut url = Url::parse(&address)
         .map_err(|_| misconfigured(format!("{}: base_url is no address", profile.system())))?;
@@ -62,9 +63,9 @@ pub fn encode(
         plain_header(&identity.editor.version, "the version")?,
     );
     call.headers.insert(ACCEPT, JSON);
-    if let Operation::FileDossier { dossier, .. } = operation {
-        call.headers.insert(CONTENT_TYPE, JSON);
-        call.body = Some(body(profile, dossier)?);
+    if let Some((body, content_type)) = body(profile, operation)? {
+        call.headers.insert(CONTENT_TYPE, content_type);
+        call.body = Some(body);
     }
     Ok(call)
 }
@@ -103,7 +104,8 @@ fn write_query(url: &mut Url, profile: &Profile, identity: &Identity, operation:
         Operation::Etats {
             version: domain::NormVersion::V2,
             page,
-        } => {
+        }
+        | Operation::FacturesEtats { page } => {
             url.query_pairs_mut()
                 .append_pair("numeroPage", &page.to_string());
         }
@@ -122,12 +124,44 @@ fn write_query(url: &mut Url, profile: &Profile, identity: &Identity, operation:
                 .append_pair("siren", siren.as_str())
                 .append_pair("XAPIKEY", identity.cfa_key.expose());
         }
-        Operation::Status | Operation::FileDossier { .. } | Operation::Etats { .. } => {}
+        Operation::Status
+        | Operation::FileDossier { .. }
+        | Operation::FilePiece { .. }
+        | Operation::Etats { .. } => {}
     }
 }
 
-fn body(profile: &Profile, dossier: &Value) -> Result<Vec<u8>, Fault> {
-    let mut written = Cow::Borrowed(dossier);
+fn body(profile: &Profile, operation: &Operation) -> Result<Option<(Body, HeaderValue)>, Fault> {
+    match operation {
+        Operation::FileDossier { dossier, .. } => {
+            let json = json(profile, dossier)?;
+            Ok(Some((Body::Whole(json), JSON)))
+        }
+        Operation::FilePiece {
+            piece,
+            payload,
+            fichier,
+        } => {
+            let json = json(profile, payload)?;
+            match (part_name(piece.kind()), fichier) {
+                (Some(name), fichier) => multipart::write(name, &json, fichier.as_ref()).map(Some),
+                (None, None) => Ok(Some((Body::Whole(json), JSON))),
+                (None, Some(_)) => Err(misconfigured(format!(
+                    "{operation:?} has no place for a file"
+                ))),
+            }
+        }
+        Operation::Status
+        | Operation::Etats { .. }
+        | Operation::FacturesEtats { .. }
+        | Operation::Detail { .. }
+        | Operation::Liste { .. }
+        | Operation::KeyInfo { .. } => Ok(None),
+    }
+}
+
+fn json(profile: &Profile, payload: &Value) -> Result<Vec<u8>, Fault> {
+    let mut written = Cow::Borrowed(payload);
     for departure in &profile.edits {
         edit::apply(*departure, written.to_mut());
     }

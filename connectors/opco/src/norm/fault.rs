@@ -1,12 +1,15 @@
 //! An OPCO's refusal, in whichever of its shapes, read into one fault (protocol §3.5).
 
 use domain::outcome::FaultItem;
+use domain::rejet::Rejet;
 use domain::{Fault, FaultKind};
 use serde_json::{Map, Value};
 
-use crate::call::{BodyEnd, Operation, Reply};
+use crate::call::{BodyEnd, Reply};
 use crate::norm::lenient::{self, NotJson};
 use crate::norm::mask::masked;
+use crate::norm::refus::Refus;
+use crate::operation::{Operation, Piece};
 use crate::profile::{Auth, Profile};
 
 /// How much of a body is kept.
@@ -27,6 +30,15 @@ const TEXTS: [&str; 7] = [
     "title",
 ];
 
+/// The words by which a server in front says that a route is not there, which is no verdict on what
+/// was handed over.
+const NO_ROUTE: [&str; 4] = [
+    "no route matched",
+    "no http resource",
+    "resource not found",
+    "cannot post",
+];
+
 /// Reads a reply that is no answer.
 pub(crate) fn read(
     profile: &Profile,
@@ -40,7 +52,8 @@ pub(crate) fn read(
         Ok(_) | Err(_) => Vec::new(),
     };
     let words = Words::of(&items);
-    let kind = kind(profile, operation, reply, &body, &words);
+    let known = already_known(profile, operation, &items, &words);
+    let kind = kind(profile, operation, reply, (&body, &words, known));
     let detail = if kind == FaultKind::Unreadable {
         let why = why_unreadable(reply, &body);
         format!("{operation:?} answered {}: {why}", reply.status)
@@ -84,8 +97,7 @@ fn kind(
     profile: &Profile,
     operation: &Operation,
     reply: &Reply,
-    body: &Result<Value, NotJson>,
-    words: &Words,
+    (body, words, known): (&Result<Value, NotJson>, &Words, bool),
 ) -> FaultKind {
     let whole = reply.body_end == BodyEnd::Whole;
     let explicit = whole && matches!(body, Ok(_) | Err(NotJson::Empty));
@@ -102,14 +114,36 @@ fn kind(
         status if says_not_found(profile, operation, status, words) => FaultKind::NotFound,
         // Without a body it may come from something in between: no ground to end a dossier on.
         409 if operation.writes() && body.is_ok() => FaultKind::Duplicate,
-        400..=499 if operation.writes() && words.speak_of(&profile.duplicate_words) => {
-            FaultKind::Duplicate
+        400..=499 if known => FaultKind::Duplicate,
+        404 | 410 if !operation.writes() || words.are_none() || words.speak_of(&NO_ROUTE) => {
+            FaultKind::NotSupported
         }
-        404 | 410 if !operation.writes() || words.are_none() => FaultKind::NotSupported,
         400..=499 if words.are_none() => FaultKind::Unreadable,
         400..=499 => FaultKind::Rejected,
         _ => FaultKind::Unreadable,
     }
+}
+
+/// Tells whether a refusal says that the OPCO already has what is handed over.
+fn already_known(
+    profile: &Profile,
+    operation: &Operation,
+    items: &[FaultItem],
+    words: &Words,
+) -> bool {
+    let invoice = matches!(
+        operation,
+        Operation::FilePiece {
+            piece: Piece::Facture,
+            ..
+        }
+    );
+    operation.writes()
+        && (words.speak_of(&profile.duplicate_words)
+            || (invoice
+                && Refus::of(profile, items)
+                    .known
+                    .contains(&Rejet::FactureDejaConnue)))
 }
 
 /// A 404 says it by itself; a 400 needs the words, since it says other things too.

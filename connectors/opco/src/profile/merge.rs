@@ -8,6 +8,7 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use super::{Departure, Profile, Recette, TIMEOUT_MS_MAX};
+use crate::operation::ROUTES;
 
 /// Every system the gateway knows, by (OPCO, instance).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +176,21 @@ impl Profile {
         if self.look_after_s.is_empty() || self.look_after_s.len() > domain::step::MAX_LOOKS {
             return wrong("look_after_s", "must hold from 1 to 20 waits");
         }
+        if !self
+            .paths
+            .keys()
+            .all(|path| ROUTES.contains(&path.as_str()))
+        {
+            return wrong("paths", "names a path that the norm does not have");
+        }
+        if !self.paths.values().all(|path| is_path(path)) {
+            return wrong("paths", "must hold plain paths under /v1/ or /v2/");
+        }
+        let is_word = |word: &String| word.chars().any(char::is_alphanumeric);
+        let knows = |words: &super::RejetWords| words.all.iter().chain(&words.any).any(is_word);
+        if !self.rejets.iter().all(knows) {
+            return wrong("rejets", "must hold a word for each refusal");
+        }
         Ok(())
     }
 
@@ -267,6 +283,14 @@ fn is_address(url: &str) -> bool {
             && url.username().is_empty()
             && url.password().is_none()
     })
+}
+
+/// Letters, digits and the marks of a plain path: nothing that could change host or query.
+fn is_path(path: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+    (path.starts_with("/v1/") || path.starts_with("/v2/"))
+        && path.chars().all(plain)
+        && !path.contains("..")
 }
 
 fn move_to(root: &str, url: &mut String) {

@@ -60,6 +60,13 @@ fn a_setting_out_of_bounds_is_refused() {
         "look_after_s = []",
         "edits = ['no_such_edit']",
         "state_synonyms = { ACCEPTE = 'OUI' }",
+        "paths = { '/v1/facture' = '/v1/Facture' }",
+        "paths = { '/v1/factures' = 'https://x.example/v1/factures' }",
+        "paths = { '/v1/factures' = '/v3/factures' }",
+        "paths = { '/v1/factures' = '/v1/factures?key=1' }",
+        "paths = { '/v1/factures' = '/v1/../factures' }",
+        "rejets = [{ rejet = 'ECHEANCE_INCONNUE', all = ['…'] }]",
+        "rejets = [{ rejet = 'INCONNU', all = ['mot'] }]",
     ] {
         assert!(merged(Opco::Atlas, wrong).is_err(), "{wrong}");
     }
@@ -151,6 +158,32 @@ fn a_rehosted_profile_keeps_its_paths() {
                 assert!(moved.reachable(environment, version).is_ok(), "{opco}");
             }
         }
+    }
+}
+
+#[test]
+fn a_path_is_spelled_as_the_opco_spells_it_and_says_its_version() {
+    let akto = Profile::shipped(Opco::Akto).unwrap();
+    assert_eq!(akto.path("/v1/factures"), "/v1/Factures");
+    let facture = Operation::filing(Kind::Facture, NormVersion::V1, serde_json::json!({}), None);
+    assert_eq!(akto.version(&facture), NormVersion::V1);
+    let moved = merged(Opco::Akto, "paths = { '/v1/factures' = '/v2/factures' }").unwrap();
+    assert_eq!(moved.version(&facture), NormVersion::V2);
+    assert_eq!(moved.version(&Operation::Status), NormVersion::V1);
+}
+
+#[test]
+fn what_follows_a_lost_answer_is_the_profiles_word_where_there_is_no_read() {
+    for (toml, expected) in [
+        ("", AfterLost::Hold),
+        ("resend_after_lost = true", AfterLost::Replay),
+    ] {
+        let profile = merged(Opco::Atlas, toml).unwrap();
+        let course = profile.course(Kind::Convention, Schedule::default(), true);
+        assert_eq!(course.policy.after_lost, expected);
+        let dossier = profile.course(Kind::Dossier, Schedule::default(), true);
+        assert_eq!(dossier.policy.after_lost, AfterLost::Hold);
+        assert_eq!(dossier.policy.looks, profile.looks());
     }
 }
 

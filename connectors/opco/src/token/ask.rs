@@ -11,7 +11,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::{Client, Slot, Token};
-use crate::call::{BodyEnd, Call, Method, Reply, SoftwareCredential};
+use crate::call::{Body, BodyEnd, Call, Method, Reply, SoftwareCredential};
 use crate::dpop::ProofKey;
 use crate::norm::{fault, lenient};
 use crate::transport::{Sending, Transport};
@@ -102,7 +102,9 @@ impl Transport {
             let answered = match self.send(call, budget).await {
                 Sending::Answered(answered) => answered,
                 // A token request files nothing: a lost one is only a failed one.
-                Sending::NotSent(fault) | Sending::Lost(fault) => return Err(fault),
+                Sending::NotSent(fault) | Sending::NoFile(fault) | Sending::Lost(fault) => {
+                    return Err(fault);
+                }
             };
             // RFC 9449 §8: the server may want its own nonce in the proof, told with a refusal.
             let wants_nonce = matches!(answered.reply.status, 400 | 401) && proof_key.is_some();
@@ -135,7 +137,7 @@ impl Transport {
             CONTENT_TYPE,
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         );
-        call.body = Some(form(client).into_bytes());
+        call.body = Some(Body::Whole(form(client).into_bytes()));
         Ok(call)
     }
 

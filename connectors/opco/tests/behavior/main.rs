@@ -8,8 +8,10 @@
 mod answers;
 mod bench;
 mod encoded;
+mod pieces;
 mod refusals;
 mod secrets;
 mod simulated;
 mod socket;
+mod streamed;
 mod tokens;

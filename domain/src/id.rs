@@ -101,6 +101,8 @@ ids! {
     KeyId;
     /// One accepted payload on its way.
     DeliveryId;
+    /// A file that goes with a payload.
+    FileId;
     /// A contract as the OPCO knows it.
     DossierId;
     /// One line of the tenant's log.

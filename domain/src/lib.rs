@@ -11,6 +11,7 @@ pub mod dossier;
 pub mod echeancier;
 pub mod etat;
 pub mod facture_etat;
+pub mod file;
 pub mod finding;
 pub mod form;
 pub mod id;
@@ -33,8 +34,11 @@ pub use crate::clock::{Clock, Timestamp};
 pub use crate::delivery::{Environment, HoldReason, Kind, Status, WaitReason};
 pub use crate::dossier::Dossier;
 pub use crate::etat::Etat;
+pub use crate::file::{FileFault, FileKind, Inspector};
 pub use crate::finding::{Effect, Finding, Severity};
-pub use crate::id::{CredentialId, DeliveryId, DossierId, EventId, KeyId, SiteId, TenantId};
+pub use crate::id::{
+    CredentialId, DeliveryId, DossierId, EventId, FileId, KeyId, SiteId, TenantId,
+};
 pub use crate::opco::{Capability, Instance, NormVersion, Opco, Openness};
 pub use crate::outcome::{Fault, FaultKind, Outcome, Receipt};
 pub use crate::route::{Confidence, Route, RouteOutcome};

@@ -129,3 +129,52 @@ fn a_list_without_end_is_given_up() {
     }
     assert!(last.unwrap_err().detail.contains("page 1000"));
 }
+
+fn invoices(number: u64, total: u64, numeros: &[&str]) -> Page<FactureEtat> {
+    let items = numeros.iter().map(|numero| FactureEtat {
+        reference_facture_cfa: Some((*numero).to_owned()),
+        ..FactureEtat::default()
+    });
+    Page {
+        items: items.collect(),
+        total: Some(total),
+        page: Some(number),
+        skipped: 0,
+    }
+}
+
+#[test]
+fn invoices_are_walked_like_dossiers() {
+    let mut walk = Walk::factures(&Profile::shipped(Opco::Akto).unwrap());
+    assert_eq!(walk.next(), Some(Operation::FacturesEtats { page: 1 }));
+    walk.take(invoices(1, 3, &["A", "B"])).unwrap();
+    assert_eq!(walk.next(), Some(Operation::FacturesEtats { page: 2 }));
+    assert_eq!(walk.items().len(), 2);
+    let mut stopped = Walk::factures(&Profile::shipped(Opco::Akto).unwrap());
+    stopped.take(invoices(1, 3, &["A", "B"])).unwrap();
+    assert!(!stopped.finish().complete);
+    let fault = walk.take(invoices(2, 3, &["A", "B"])).unwrap_err();
+    assert!(
+        fault.detail.contains("/v2/factures/etats: page 2"),
+        "{}",
+        fault.detail
+    );
+    walk.take(invoices(2, 3, &["C"])).unwrap();
+    let etats = walk.finish();
+    assert_eq!((etats.items.len(), etats.complete), (3, true));
+}
+
+#[test]
+fn the_same_number_of_two_establishments_is_two_invoices() {
+    let mut page = invoices(1, 2, &["A", "A"]);
+    for (item, siret) in page
+        .items
+        .iter_mut()
+        .zip(["98765432400019", "98765432400027"])
+    {
+        item.organisme_formation.siret = siret.parse().ok();
+    }
+    let mut walk = Walk::factures(&Profile::shipped(Opco::Akto).unwrap());
+    walk.take(page).unwrap();
+    assert_eq!(walk.finish().items.len(), 2);
+}

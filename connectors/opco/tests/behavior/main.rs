@@ -8,6 +8,7 @@
 mod answers;
 mod bench;
 mod encoded;
+mod life;
 mod pieces;
 mod refusals;
 mod secrets;

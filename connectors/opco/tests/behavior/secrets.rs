@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use domain::{NormVersion, Opco};
-use opco::{Operation, Profile, exchange, file};
+use opco::{Operation, Piece, Profile, exchange, file, hand_over};
 use serde_json::json;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -82,6 +82,12 @@ async fn neither_traces_nor_faults_show_what_is_secret() {
         .await
         .unwrap_err();
     let written = file(&transport, &profile, &identity(), &filing(NormVersion::V1)).await;
+    let mut pieces = String::new();
+    for piece in bench::PIECES {
+        let operation = bench::piece(piece, piece != Piece::Rupture);
+        let filed = hand_over(&transport, &profile, &identity(), &operation).await;
+        writeln!(pieces, "{operation:?} {filed:?}").unwrap();
+    }
     let unreachable = bench::key_only("http://127.0.0.1:9");
     let refused = exchange(&transport, &unreachable, &identity(), &key_info)
         .await
@@ -90,8 +96,11 @@ async fn neither_traces_nor_faults_show_what_is_secret() {
 
     let traced = seen.0.lock().unwrap().clone();
     assert!(traced.contains("/v2/cfakeyinfo"), "nothing was traced");
-    let kept = format!("{read:?}\n{written:?}\n{refused:?}\n{:?}", identity());
-    assert!(kept.contains("cfakeyinfo"));
+    let kept = format!(
+        "{read:?}\n{written:?}\n{refused:?}\n{pieces}\n{:?}",
+        identity()
+    );
+    assert!(kept.contains("cfakeyinfo") && kept.contains("/v1/Factures"));
     for secret in [bench::KEY, bench::SECRET, "canary", token] {
         assert!(!traced.contains(secret), "{secret} was traced:\n{traced}");
         assert!(!kept.contains(secret), "{secret} was kept:\n{kept}");
@@ -107,6 +116,8 @@ async fn neither_traces_nor_faults_show_what_is_secret() {
         "MARTIN",
         "alice.martin@example.test",
         "2005-04-17",
+        "Claire",
+        "FR7699999999990000000000153",
         "0699000002",
     ] {
         assert!(!kept.contains(person), "{person} was kept:\n{kept}");

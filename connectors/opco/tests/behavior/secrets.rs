@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use domain::{NormVersion, Opco};
-use opco::{Operation, Piece, Profile, exchange, file, hand_over};
+use opco::{Operation, Piece, Profile, Transport, exchange, file, hand_over};
 use serde_json::json;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -51,6 +51,17 @@ impl Subscriber for Everything {
     fn exit(&self, _: &Id) {}
 }
 
+/// Hands every other payload over, and returns all that is known of it afterwards.
+async fn every_piece(transport: &Transport, profile: &Profile) -> String {
+    let mut kept = String::new();
+    for piece in bench::PIECES {
+        let operation = bench::piece(piece, piece != Piece::Rupture);
+        let filed = hand_over(transport, profile, &identity(), &operation).await;
+        writeln!(kept, "{operation:?} {filed:?}").unwrap();
+    }
+    kept
+}
+
 #[tokio::test]
 async fn neither_traces_nor_faults_show_what_is_secret() {
     let server = MockServer::start().await;
@@ -82,12 +93,7 @@ async fn neither_traces_nor_faults_show_what_is_secret() {
         .await
         .unwrap_err();
     let written = file(&transport, &profile, &identity(), &filing(NormVersion::V1)).await;
-    let mut pieces = String::new();
-    for piece in bench::PIECES {
-        let operation = bench::piece(piece, piece != Piece::Rupture);
-        let filed = hand_over(&transport, &profile, &identity(), &operation).await;
-        writeln!(pieces, "{operation:?} {filed:?}").unwrap();
-    }
+    let pieces = every_piece(&transport, &profile).await;
     let unreachable = bench::key_only("http://127.0.0.1:9");
     let refused = exchange(&transport, &unreachable, &identity(), &key_info)
         .await

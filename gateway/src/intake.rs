@@ -379,6 +379,7 @@ fn new_delivery(
         match_keys: prints.match_keys,
         compared: false,
         sealed,
+        files: Vec::new(),
         person: prints.person,
         rule_set: RULE_SET.to_owned(),
         traceparent: submission.traceparent.take(),

@@ -13,6 +13,7 @@ use jiff::civil::Date;
 
 use crate::deliveries::{NewEvent, Standing};
 use crate::error::StoreError;
+use crate::files::NewFile;
 use crate::near::{NearHit, NearQuery};
 use crate::pool::{Pools, Store};
 use crate::sealing::{Fingerprint, SealedPayload};
@@ -62,6 +63,8 @@ pub struct NewDelivery {
     pub compared: bool,
     /// The payload.
     pub sealed: SealedPayload,
+    /// The files that go with it, received and kept already.
+    pub files: Vec<NewFile>,
     /// The person it concerns.
     pub person: Fingerprint,
     /// The version of the rules that judged it.

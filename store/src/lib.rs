@@ -5,6 +5,8 @@
 //! their own on [`Store`]: taking payloads into custody ([`Store::accept`]), handing them to
 //! deliverers ([`Store::claim`]) and writing what came of it ([`Store::settle`]).
 //!
+//! What is too large for a row, the files of payloads, is kept by [`Files`].
+//!
 //! Modules in reading order.
 
 mod column;
@@ -21,6 +23,7 @@ pub mod credentials;
 pub mod deliveries;
 pub mod dossiers;
 pub mod events;
+pub mod files;
 pub mod keys;
 mod lanes;
 mod limiter;
@@ -41,11 +44,12 @@ pub use crate::claim::{Claimed, Want, Was};
 pub use crate::deliveries::{Delivery, NewEvent, Standing, Submission};
 pub use crate::dossiers::{Dossier, EtatSeen, StateChange};
 pub use crate::error::StoreError;
+pub use crate::files::{Bucket, FileError, Files, FilesConfig, NewFile, Received, StoredFile};
 pub use crate::near::NearHit;
 pub use crate::pairs::ActivePair;
 pub use crate::pool::{EngineKind, Store, StoreConfig, Tx};
 pub use crate::sealing::{
-    Fingerprint, MasterKey, NirPart, OpenPayload, SealError, SealedPayload, SealedSecret, Sealer,
-    TenantKey,
+    FileFacts, Fingerprint, MasterKey, NirPart, OpenPayload, SealError, SealedPayload,
+    SealedSecret, Sealer, TenantKey,
 };
 pub use crate::settle::{AttemptEnd, NewDossier, ReadPlan, Settled, Settlement};

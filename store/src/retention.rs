@@ -21,6 +21,8 @@ pub struct Cutoffs {
     pub attempts: Option<Timestamp>,
     /// Idempotency keys that expired before.
     pub idempotency: Option<Timestamp>,
+    /// Files of deliveries that ended before, whose payloads stay.
+    pub files: Option<Timestamp>,
 }
 
 /// How many rows of each class were, or would be, removed.
@@ -34,6 +36,9 @@ pub struct Purged {
     pub attempts: u64,
     /// Idempotency keys.
     pub idempotency: u64,
+    /// Files: their keys, at once; their bytes at the next sweep of the storage. Those of a payload
+    /// that goes are counted with it.
+    pub files: u64,
 }
 
 impl Purged {
@@ -81,8 +86,9 @@ pub async fn shred_nir(
     Ok(done > 0)
 }
 
-/// Destroys a payload: its keys, its bytes, and the fingerprints by which its person could be
-/// found again. Returns whether there was one.
+/// Destroys a payload: its keys, its bytes, the keys of its files, and the fingerprints by which its
+/// person could be found again. Returns whether there was one. The files themselves, which nothing
+/// opens any more, are removed by the next [`crate::Files::sweep`].
 ///
 /// The exact pairing key stays while the delivery keeps doubles out.
 pub async fn shred_payload(
@@ -100,8 +106,23 @@ pub async fn shred_payload(
     for sql in [BYTES, PRINTS] {
         run!(tx, sqlx::query(sql).bind(tenant).bind(delivery));
     }
+    run!(tx, sqlx::query(FILES).bind(tenant).bind(delivery));
     Ok(done > 0)
 }
+
+/// Destroys the keys of a delivery's files. Returns how many there were.
+pub async fn shred_files(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> Result<u64, StoreError> {
+    let done = run!(tx, sqlx::query(FILES).bind(raw(tenant)).bind(raw(delivery)));
+    Ok(done)
+}
+
+/// Destroys the keys of a delivery's files.
+const FILES: &str = "update file set sealed = null, fingerprint = null
+    where tenant_id is not distinct from $1 and delivery_id = $2 and sealed is not null";
 
 /// Tells what [`Store::purge`] would remove in all, without removing it.
 pub async fn preview(
@@ -120,7 +141,7 @@ pub async fn preview(
     }
     const KEYS: &str = "select count(*) from submission
         where tenant_id = $1 and idempotency_key is not null and idempotency_expires_at < $2";
-    let mut counts = [0_u64; 3];
+    let mut counts = [0_u64; 4];
     let classes = [
         (cutoffs.payloads, count!("payload", "delivery_id", "")),
         (
@@ -128,6 +149,10 @@ pub async fn preview(
             count!("object_key", "object_id", "and x.nir_key is not null"),
         ),
         (cutoffs.attempts, count!("attempt", "delivery_id", "")),
+        (
+            cutoffs.files,
+            count!("file", "delivery_id", "and x.sealed is not null"),
+        ),
     ];
     for (count, (cutoff, sql)) in counts.iter_mut().zip(classes) {
         let Some(cutoff) = cutoff else { continue };
@@ -140,11 +165,12 @@ pub async fn preview(
             .await?);
         *count = u64::try_from(found).unwrap_or_default();
     }
-    let [payloads, nirs, attempts] = counts;
+    let [payloads, nirs, attempts, files] = counts;
     let mut purged = Purged {
         payloads,
         nirs,
         attempts,
+        files,
         idempotency: 0,
     };
     if let Some(cutoff) = cutoffs.idempotency {
@@ -169,6 +195,7 @@ impl Store {
     ) -> Result<Purged, StoreError> {
         const PAYLOADS: &str = finished!("payload", "delivery_id", "");
         const NIRS: &str = finished!("object_key", "object_id", "and x.nir_key is not null");
+        const SHREDDED: &str = finished!("file", "delivery_id", "and x.sealed is not null");
         const ATTEMPTS: &str = concat!(
             "delete from attempt where tenant_id = $1 and delivery_id in (",
             finished!("attempt", "delivery_id", ""),
@@ -191,6 +218,11 @@ impl Store {
         if let Some(cutoff) = cutoffs.nirs {
             for id in finished(&mut tx, NIRS, tenant, cutoff, limit).await? {
                 purged.nirs += u64::from(shred_nir(&mut tx, tenant, id).await?);
+            }
+        }
+        if let Some(cutoff) = cutoffs.files {
+            for id in finished(&mut tx, SHREDDED, tenant, cutoff, limit).await? {
+                purged.files += shred_files(&mut tx, tenant, id).await?;
             }
         }
         if let Some(cutoff) = cutoffs.attempts {
@@ -225,7 +257,7 @@ impl Store {
                     .await?;
             }
             Pools::Postgres(pool) => {
-                sqlx::query("vacuum object_key, payload, submission")
+                sqlx::query("vacuum object_key, payload, submission, file")
                     .execute(pool)
                     .await?;
             }

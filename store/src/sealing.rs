@@ -3,6 +3,7 @@
 //! AES-256-GCM with the row's identity as associated data, so that a sealed value moved to another
 //! row does not open. Nothing here touches the database.
 
+mod file;
 mod payload;
 
 use std::collections::HashMap;
@@ -18,6 +19,8 @@ use domain::id::TenantId;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use self::file::FileFacts;
+pub(crate) use self::file::{CHUNK, Chunks, FileKey, TAG};
 pub use self::payload::{NirPart, OpenPayload, SealedPayload};
 
 /// Bytes of every key.
@@ -227,10 +230,15 @@ impl TenantKey {
     ///
     /// Fingerprints of different purposes never compare equal, whatever the text.
     pub fn fingerprint(&self, purpose: &str, text: &str) -> Fingerprint {
+        self.fingerprint_bytes(purpose, text.as_bytes())
+    }
+
+    /// Returns the fingerprint of some bytes for one purpose.
+    pub(crate) fn fingerprint_bytes(&self, purpose: &str, bytes: &[u8]) -> Fingerprint {
         let mut context = hmac::Context::with_key(&self.fingerprint);
         context.update(purpose.as_bytes());
         context.update(&[0]);
-        context.update(text.as_bytes());
+        context.update(bytes);
         let mut out = [0; FINGERPRINT_LEN];
         for (to, from) in out.iter_mut().zip(context.sign().as_ref()) {
             *to = *from;

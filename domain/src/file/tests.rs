@@ -41,17 +41,17 @@ fn plain_pdf() -> Vec<u8> {
     )
 }
 
-fn piece(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn piece(name: [u8; 4], data: &[u8]) -> Vec<u8> {
     let length = u32::try_from(data.len()).unwrap().to_be_bytes();
-    [length.as_slice(), name, data, &[0; 4]].concat()
+    [length.as_slice(), &name, data, &[0; 4]].concat()
 }
 
 fn png() -> Vec<u8> {
     [
         picture::PNG.to_vec(),
-        piece(b"IHDR", &[0; 13]),
-        piece(b"IDAT", &[7; 5000]),
-        piece(b"IEND", b""),
+        piece(*b"IHDR", &[0; 13]),
+        piece(*b"IDAT", &[7; 5000]),
+        piece(*b"IEND", b""),
     ]
     .concat()
 }

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::accept::{Accepted, Claim, NewDelivery, refused};
 use crate::column::{json_text, ms, raw};
 use crate::error::StoreError;
-use crate::pool::Store;
+use crate::files;
+use crate::pool::{Engine, Store};
 
 type Query<'q> = sqlx::query::QueryAs<'q, Postgres, (Uuid, bool), PgArguments>;
 
@@ -164,8 +165,7 @@ pub(super) async fn accept(
     let query = bind_delivery(query, &ordered);
     let query = bind_payload(query, &ordered);
     let query = bind_event(query, &ordered)?;
-    // A statement alone is its own transaction: begin and commit cost no round trip.
-    let rows = query
+    let query = query
         .bind(behind(&ordered))
         .bind(each(&ordered, |new| new.compared))
         .bind(each(&ordered, |new| {
@@ -176,9 +176,13 @@ pub(super) async fn accept(
         }))
         .bind(each(&ordered, |new| {
             claim(new).map(|claim| raw(claim.opened))
-        }))
-        .fetch_all(pool)
-        .await?;
+        }));
+    let rows = if batch.iter().all(|new| new.files.is_empty()) {
+        // A statement alone is its own transaction: begin and commit cost no round trip.
+        query.fetch_all(pool).await?
+    } else {
+        with_files(store, query, batch).await?
+    };
     let mut stored = HashMap::with_capacity(rows.len());
     for (id, claimed) in rows {
         let taken = if claimed {
@@ -201,6 +205,27 @@ pub(super) async fn accept(
     }
     tx.commit().await?;
     Ok(answers)
+}
+
+/// Stores a group of which a member has files: their rows are in the same transaction.
+async fn with_files(
+    store: &Store,
+    query: Query<'_>,
+    batch: &[&NewDelivery],
+) -> Result<Vec<(Uuid, bool)>, StoreError> {
+    let mut tx = store.writing().await?;
+    let Engine::Postgres(conn) = &mut tx.engine else {
+        return Err(StoreError::Configuration("not PostgreSQL".to_owned()));
+    };
+    let rows = query.fetch_all(&mut **conn).await?;
+    let stored: HashSet<Uuid> = rows.iter().map(|(id, _)| *id).collect();
+    for new in batch {
+        if stored.contains(&raw(new.id)) {
+            files::insert(&mut tx, new).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(rows)
 }
 
 /// Returns which members follow another member of the same lane: the statement's own rows are not

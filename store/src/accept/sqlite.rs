@@ -12,9 +12,9 @@ use uuid::Uuid;
 use crate::accept::{Accepted, NewDelivery, refused};
 use crate::column::{ms, raw};
 use crate::error::StoreError;
-use crate::events;
 use crate::pool::{Engine, Store};
 use crate::repeated::{self, Texts};
+use crate::{events, files};
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
@@ -87,6 +87,7 @@ pub(super) async fn accept(
             answers.push(refused::reason(&mut tx, new).await?);
             continue;
         };
+        files::insert(&mut tx, new).await?;
         events::append(&mut tx, new.tenant, std::slice::from_ref(&new.event));
         if let (Accepted::Claimed, Some(claim)) = (&taken, &new.claim) {
             events::append(&mut tx, new.tenant, &[claim.event(new)]);

@@ -9,6 +9,7 @@
 mod accept;
 mod claim;
 mod deliveries;
+mod files;
 mod harness;
 mod opening;
 mod schema;

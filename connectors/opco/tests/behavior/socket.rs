@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use domain::payload::Facture;
 use domain::{Fault, FaultKind, NormVersion, Outcome};
 use opco::{Operation, Profile, Settings, Transport, exchange, file};
+use serde_json::json;
 use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -274,6 +276,42 @@ async fn the_pages_of_a_list_are_walked_under_a_permit_each() {
         .await
         .unwrap();
     assert_eq!((etats.items.len(), etats.complete, permits), (3, true, 2));
+}
+
+#[tokio::test]
+async fn a_list_of_invoices_that_is_not_whole_is_no_absence() {
+    let line =
+        |numero: &str| json!({"numeroInterneFacture": numero, "referenceFactureCFA": numero});
+    let first = json!({"total": 3, "page": 1, "factures": [line("1"), line("2")]});
+    let ended_early = json!({"total": 3, "page": 2, "factures": []});
+    let unnamed = json!({"total": 3, "page": 2, "factures": [line("3"), {"montantFacture": 1}]});
+    let whole = json!({"total": 3, "page": 2, "factures": [line("3")]});
+    let ours = Facture {
+        numero: Some("FA-2026-00042".to_owned()),
+        ..Facture::default()
+    };
+    for (second, told) in [(ended_early, false), (unnamed, false), (whole, true)] {
+        let server = MockServer::start().await;
+        for (number, page) in [("1", &first), ("2", &second)] {
+            Mock::given(path("/v2/factures/etats"))
+                .and(query_param("numeroPage", number))
+                .respond_with(ResponseTemplate::new(200).set_body_json(page))
+                .expect(1)
+                .mount(&server)
+                .await;
+        }
+        let (transport, profile, identity) = (transport(), key_only(&server.uri()), identity());
+        let way = (&transport, &profile, &identity);
+        let seen = opco::look_for_facture(way, &ours, &[], async || Ok(())).await;
+        match seen.outcome() {
+            Outcome::Absent => assert!(told, "{second}"),
+            Outcome::CouldNotTell(fault) => {
+                assert!(!told, "{second}");
+                assert!(fault.detail.contains("not whole"), "{}", fault.detail);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -6,62 +6,35 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::io::AsyncRead;
+use bytes::Bytes;
+use domain::file::FileKind;
+use futures_util::stream::BoxStream;
 
 use crate::norm::lenient;
 
-/// The bytes of a file, from the first.
-pub type FileReader = Pin<Box<dyn AsyncRead + Send>>;
+/// The bytes of a file, from the first, in the chunks in which their keeper hands them out: one chunk
+/// is in memory at a time.
+pub type FileChunks = BoxStream<'static, io::Result<Bytes>>;
 
 /// A file being opened.
-pub type Opening = Pin<Box<dyn Future<Output = io::Result<FileReader>> + Send>>;
+pub type Opening = Pin<Box<dyn Future<Output = io::Result<FileChunks>> + Send>>;
 
 /// How long the name of a file may be, its extension left out.
 const STEM_MAX: usize = 80;
 
-/// What the norm takes (protocol §3.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FileType {
-    /// The only one for invoices.
-    Pdf,
-    /// A photograph.
-    Jpeg,
-    /// A scan.
-    Png,
-}
-
-impl FileType {
-    /// Returns the media type.
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Pdf => "application/pdf",
-            Self::Jpeg => "image/jpeg",
-            Self::Png => "image/png",
-        }
-    }
-
-    fn extension(self) -> &'static str {
-        match self {
-            Self::Pdf => "pdf",
-            Self::Jpeg => "jpg",
-            Self::Png => "png",
-        }
-    }
-}
-
-/// A file of known type and length. Its `Debug` leaves out its name, which may be a person's.
+/// A file of known kind and length. Its `Debug` leaves out its name, which may be a person's.
 #[derive(Clone)]
 pub struct Fichier {
     nom: String,
-    genre: FileType,
+    genre: FileKind,
     bytes: u64,
     open: Arc<dyn Fn() -> Opening + Send + Sync>,
 }
 
 impl Fichier {
     /// Describes a file. `open` is called once for each try and must start at the first byte; exactly
-    /// `bytes` must come. The name is made safe: plain letters, digits, and the type's own extension.
-    pub fn new<O>(nom: &str, genre: FileType, bytes: u64, open: O) -> Self
+    /// `bytes` must come. The name is made safe: plain letters, digits, and the kind's own ending.
+    pub fn new<O>(nom: &str, genre: FileKind, bytes: u64, open: O) -> Self
     where
         O: Fn() -> Opening + Send + Sync + 'static,
     {
@@ -79,7 +52,7 @@ impl Fichier {
     }
 
     /// Returns what it is.
-    pub fn genre(&self) -> FileType {
+    pub fn genre(&self) -> FileKind {
         self.genre
     }
 
@@ -111,7 +84,7 @@ impl fmt::Debug for Fichier {
 }
 
 /// A name fit for a quoted parameter and for any file system: no path, quote, line end or accent.
-fn safe(nom: &str, genre: FileType) -> String {
+fn safe(nom: &str, genre: FileKind) -> String {
     let last = nom.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = match last.rsplit_once('.') {
         Some((stem, _)) if !stem.is_empty() => stem,
@@ -129,7 +102,7 @@ fn safe(nom: &str, genre: FileType) -> String {
         .collect();
     let stem = plain.trim_matches(['_', '-']);
     let stem = if stem.is_empty() { "document" } else { stem };
-    format!("{stem}.{}", genre.extension())
+    format!("{stem}.{}", genre.ending())
 }
 
 #[cfg(test)]
@@ -149,9 +122,9 @@ mod tests {
             ("договор.pdf", "document.pdf"),
             ("facture.exe", "facture.pdf"),
         ] {
-            assert_eq!(safe(given, FileType::Pdf), sent, "{given}");
+            assert_eq!(safe(given, FileKind::Pdf), sent, "{given}");
         }
-        assert_eq!(safe("scan.jpeg", FileType::Jpeg), "scan.jpg");
-        assert!(safe(&"é".repeat(500), FileType::Png).len() <= STEM_MAX + 4);
+        assert_eq!(safe("scan.jpeg", FileKind::Jpeg), "scan.jpg");
+        assert!(safe(&"é".repeat(500), FileKind::Png).len() <= STEM_MAX + 4);
     }
 }

@@ -30,7 +30,7 @@ pub use crate::capabilities::{
 };
 pub use crate::dpop::generate_proof_key;
 pub use crate::exchange::{Filed, exchange, file, hand_over, ready};
-pub use crate::fichier::{Fichier, FileReader, FileType, Opening};
+pub use crate::fichier::{Fichier, FileChunks, Opening};
 pub use crate::norm::edit::Edit;
 pub use crate::norm::refus::Refus;
 pub use crate::norm::{decode, encode};

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tracing::Instrument;
 
 use crate::call::{Body, BodyEnd, Call, Method, Reply};
-use crate::fichier::{Fichier, FileReader};
+use crate::fichier::{Fichier, FileChunks};
 use crate::token::Tokens;
 
 mod upload;
@@ -152,15 +152,15 @@ impl Transport {
                 fichier,
                 after,
             }) => {
-                let reader = match open(&fichier, budget).await {
-                    Ok(reader) => reader,
+                let chunks = match open(&fichier, budget).await {
+                    Ok(chunks) => chunks,
                     Err(kind) => return no_file(method, route, kind),
                 };
                 progress = Progress::default();
                 let length = u64::try_from(before.len().saturating_add(after.len()))
                     .unwrap_or(u64::MAX)
                     .saturating_add(fichier.bytes());
-                let opened = (reader, fichier.bytes());
+                let opened = (chunks, fichier.bytes());
                 let pieces = upload::pieces((before, after), opened, progress.clone());
                 request = request
                     .header(CONTENT_LENGTH, length)
@@ -218,7 +218,7 @@ impl Transport {
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Opens the file of a call within its time.
-async fn open(fichier: &Fichier, budget: Duration) -> Result<FileReader, io::ErrorKind> {
+async fn open(fichier: &Fichier, budget: Duration) -> Result<FileChunks, io::ErrorKind> {
     match tokio::time::timeout(budget, fichier.open()).await {
         Ok(opened) => opened.map_err(|error| error.kind()),
         Err(_) => Err(io::ErrorKind::TimedOut),

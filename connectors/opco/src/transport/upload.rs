@@ -1,17 +1,15 @@
-//! A body with a file in it, on its way: read a chunk at a time as the other side takes it, never
-//! ahead; and what is known afterwards: whether all of it left.
+//! A body with a file in it, on its way: a chunk is asked for when the other side has taken the one
+//! before, never ahead; and what is known afterwards: whether all of it left.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, Stream};
-use tokio::io::AsyncReadExt as _;
 
-use crate::fichier::FileReader;
-
-/// How much of a file is in memory at once, for each call.
-pub(crate) const CHUNK: usize = 64 * 1024;
+use crate::fichier::FileChunks;
 
 /// What became of a body, told by the body itself.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +50,7 @@ impl Progress {
 /// A body on its way, by the stretches that have not left.
 struct Upload {
     before: Option<Vec<u8>>,
-    reader: FileReader,
+    chunks: FileChunks,
     left: u64,
     after: Option<Vec<u8>>,
     progress: Progress,
@@ -61,12 +59,12 @@ struct Upload {
 /// Returns the pieces of a body whose file is open and of `bytes` bytes.
 pub(crate) fn pieces(
     (before, after): (Vec<u8>, Vec<u8>),
-    (reader, bytes): (FileReader, u64),
+    (chunks, bytes): (FileChunks, u64),
     progress: Progress,
-) -> impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     let upload = Upload {
         before: Some(before),
-        reader,
+        chunks,
         left: bytes,
         after: Some(after),
         progress,
@@ -74,88 +72,63 @@ pub(crate) fn pieces(
     stream::try_unfold(upload, step)
 }
 
-async fn step(mut upload: Upload) -> io::Result<Option<(Vec<u8>, Upload)>> {
+async fn step(mut upload: Upload) -> io::Result<Option<(Bytes, Upload)>> {
     if let Some(before) = upload.before.take() {
-        return Ok(Some((before, upload)));
+        return Ok(Some((before.into(), upload)));
     }
-    if upload.left > 0 {
-        return match chunk(&mut upload).await {
-            Ok(chunk) => Ok(Some((chunk, upload))),
-            Err(error) => Err(upload.progress.fail(error)),
-        };
-    }
-    let Some(after) = upload.after.take() else {
+    if upload.after.is_none() {
         return Ok(None);
-    };
-    match upload.reader.read(&mut [0]).await {
-        Ok(0) => {
+    }
+    match chunk(&mut upload).await {
+        Ok(Some(chunk)) => Ok(Some((chunk, upload))),
+        Ok(None) => Ok(upload.after.take().map(|after| {
             upload.progress.0.whole.store(true, Ordering::Release);
-            Ok(Some((after, upload)))
-        }
-        Ok(_) => {
-            let longer = io::Error::new(io::ErrorKind::InvalidData, "longer than announced");
-            Err(upload.progress.fail(longer))
-        }
+            (after.into(), upload)
+        })),
         Err(error) => Err(upload.progress.fail(error)),
     }
 }
 
-async fn chunk(upload: &mut Upload) -> io::Result<Vec<u8>> {
-    let most = usize::try_from(upload.left).map_or(CHUNK, |left| left.min(CHUNK));
-    let mut chunk = vec![0; most];
-    let read = upload.reader.read(&mut chunk).await?;
-    if read == 0 {
+/// Returns the next chunk of the file, or nothing at its end, which must come when it was announced.
+async fn chunk(upload: &mut Upload) -> io::Result<Option<Bytes>> {
+    while let Some(chunk) = upload.chunks.next().await {
+        let chunk = chunk?;
+        if chunk.is_empty() {
+            continue;
+        }
+        let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        let longer = || io::Error::new(io::ErrorKind::InvalidData, "longer than announced");
+        upload.left = upload.left.checked_sub(bytes).ok_or_else(longer)?;
+        return Ok(Some(chunk));
+    }
+    if upload.left > 0 {
         let shorter = "shorter than announced";
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, shorter));
     }
-    chunk.truncate(read);
-    upload.left = upload
-        .left
-        .saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
-    Ok(chunk)
+    Ok(None)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::{Pin, pin};
+    use std::pin::pin;
     use std::sync::atomic::AtomicUsize;
-    use std::task::{Context, Poll};
 
     use futures_util::TryStreamExt as _;
-    use tokio::io::{AsyncRead, ReadBuf};
 
     use super::*;
 
-    /// A file without bytes in memory, which counts what is asked of it.
-    struct Counted {
-        left: usize,
-        given: Arc<AtomicUsize>,
-        largest: Arc<AtomicUsize>,
-    }
+    const CHUNK: usize = 64 * 1024;
 
-    impl AsyncRead for Counted {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            buffer: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            self.largest.fetch_max(buffer.remaining(), Ordering::SeqCst);
-            let give = self.left.min(buffer.remaining());
-            buffer.put_slice(&vec![b'x'; give]);
-            self.left -= give;
-            self.given.fetch_add(give, Ordering::SeqCst);
-            Poll::Ready(Ok(()))
-        }
-    }
-
-    fn counted(bytes: usize) -> (FileReader, Arc<AtomicUsize>, Arc<AtomicUsize>) {
-        let (given, largest) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
-        let reader = Box::pin(Counted {
-            left: bytes,
-            given: given.clone(),
-            largest: largest.clone(),
+    /// A file that exists nowhere, and how much of it was asked for.
+    fn counted(bytes: usize) -> (FileChunks, Arc<AtomicUsize>) {
+        let given = Arc::<AtomicUsize>::default();
+        let counter = given.clone();
+        let chunks = stream::unfold(bytes, move |left| {
+            let give = left.min(CHUNK);
+            counter.fetch_add(give, Ordering::SeqCst);
+            async move { (give > 0).then(|| (Ok(vec![b'x'; give].into()), left - give)) }
         });
-        (reader, given, largest)
+        (chunks.boxed(), given)
     }
 
     fn around() -> (Vec<u8>, Vec<u8>) {
@@ -163,16 +136,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_than_a_chunk_is_read_ahead_of_what_was_taken() {
+    async fn no_chunk_is_asked_for_before_the_one_before_it_was_taken() {
         let bytes = 10 * 1024 * 1024 + 7;
-        let (reader, given, largest) = counted(bytes);
+        let (chunks, given) = counted(bytes);
         let progress = Progress::default();
-        let stream = pieces(
-            around(),
-            (reader, u64::try_from(bytes).unwrap()),
-            progress.clone(),
-        );
-        let mut stream = pin!(stream);
+        let announced = u64::try_from(bytes).unwrap();
+        let mut stream = pin!(pieces(around(), (chunks, announced), progress.clone()));
         let mut taken = 0;
         while let Some(piece) = stream.try_next().await.unwrap() {
             taken += piece.len();
@@ -181,7 +150,6 @@ mod tests {
             assert_eq!(progress.is_whole(), taken == bytes + 11);
         }
         assert_eq!(taken, bytes + 11);
-        assert!(largest.load(Ordering::SeqCst) <= CHUNK);
     }
 
     #[tokio::test]
@@ -191,8 +159,7 @@ mod tests {
             (11, io::ErrorKind::UnexpectedEof),
         ] {
             let progress = Progress::default();
-            let (reader, ..) = counted(10);
-            let stream = pieces(around(), (reader, announced), progress.clone());
+            let stream = pieces(around(), (counted(10).0, announced), progress.clone());
             let error = stream.try_collect::<Vec<_>>().await.unwrap_err();
             assert_eq!(error.kind(), kind);
             assert_eq!(
@@ -201,12 +168,9 @@ mod tests {
             );
         }
         let progress = Progress::default();
-        let (reader, ..) = counted(0);
-        let stream = pieces(around(), (reader, 0), progress.clone());
-        assert_eq!(
-            stream.try_collect::<Vec<_>>().await.unwrap().concat(),
-            b"beforeafter"
-        );
+        let stream = pieces(around(), (counted(0).0, 0), progress.clone());
+        let sent = stream.try_collect::<Vec<_>>().await.unwrap().concat();
+        assert_eq!(sent, b"beforeafter");
         assert!(progress.is_whole());
     }
 }

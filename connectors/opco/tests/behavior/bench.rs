@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use domain::clock::ManualClock;
 use domain::dossier::Dossier;
+use domain::file::FileKind;
 use domain::payload::Payload;
 use domain::{Environment, Instance, NormVersion, Opco, Secret};
+use futures_util::{StreamExt as _, stream};
 use opco::{
-    BodyEnd, Editor, Fichier, FileReader, FileType, Identity, Operation, Piece, Profile, Reply,
-    Settings, SoftwareCredential, Transport,
+    BodyEnd, Editor, Fichier, Identity, Operation, Piece, Profile, Reply, Settings,
+    SoftwareCredential, Transport,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -115,11 +117,8 @@ pub(crate) const PDF: &[u8] = b"%PDF-1.7\n%%EOF\n";
 
 pub(crate) fn pdf() -> Fichier {
     let bytes = u64::try_from(PDF.len()).unwrap();
-    Fichier::new("Pièce n°1.pdf", FileType::Pdf, bytes, || {
-        Box::pin(async {
-            let reader: FileReader = Box::pin(PDF);
-            Ok(reader)
-        })
+    Fichier::new("Pièce n°1.pdf", FileKind::Pdf, bytes, || {
+        Box::pin(async { Ok(stream::iter([Ok(PDF.into())]).boxed()) })
     })
 }
 

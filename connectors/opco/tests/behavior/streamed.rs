@@ -2,16 +2,17 @@
 //! does not arrive.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use domain::file::FileKind;
 use domain::{FaultKind, Outcome};
-use opco::{Fichier, FileReader, FileType, Filed, Operation, Piece, Profile, hand_over};
+use futures_util::{StreamExt as _, stream};
+use opco::{Fichier, Filed, Operation, Piece, Profile, hand_over};
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -42,13 +43,11 @@ impl Imagined {
 
     fn operation(&self) -> Operation {
         let own = self.clone();
-        let fichier = Fichier::new("facture.pdf", FileType::Pdf, self.bytes, move || {
+        let fichier = Fichier::new("facture.pdf", FileKind::Pdf, self.bytes, move || {
             own.opened.fetch_add(1, Ordering::SeqCst);
-            let reader: FileReader = Box::pin(Reading {
-                left: own.bytes,
-                own: own.clone(),
-            });
-            Box::pin(async move { Ok(reader) })
+            let chunks =
+                stream::unfold((own.clone(), own.bytes), async |state| Self::chunk(state)).boxed();
+            Box::pin(async move { Ok(chunks) })
         });
         let Operation::FilePiece { payload, .. } = bench::piece(Piece::Facture, false) else {
             panic!("no piece")
@@ -59,27 +58,19 @@ impl Imagined {
             fichier: Some(fichier),
         }
     }
-}
 
-struct Reading {
-    left: u64,
-    own: Imagined,
-}
-
-impl AsyncRead for Reading {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.own.bytes - self.left >= self.own.broken_at {
-            return Poll::Ready(Err(io::Error::other("canary-path/facture.pdf")));
+    fn chunk((own, left): (Self, u64)) -> Option<(io::Result<Bytes>, (Self, u64))> {
+        let give = left.min(64 * 1024);
+        if own.bytes - left >= own.broken_at {
+            let error = io::Error::other("canary-path/facture.pdf");
+            return Some((Err(error), (own, 0)));
         }
-        let give = self.left.min(u64::try_from(buffer.remaining()).unwrap());
-        buffer.put_slice(&vec![b'%'; usize::try_from(give).unwrap()]);
-        self.left -= give;
-        self.own.given.fetch_add(give, Ordering::SeqCst);
-        Poll::Ready(Ok(()))
+        if give == 0 {
+            return None;
+        }
+        own.given.fetch_add(give, Ordering::SeqCst);
+        let chunk = vec![b'%'; usize::try_from(give).unwrap()];
+        Some((Ok(chunk.into()), (own, left - give)))
     }
 }
 
@@ -261,7 +252,7 @@ async fn a_file_that_cannot_be_read_is_our_own_failure() {
         ..Imagined::of(10 * MEBIBYTE)
     };
     let operation = breaking.operation();
-    let gone = Fichier::new("a.pdf", FileType::Pdf, 10, || {
+    let gone = Fichier::new("a.pdf", FileKind::Pdf, 10, || {
         Box::pin(async { Err(io::Error::new(io::ErrorKind::NotFound, "canary-path/a.pdf")) })
     });
     let Operation::FilePiece { piece, payload, .. } = operation.clone() else {

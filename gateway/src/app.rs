@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::clock::Clock;
 use opco::{Profiles, Seed, Transport};
 use serde::{Deserialize, Serialize};
-use store::Store;
+use store::{Files, Store};
 
 use crate::breaker::Breakers;
 use crate::committer::Committer;
@@ -57,6 +57,8 @@ pub(crate) struct Parts {
     pub(crate) inbox: Arc<Inbox>,
     /// Every background task.
     pub(crate) tasks: Tasks,
+    /// The files of payloads.
+    pub(crate) files: Files,
     /// What the doors share.
     pub(crate) http: http::State,
     /// How the work is done.

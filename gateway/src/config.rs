@@ -39,6 +39,8 @@ pub struct Config {
     pub database: Database,
     /// Where the master key comes from.
     pub master_key: MasterKeySource,
+    /// Where the files of payloads are kept.
+    pub files: crate::files::Settings,
     /// Limits shared between replicas.
     pub redis: Redis,
     /// From an employer to its OPCO.
@@ -200,6 +202,7 @@ impl Config {
         let mut problems = self.server.problems();
         problems.extend(self.database.problems());
         problems.extend(self.master_key.problems());
+        problems.extend(self.files.problems());
         problems.extend(self.telemetry.problems());
         problems.extend(self.editor.problems());
         problems.extend(self.transport.problems());

@@ -32,6 +32,14 @@ mod submit;
 #[cfg(test)]
 mod tests;
 mod trace_context;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the routes of payloads with files are the next to use it"
+    )
+)]
+mod upload;
 mod validations;
 pub(crate) mod words;
 
@@ -47,7 +55,7 @@ use self::caller::Permission::{Act, Submit};
 use self::gate::{get, open, path, post};
 use self::problem::{Code, Problem};
 use crate::app::App;
-use crate::config;
+use crate::{config, files};
 
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -61,6 +69,10 @@ struct Bounds {
     batch_bytes: usize,
     /// The most rows of a batch.
     batch_rows: usize,
+    /// The largest file, in bytes.
+    file_bytes: u64,
+    /// How long a payload may take to come with its file.
+    upload: Duration,
 }
 
 /// What the requests of one process share.
@@ -76,11 +88,13 @@ pub(crate) struct State {
 
 impl State {
     /// Starts with nobody known.
-    pub(crate) fn new(server: &config::Server) -> Self {
+    pub(crate) fn new(server: &config::Server, files: &files::Settings) -> Self {
         let bounds = Bounds {
             body_bytes: server.body_bytes_max,
             batch_bytes: server.batch_bytes_max,
             batch_rows: server.batch_rows_max,
+            file_bytes: files.bytes_max,
+            upload: Duration::from_secs(files.seconds_max),
         };
         Self {
             bounds,

@@ -12,6 +12,7 @@ pub mod config;
 pub(crate) mod contract;
 pub(crate) mod dispatch;
 pub(crate) mod failpoint;
+pub(crate) mod files;
 pub(crate) mod group;
 pub(crate) mod http;
 pub(crate) mod intake;

@@ -25,7 +25,7 @@ use crate::system::System;
 use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
-use crate::{http, limits, poll, routing, sweep, worker};
+use crate::{files, http, limits, poll, routing, sweep, worker};
 
 /// What one process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,7 @@ pub async fn start(
         app.tasks.spawn(worker::run(app.clone()));
         app.tasks.spawn(poll::run(app.clone()));
         app.tasks.spawn(sweep::run(app.clone()));
+        app.tasks.spawn(files::run(app.clone()));
     }
     let mut running = Running {
         app: app.clone(),
@@ -156,7 +157,8 @@ pub(crate) fn assemble(
         metrics,
         settler: Settler::start(&store),
         inbox,
-        http: http::State::new(&config.server),
+        files: config.files.open(&config.database)?,
+        http: http::State::new(&config.server, &config.files),
         views: Views::default(),
         profiles,
         limits,

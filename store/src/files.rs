@@ -49,7 +49,7 @@ pub struct Bucket {
     /// The region.
     pub region: String,
     /// The name of the key.
-    pub access_key_id: String,
+    pub access_key_id: Secret,
     /// The key.
     pub secret_access_key: Secret,
 }

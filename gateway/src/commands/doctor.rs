@@ -167,6 +167,7 @@ async fn inside(config: &Config) -> Vec<Check> {
         }
     };
     checks.push(ping(&store).await);
+    checks.push(files(config, store.engine()).await);
     match holdings(&store).await {
         Ok(found) => checks.extend(found),
         Err(failure) => checks.push(Check::failed("contenu", &failure)),
@@ -195,6 +196,29 @@ async fn ping(store: &Store) -> Check {
         State::Ok
     };
     Check::new("base et clé", state, said)
+}
+
+/// Writes something small where files are kept, reads it and removes it.
+async fn files(config: &Config, engine: EngineKind) -> Check {
+    let name = "fichiers";
+    let place = config.files.config(&config.database);
+    let said = match &place.bucket {
+        Some(bucket) => format!("le seau {} se lit et s'écrit", bucket.name),
+        None => format!("{} se lit et s'écrit", place.folder.display()),
+    };
+    let tried = match config.files.open(&config.database) {
+        Ok(files) => files.probe(SystemClock.now()).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = tried {
+        return Check::new(name, State::Fail, error.to_string())
+            .remedy("vérifiez [files] : le dossier et ses droits, ou le seau et ses clés");
+    }
+    if place.bucket.is_none() && engine == EngineKind::Postgres {
+        return Check::new(name, State::Warn, format!("{said}, par cette machine"))
+            .remedy("avec plusieurs répliques, partagez ce dossier ou réglez [files.s3]");
+    }
+    Check::new(name, State::Ok, said)
 }
 
 /// Sites without a key, keys that end soon, keys without the software to use them.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest, web};
-use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{Stream, StreamExt as _};
 
 use super::problem::{Code, Problem};
 use crate::app::App;
@@ -122,7 +123,11 @@ pub(crate) fn too_large_problem(max: usize) -> Problem {
     )
 }
 
-async fn drain(payload: &mut Payload) {
+/// Reads what is still coming and throws it away, within bounds.
+pub(super) async fn drain<S>(payload: &mut S)
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
     let mut left = DRAINED_BYTES_MAX;
     let draining = async {
         while let Some(Ok(chunk)) = payload.next().await {

@@ -6,3 +6,4 @@ mod frozen;
 mod harness;
 mod life;
 mod published;
+mod upload;

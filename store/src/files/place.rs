@@ -251,7 +251,7 @@ impl Sender {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&bucket.name)
             .with_region(&bucket.region)
-            .with_access_key_id(&bucket.access_key_id)
+            .with_access_key_id(bucket.access_key_id.expose())
             .with_secret_access_key(bucket.secret_access_key.expose())
             .with_client_options(client)
             // Not every service that speaks S3 knows it.

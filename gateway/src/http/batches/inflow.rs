@@ -115,6 +115,8 @@ mod tests {
             body_bytes: 100,
             batch_bytes: usize::MAX,
             batch_rows: usize::MAX,
+            file_bytes: 0,
+            upload: Duration::ZERO,
         };
         let drip = stream::unfold((), |()| async {
             tokio::time::sleep(PAUSE_MAX / 2).await;

@@ -84,6 +84,10 @@ problems! {
     InvalidJson = BAD_REQUEST, "json-invalide", Expediteur, false,
         "Le corps n'est pas un document JSON lisible.",
         "Corrigez le document à la ligne et à la colonne indiquées, puis renvoyez-le.";
+    /// A multipart body whose parts are not the ones expected.
+    InvalidParts = BAD_REQUEST, "parties-invalides", Expediteur, false,
+        "Les parties de l'envoi ne sont pas celles attendues.",
+        "Envoyez en multipart/form-data une partie JSON au nom du payload et une partie « fichier ».";
     /// A row of a batch without a key of its own.
     IdempotencyMissing = BAD_REQUEST, "cle-idempotence-requise", Expediteur, false,
         "Cette ligne n'a pas de clé d'idempotence.",
@@ -145,14 +149,39 @@ problems! {
     TooLarge = PAYLOAD_TOO_LARGE, "corps-trop-grand", Expediteur, false,
         "Le corps de la requête dépasse la taille permise.",
         "Découpez l'envoi ; la taille permise est indiquée dans le détail.";
+    /// A file over the limit.
+    FileTooLarge = PAYLOAD_TOO_LARGE, "fichier-trop-grand", Expediteur, false,
+        "Le fichier dépasse la taille permise.",
+        "Réduisez le fichier (numérisation moins fine, pages utiles seulement), puis renvoyez l'envoi.";
     /// A body of another type.
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "type-de-contenu-refuse", Expediteur, false,
         "Le type du corps n'est pas celui attendu.",
         "Indiquez le « Content-Type » attendu, en UTF-8 et sans compression.";
+    /// A file of a kind no OPCO takes.
+    FileTypeRefused = UNSUPPORTED_MEDIA_TYPE, "fichier-type-refuse", Expediteur, false,
+        "Ce type de fichier n'est pas accepté.",
+        "Convertissez le document en PDF (ou, hors facture, en JPEG ou en PNG), puis renvoyez l'envoi.";
     /// Findings that refuse the payload.
     Refused = UNPROCESSABLE_ENTITY, "payload-refuse", Expediteur, false,
         "Le payload ne peut pas être transmis en l'état.",
         "Corrigez les constats bloquants de la liste « constats », puis renvoyez le payload.";
+    /// A file without anything in it.
+    FileEmpty = UNPROCESSABLE_ENTITY, "fichier-vide", Expediteur, false,
+        "Le fichier est vide.",
+        "Joignez le document, puis renvoyez l'envoi.";
+    /// A file whose content is not what its name says.
+    FileDisguised = UNPROCESSABLE_ENTITY, "fichier-deguise", Expediteur, false,
+        "Le contenu du fichier n'est pas ce qu'annonce son nom.",
+        "Enregistrez le document dans le format annoncé : changer la fin du nom ne le convertit pas.";
+    /// A file that stops before its end.
+    FileTruncated = UNPROCESSABLE_ENTITY, "fichier-tronque", Expediteur, false,
+        "Le fichier est tronqué ou abîmé.",
+        "Ouvrez le document pour vérifier qu'il est entier, produisez-le de nouveau au besoin, puis \
+         renvoyez l'envoi.";
+    /// A PDF under a password.
+    FileProtected = UNPROCESSABLE_ENTITY, "fichier-protege", Expediteur, false,
+        "Le PDF est protégé.",
+        "Enregistrez le PDF sans mot de passe ni restriction, puis renvoyez l'envoi.";
     /// The idempotency key was used with another content.
     IdempotencyReused = UNPROCESSABLE_ENTITY, "idempotence-autre-contenu", Expediteur, false,
         "Cette clé d'idempotence a déjà servi pour un autre contenu.",

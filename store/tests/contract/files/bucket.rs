@@ -150,7 +150,7 @@ async fn rig() -> Rig {
         name: "seau".to_owned(),
         endpoint: Some(server.uri()),
         region: "eu-west-3".to_owned(),
-        access_key_id: "acces".to_owned(),
+        access_key_id: Secret::new("acces"),
         secret_access_key: Secret::new(SECRET),
     };
     let config = FilesConfig {

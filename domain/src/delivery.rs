@@ -99,6 +99,8 @@ pub enum WaitReason {
     Predecessor,
     /// The date from which it may go has not come.
     OpeningDate,
+    /// The OPCO must first move its dossier on: a number, a commitment, a schedule.
+    Dossier,
 }
 
 words!(WaitReason {
@@ -108,6 +110,7 @@ words!(WaitReason {
     RouteLookup = "route_lookup",
     Predecessor = "predecessor",
     OpeningDate = "opening_date",
+    Dossier = "dossier",
 });
 
 /// Why a delivery is held for a person.
@@ -133,6 +136,8 @@ pub enum HoldReason {
     ProbableDuplicate,
     /// The answer was lost and looking could not settle it.
     OutcomeUnknown,
+    /// The contract it belongs to was refused or given up.
+    ContractMissing,
 }
 
 words!(HoldReason {
@@ -146,6 +151,7 @@ words!(HoldReason {
     MandateMissing = "mandate_missing",
     ProbableDuplicate = "probable_duplicate",
     OutcomeUnknown = "outcome_unknown",
+    ContractMissing = "contract_missing",
 });
 
 /// What a person may do to a delivery.

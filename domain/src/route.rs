@@ -75,6 +75,8 @@ pub enum RouteSource {
     Naf,
     /// The sender or a person chose it for this payload.
     Chosen,
+    /// It is the OPCO of the contract the payload belongs to.
+    Contract,
     /// No step answered.
     None,
 }
@@ -88,6 +90,7 @@ words!(RouteSource {
     Idcc = "idcc",
     Naf = "naf",
     Chosen = "chosen",
+    Contract = "contract",
     None = "none",
 });
 

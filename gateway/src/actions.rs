@@ -79,6 +79,15 @@ impl From<StoreError> for Refusal {
 /// Returns what may be done to a delivery as it stands. What may already be at an OPCO goes to no
 /// other, whatever it is held for.
 pub(crate) fn allowed(delivery: &Delivery) -> Vec<Action> {
+    let mut actions = possible(delivery);
+    if delivery.kind != Kind::Dossier {
+        // It goes where its contract went, under the contract's mandate.
+        actions.retain(|action| !matches!(action, Action::ChooseOpco | Action::Complete));
+    }
+    actions
+}
+
+fn possible(delivery: &Delivery) -> Vec<Action> {
     let standing = &delivery.standing;
     match standing.status {
         Status::Held if delivery.first_lost_at.is_some() => {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use domain::step::{self, Next, Policy, Progress};
-use domain::{Fault, FaultKind, HoldReason, NormVersion, Outcome, Timestamp, WaitReason};
+use domain::step::{self, Course, Next, Policy, Progress};
+use domain::{Fault, FaultKind, HoldReason, Kind, NormVersion, Outcome, Timestamp, WaitReason};
 use opco::{Identity, Operation, Profile};
 use store::{Claimed, Was};
 use tokio::sync::OwnedSemaphorePermit;
@@ -16,7 +16,7 @@ use crate::mutation::{self, Mutation};
 use crate::settle::Verdict;
 use crate::system::System;
 use crate::view::{CfaKey, View};
-use crate::{contract, look, pause, telemetry};
+use crate::{contract, follow_up, look, pause, telemetry};
 
 /// How long a job whose attempt broke on our side rests before it is taken again.
 const BROKEN_REST: Duration = Duration::from_secs(30);
@@ -215,28 +215,63 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
         version,
         deadline: pause::later(app.clock.now(), profile.timeout()),
     };
-    let opened = contract::open(&view.network.keys, job).map_err(broken)?;
+    if delivery.kind == Kind::Dossier {
+        deliver_contract(&context).await
+    } else {
+        follow(&context).await
+    }
+}
+
+/// Opens a contract, and writes it or looks for it.
+async fn deliver_contract(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
+    let (app, job, version) = (context.app, context.job, context.version);
+    let keys = &context.view.network.keys;
+    let opened = contract::open(keys, job).map_err(broken)?;
     failpoint::pass(Step::Opened);
-    lease_holds(app, job, profile)?;
+    lease_holds(app, job, context.profile)?;
     let mut sent = None;
     let outcome = match job.was {
         Was::Queued => {
             let mut dossier = opened.dossier.write();
-            let hash = view.network.keys.content_hash(
-                delivery.id,
-                &job.sealed,
-                contract::proven_text(&mut dossier).as_bytes(),
-            );
+            let text = contract::proven_text(&mut dossier);
+            let hash = keys.content_hash(job.delivery.id, &job.sealed, text.as_bytes());
             sent =
                 Some(hash.map_err(broken)?).filter(|_| !mutation::planted(Mutation::HashDropped));
-            write(&context, &Operation::FileDossier { version, dossier }).await
+            write(context, &Operation::FileDossier { version, dossier }).await
         }
-        Was::Unknown => look::look(&context, &opened).await,
+        Was::Unknown => look::look(context, &opened).await,
     };
     failpoint::pass(Step::Answered);
     Ok(Exchanged {
         outcome,
         version,
+        sent,
+    })
+}
+
+/// The same for a payload that belongs to a contract.
+async fn follow(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
+    let (app, job) = (context.app, context.job);
+    let (outcome, sent) = match job.was {
+        Was::Queued => {
+            let ready = follow_up::send::ready(context).await?;
+            failpoint::pass(Step::Opened);
+            lease_holds(app, job, context.profile)?;
+            let keys = &context.view.network.keys;
+            let text = ready.text.as_bytes();
+            let hash = keys.content_hash(job.delivery.id, &job.sealed, text);
+            let sent = hash.map_err(broken)?;
+            (write(context, &ready.operation).await, Some(sent))
+        }
+        Was::Unknown => {
+            lease_holds(app, job, context.profile)?;
+            (follow_up::send::look(context).await?, None)
+        }
+    };
+    failpoint::pass(Step::Answered);
+    Ok(Exchanged {
+        outcome,
+        version: context.version,
         sent,
     })
 }
@@ -374,7 +409,8 @@ fn decided(app: &App, job: Claimed, system: System, exchanged: &Exchanged) -> Ve
         fault: job.delivery.fault.clone(),
         chance: chance(&job, now),
     };
-    let next = step::next(&progress, &exchanged.outcome, &policy, now);
+    let course = Course::of(job.delivery.kind, policy, false, false);
+    let next = step::next_in(&progress, &exchanged.outcome, &course, now);
     let kept = step::remember(&progress, &exchanged.outcome, now);
     Verdict::new(
         job,

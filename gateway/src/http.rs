@@ -14,6 +14,7 @@ mod docs;
 mod dossiers;
 mod envelope;
 mod events;
+mod follow_ups;
 mod gate;
 mod health;
 mod idempotency;
@@ -135,27 +136,31 @@ pub(crate) fn serve(
 
 /// Every line of the API, in reading order.
 fn table(config: &mut ServiceConfig) {
-    for kind in [
-        "conventions",
-        "factures",
-        "certificats",
-        "documents",
-        "ruptures",
-    ] {
-        for door in ["", "validations/"] {
-            let pattern = format!("/api/v1/{door}{kind}");
-            config.service(path(&pattern, [post(Submit, submit::not_yet)]));
-        }
+    for kind in ["conventions", "factures", "documents"] {
+        let pattern = format!("/api/v1/{kind}");
+        config.service(path(&pattern, [post(Submit, submit::not_yet)]));
     }
     config
         .service(path(
             "/api/v1/dossiers",
             [get(dossiers::list), post(Submit, submit::dossier)],
         ))
+        .service(path(
+            "/api/v1/certificats",
+            [post(Submit, follow_ups::certificat)],
+        ))
+        .service(path(
+            "/api/v1/ruptures",
+            [post(Submit, follow_ups::rupture)],
+        ))
         .service(path("/api/v1/dossiers/{id}", [get(dossiers::find)]))
         .service(path(
             "/api/v1/validations/dossiers",
             [post(Submit, validations::dossier)],
+        ))
+        .service(path(
+            "/api/v1/validations/{kind}",
+            [post(Submit, validations::payload)],
         ))
         .service(path("/api/v1/batches", [post(Submit, batches::post)]))
         .service(path("/api/v1/deliveries", [get(deliveries::list)]))

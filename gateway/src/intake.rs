@@ -28,7 +28,7 @@ use crate::mutation::{self, Mutation};
 use crate::plan::{self, Plan, Question, Way};
 use crate::system::System;
 use crate::view::View;
-use crate::{breaker, contract, notes, pause};
+use crate::{breaker, contract, notes, pause, reroute};
 
 pub(crate) use self::likeness::Twins;
 
@@ -471,7 +471,11 @@ async fn answer(
 }
 
 /// Answers a repeated call with what the first one stored, as it stands now.
-async fn replayed(app: &App, sender: &Sender, id: DeliveryId) -> Result<Accepted, Refused> {
+pub(crate) async fn replayed(
+    app: &App,
+    sender: &Sender,
+    id: DeliveryId,
+) -> Result<Accepted, Refused> {
     let mut tx = app.store.reading().await?;
     let delivery = store::deliveries::find(&mut tx, sender.tenant, id).await?;
     let submission = store::deliveries::submission(&mut tx, sender.tenant, id).await?;
@@ -509,13 +513,9 @@ fn content(submission: &Submission, body: &str, nir: Option<&Secret>) -> Zeroizi
 
 /// Returns where a judged contract starts.
 fn standing(plan: &Plan, findings: &[Finding], now: Timestamp) -> Standing {
-    match plan.way {
-        Way::Lookup => Standing::waiting(WaitReason::RouteLookup, now),
-        Way::Hold(reason) => Standing::held(reason),
-        Way::Go => match plan::first_hold(findings) {
-            Some(reason) => Standing::held(reason),
-            None => Standing::queued(now),
-        },
+    match (plan.way, plan::first_hold(findings)) {
+        (Way::Go, Some(reason)) => Standing::held(reason),
+        (way, _) => reroute::standing_of(way, now),
     }
 }
 

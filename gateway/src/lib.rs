@@ -13,6 +13,7 @@ pub(crate) mod contract;
 pub(crate) mod dispatch;
 pub(crate) mod failpoint;
 pub(crate) mod files;
+pub(crate) mod follow_up;
 pub(crate) mod group;
 pub(crate) mod http;
 pub(crate) mod intake;

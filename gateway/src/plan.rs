@@ -5,8 +5,8 @@
 
 use domain::rules;
 use domain::{
-    Capability, Effect, Environment, Finding, HoldReason, Instance, NormVersion, Opco, Openness,
-    Route, Severity, Siret, Timestamp,
+    Capability, Effect, Environment, Finding, HoldReason, Instance, Kind, NormVersion, Opco,
+    Openness, Route, Severity, Siret, Timestamp, WaitReason,
 };
 use jiff::civil::Date;
 
@@ -66,6 +66,8 @@ pub(crate) enum Way {
     Go,
     /// Only a live lookup can tell the OPCO.
     Lookup,
+    /// It goes by itself, and is looked at again then.
+    Await(WaitReason, Timestamp),
     /// A person must act.
     Hold(HoldReason),
 }
@@ -117,7 +119,11 @@ pub(crate) fn follow(
     };
     let target = Instance::first(opco);
     let version = version(seed, view, target, asked, &mut findings);
-    credentials(view, target, asked, &mut findings);
+    let system = System {
+        instance: target,
+        environment: asked.environment,
+    };
+    credentials(view, system, asked.today, &mut findings);
     if !asked.mandate && !view.site.attested_on(asked.today) {
         findings.push(rules::finding("ELI-002", "/cerfa/employeur", &[]));
     }
@@ -163,6 +169,17 @@ pub(crate) fn open_version(app: &App, view: &View, system: System) -> Option<Nor
     opco::choose_version(&capabilities, system.environment).ok()
 }
 
+/// Returns whether payloads of a kind can be sent to a system now.
+pub(crate) fn is_open(app: &App, view: &View, system: System, kind: Kind) -> bool {
+    let switches = view.platform.switches(system.instance);
+    let now = app.clock.now();
+    let capabilities = app
+        .seed
+        .of(system.instance.opco)
+        .with_switches(switches, now);
+    opco::choose_way(&capabilities, system.environment, kind).is_ok()
+}
+
 fn version(
     seed: &opco::Seed,
     view: &View,
@@ -174,28 +191,29 @@ fn version(
     let capabilities = seed.of(target.opco).with_switches(switches, asked.now);
     match opco::choose_version(&capabilities, asked.environment) {
         Ok(version) => Some(version),
-        Err(closed) => {
-            let version = match closed.capability {
-                Capability::DossiersV2 => NormVersion::V2,
-                _ => NormVersion::V1,
-            };
-            let mut finding = rules::flow_closed(target.opco, closed.capability, version);
-            finding.value = Some(format!(
-                "{} : {}",
-                target.opco.name(),
-                openness(closed.openness)
-            ));
-            findings.push(finding);
+        Err(found) => {
+            findings.push(closed(target.opco, found));
             None
         }
     }
 }
 
-fn credentials(view: &View, target: Instance, asked: &Question, findings: &mut Vec<Finding>) {
-    let system = System {
-        instance: target,
-        environment: asked.environment,
+/// Says that an OPCO has not opened a flow (ROU-005).
+pub(crate) fn closed(opco: Opco, closed: opco::Closed) -> Finding {
+    let version = match closed.capability {
+        Capability::DossiersV2
+        | Capability::FacturesEtats
+        | Capability::Certificats
+        | Capability::Rupture => NormVersion::V2,
+        _ => NormVersion::V1,
     };
+    let mut finding = rules::flow_closed(opco, closed.capability, version);
+    finding.value = Some(format!("{} : {}", opco.name(), openness(closed.openness)));
+    finding
+}
+
+/// Finds what is missing to call a system: the software's account, the site's key.
+pub(crate) fn credentials(view: &View, system: System, today: Date, findings: &mut Vec<Finding>) {
     if view.software(system).is_none() {
         findings.push(rules::finding("KEY-004", "/cerfa", &[]));
     }
@@ -207,8 +225,7 @@ fn credentials(view: &View, target: Instance, asked: &Question, findings: &mut V
         )),
         Some(key) => {
             if let Some(on) = key.expires_on
-                && asked
-                    .today
+                && today
                     .until(on)
                     .is_ok_and(|left| i64::from(left.get_days()) < KEY_EXPIRES_WITHIN_DAYS)
             {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::calendar::day_in_france;
-use domain::{Finding, Opco, Route, RouteOutcome, Status, WaitReason};
+use domain::{Finding, Kind, Opco, Route, RouteOutcome, Status, WaitReason};
 use store::mandates::Mandate;
 use store::{Delivery, NewEvent, Standing, StoreError, Tx};
 
@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::plan::{self, Plan, Question, Way};
 use crate::routing::Employer;
 use crate::view::View;
-use crate::{contract, notes, pause, routing};
+use crate::{contract, follow_up, notes, pause, routing};
 
 /// How long one replica has to look up what it took.
 const LOOKUP_LEASE: Duration = Duration::from_mins(2);
@@ -74,6 +74,13 @@ pub(crate) async fn due(app: &App) -> Result<(), StoreError> {
 }
 
 async fn look_up(app: &App, delivery: &Delivery) -> Result<(), StoreError> {
+    if delivery.kind != Kind::Dossier {
+        if let Some(again) = again(app, delivery, Given::default()).await? {
+            let standing = standing(&again, app.clock.now());
+            keep(app, delivery, &again, standing, "delivery.routed", GATEWAY).await?;
+        }
+        return Ok(());
+    }
     let Some((view, question, findings)) = question(app, delivery, &Given::default()).await? else {
         return Ok(());
     };
@@ -105,6 +112,14 @@ pub(crate) async fn again(
     delivery: &Delivery,
     given: Given,
 ) -> Result<Option<Again>, StoreError> {
+    if delivery.kind != Kind::Dossier {
+        let judged = follow_up::again(app, delivery).await?;
+        return Ok(judged.map(|(plan, findings)| Again {
+            plan,
+            findings,
+            mandate: None,
+        }));
+    }
     let Some((view, question, findings)) = question(app, delivery, &given).await? else {
         return Ok(None);
     };
@@ -114,12 +129,19 @@ pub(crate) async fn again(
 
 /// Returns where a delivery stands after it was judged again.
 pub(crate) fn standing(again: &Again, now: domain::Timestamp) -> Standing {
-    match again.plan.way {
+    match (again.plan.way, plan::first_hold(&again.findings)) {
+        (Way::Go, Some(reason)) => Standing::held(reason),
+        (way, _) => standing_of(way, now),
+    }
+}
+
+/// Returns where a payload stands that goes this way.
+pub(crate) fn standing_of(way: Way, now: domain::Timestamp) -> Standing {
+    match way {
+        Way::Go => Standing::queued(now),
         Way::Lookup => Standing::waiting(WaitReason::RouteLookup, now),
+        Way::Await(reason, until) => Standing::waiting(reason, until),
         Way::Hold(reason) => Standing::held(reason),
-        Way::Go => {
-            plan::first_hold(&again.findings).map_or_else(|| Standing::queued(now), Standing::held)
-        }
     }
 }
 

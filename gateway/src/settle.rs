@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::id::DossierId;
 use domain::step::{Next, Progress};
-use domain::{Fault, HoldReason, NormVersion, Outcome, Receipt, Status, Timestamp};
+use domain::{Fault, HoldReason, Kind, NormVersion, Outcome, Receipt, Status, Timestamp};
 use store::{
     AttemptEnd, Claimed, NewDossier, NewEvent, ReadPlan, Settled, Settlement, Standing, Store,
     StoreError, Was,
@@ -153,6 +153,8 @@ impl Verdict {
         }
         if let Some(receipt) = receipt {
             settlement.receipt = Some(receipt.clone());
+        }
+        if let (Some(receipt), Kind::Dossier) = (receipt, self.job.delivery.kind) {
             settlement.dossier = Some(NewDossier {
                 id: DossierId::new(self.now),
                 pairing: Some(self.job.delivery.lane),

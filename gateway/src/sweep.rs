@@ -99,7 +99,7 @@ async fn mended(app: &App, delivery: &Delivery, reason: HoldReason) -> Result<bo
     Ok(match reason {
         HoldReason::NoKey => view.site.key(system).is_some(),
         HoldReason::NoSoftwareCredential => view.software(system).is_some(),
-        HoldReason::FlowNotOpen => plan::open_version(app, &view, system).is_some(),
+        HoldReason::FlowNotOpen => plan::is_open(app, &view, system, delivery.kind),
         _ => false,
     })
 }

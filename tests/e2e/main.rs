@@ -8,6 +8,7 @@
 
 mod delivery;
 mod door;
+mod following;
 mod people;
 mod reading;
 mod trouble;

@@ -133,9 +133,7 @@ impl Awaits {
     pub fn reason(self) -> WaitReason {
         match self {
             Self::Opening => WaitReason::OpeningDate,
-            Self::Number | Self::Deca | Self::Engagement | Self::Schedule => {
-                WaitReason::Predecessor
-            }
+            Self::Number | Self::Deca | Self::Engagement | Self::Schedule => WaitReason::Dossier,
         }
     }
 }

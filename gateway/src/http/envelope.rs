@@ -186,7 +186,7 @@ fn opco(slug: &str, findings: &mut Vec<Finding>) -> Option<Opco> {
     opco
 }
 
-fn wrong(pointer: &str, message: String, remedy: &str) -> Finding {
+pub(super) fn wrong(pointer: &str, message: String, remedy: &str) -> Finding {
     Finding {
         rule: "STRUCTURE",
         severity: Severity::Bloquant,

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::{
-    actions, batches, deliveries, dossiers, events, health, opcos, problem, routes, submit,
-    validations,
+    actions, batches, deliveries, dossiers, events, follow_ups, health, opcos, problem, routes,
+    submit, validations,
 };
 
 const TEXTS: &str = include_str!("openapi.fr.toml");
@@ -41,7 +41,8 @@ pub(crate) fn document() -> String {
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
-        submit::dossier, validations::dossier, batches::post, dossiers::list, dossiers::find,
+        submit::dossier, follow_ups::certificat, follow_ups::rupture, validations::dossier,
+        validations::payload, batches::post, dossiers::list, dossiers::find,
         deliveries::list, deliveries::find, actions::act, events::feed, routes::find, opcos::list,
         health::live, health::ready, health::measures,
     ),

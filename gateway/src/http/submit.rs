@@ -183,7 +183,12 @@ pub(crate) async fn dossier(
     let key = idempotency::key(request.headers())?;
     let received = Received::read(&body.0, &envelope)?;
     let accepted = hand_in(&app, &caller, received, key.as_deref(), &trace).await?;
-    request_log::about(&request, accepted.id);
+    Ok(taken(&request, &accepted))
+}
+
+/// Answers that a payload is in custody.
+pub(super) fn taken(request: &HttpRequest, accepted: &Accepted) -> HttpResponse {
+    request_log::about(request, accepted.id);
     let mut answer = HttpResponse::Accepted();
     answer.insert_header((
         header::LOCATION,
@@ -192,7 +197,7 @@ pub(crate) async fn dossier(
     if accepted.replayed {
         answer.insert_header((REPLAYED, "true"));
     }
-    Ok(answer.json(AcceptedBody::from(&accepted)))
+    answer.json(AcceptedBody::from(accepted))
 }
 
 /// Says that this version does not carry such a payload.
@@ -217,6 +222,6 @@ pub(crate) async fn hand_in(
     Ok(Box::pin(intake::accept(app, &sender, submission)).await?)
 }
 
-fn unreadable(error: &SyntaxError) -> Problem {
+pub(super) fn unreadable(error: &SyntaxError) -> Problem {
     Problem::new(Code::InvalidJson, error.message.clone()).at(error.line, error.column)
 }

@@ -7,12 +7,13 @@ use utoipa::ToSchema;
 
 use super::body::JsonBody;
 use super::caller::Caller;
-use super::problem::{self, Constat, Problem};
+use super::problem::{self, Code, Constat, Problem};
 use super::routes::RouteBody;
 use super::submit::{DossierDocument, Received};
 use super::trace_context::TraceContext;
-use super::{envelope, words};
+use super::{envelope, follow_ups, words};
 use crate::app::App;
+use crate::follow_up::{self, Judged, Whose};
 use crate::intake::{self, Refused};
 use crate::plan::{Plan, Way};
 
@@ -34,7 +35,8 @@ pub(crate) struct ValidationBody {
     /// The version of the norm it would be sent in.
     #[schema(value_type = Option<String>, example = "v2")]
     version: Option<domain::NormVersion>,
-    /// Why that OPCO; absent when it would be refused before that was asked.
+    /// Why that OPCO; absent when it would be refused before that was asked, and for what follows a
+    /// contract: it goes where its contract went.
     route: Option<RouteBody>,
     /// Everything found.
     constats: Vec<Constat>,
@@ -68,6 +70,59 @@ pub(crate) async fn dossier(
     Ok(HttpResponse::Ok().json(verdict))
 }
 
+/// Checks a payload that belongs to a contract, with the very rules of the door and all that is known
+/// of the contract, and keeps nothing of it.
+#[utoipa::path(
+    post, path = "/api/v1/validations/{kind}", operation_id = "validate_payload", tag = "dossiers",
+    params(
+        ("kind" = String, Path),
+        ("CFA-Livraison-Contrat" = Option<String>, Header, description = "Au lieu de `livraison_contrat`."),
+        ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
+    ),
+    request_body = serde_json::Value,
+    responses(
+        (status = 200, description = "Le verdict ; un envoi à corriger répond 200 aussi.", body = ValidationBody),
+        (status = 400, response = problem::Refusal),
+        (status = 404, response = problem::Refusal),
+        (status = 413, response = problem::Refusal),
+        (status = 415, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn payload(
+    app: web::Data<App>,
+    caller: Caller,
+    word: web::Path<String>,
+    request: HttpRequest,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let kind = follow_ups::kind(&word).ok_or_else(|| Problem::plain(Code::UnknownRoute))?;
+    let follow = follow_ups::read(kind, &body.0, request.headers())?;
+    let judged = Box::pin(follow_up::judge(
+        &app,
+        &Whose::of(&caller.sender()),
+        &follow,
+    ))
+    .await;
+    let verdict = match judged {
+        Ok(judged) => followed(&judged),
+        Err(Refused::Findings(findings)) => refused(&findings),
+        Err(other) => return Err(other.into()),
+    };
+    Ok(HttpResponse::Ok().json(verdict))
+}
+
+fn followed(judged: &Judged) -> ValidationBody {
+    let (waiting, held) = reasons(judged.way);
+    ValidationBody {
+        acceptable: true,
+        waiting,
+        held,
+        opco: judged.target.map(|target| target.opco),
+        version: judged.version,
+        ..refused(&judged.findings)
+    }
+}
+
 fn refused(findings: &[Finding]) -> ValidationBody {
     ValidationBody {
         constats: findings.iter().map(Constat::from).collect(),
@@ -75,12 +130,18 @@ fn refused(findings: &[Finding]) -> ValidationBody {
     }
 }
 
-fn accepted(plan: Plan, findings: &[Finding]) -> ValidationBody {
-    let (waiting, held) = match plan.way {
+/// Why it would wait, or be held.
+fn reasons(way: Way) -> (Option<domain::WaitReason>, Option<domain::HoldReason>) {
+    match way {
         Way::Go => (None, None),
         Way::Lookup => (Some(domain::WaitReason::RouteLookup), None),
+        Way::Await(reason, _) => (Some(reason), None),
         Way::Hold(reason) => (None, Some(reason)),
-    };
+    }
+}
+
+fn accepted(plan: Plan, findings: &[Finding]) -> ValidationBody {
+    let (waiting, held) = reasons(plan.way);
     ValidationBody {
         acceptable: true,
         waiting,

@@ -107,6 +107,9 @@ fn wait_fr(reason: domain::WaitReason) -> &'static str {
         WaitReason::RouteLookup => "L'OPCO de l'employeur est en cours de recherche.",
         WaitReason::Predecessor => "Un envoi précédent du même dossier doit d'abord aboutir.",
         WaitReason::OpeningDate => "La date à partir de laquelle il peut partir n'est pas venue.",
+        WaitReason::Dossier => {
+            "L'OPCO doit d'abord faire avancer le dossier : numéro, engagement ou échéancier."
+        }
     }
 }
 
@@ -151,6 +154,10 @@ fn hold_fr(reason: domain::HoldReason) -> &'static str {
         HoldReason::OutcomeUnknown => {
             "La réponse de l'OPCO est perdue et rien ne permet de savoir s'il a reçu le contrat : \
              vérifiez auprès de lui, puis « confirm-sent », « retry » ou « cancel »."
+        }
+        HoldReason::ContractMissing => {
+            "Le contrat auquel il se rattache n'est pas chez l'OPCO (refusé, annulé ou abandonné) : \
+             déposez le contrat puis « retry », ou « cancel »."
         }
     }
 }

@@ -102,6 +102,30 @@ pub async fn find_for_update(
     }
 }
 
+/// Returns the contract of this network that keeps others with its pairing key out.
+pub async fn active_by_pairing(
+    tx: &mut Tx,
+    tenant: TenantId,
+    environment: Environment,
+    pairing: Fingerprint,
+) -> Result<Option<Delivery>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        COLUMNS!(),
+        " from delivery where tenant_id = $1 and delivery_id = (
+            select delivery_id from submission
+            where tenant_id = $1 and environment = $2 and kind = 'dossier' and pairing = $3
+              and active = 1 and pairing is not null limit 1)"
+    );
+    let row: Option<DeliveryRow> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(environment.as_str())
+        .bind(pairing.0.as_slice())
+        .fetch_optional(conn)
+        .await?);
+    row.map(Delivery::try_from).transpose()
+}
+
 /// Returns what was said of a payload when it was accepted.
 pub async fn submission(
     tx: &mut Tx,
@@ -389,7 +413,7 @@ pub async fn claim_lookups(
                 "update delivery set due_at = $2 where (tenant_id, delivery_id) in (
                     select tenant_id, delivery_id from delivery
                     where opco is null and due_at <= $1 and due_at is not null
-                      and status = 'waiting' and wait_reason = 'route_lookup'
+                      and status = 'waiting' and wait_reason in ('route_lookup', 'dossier')
                     order by due_at, delivery_id limit $3",
                 $lock,
                 ") returning ",

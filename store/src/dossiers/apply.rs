@@ -175,6 +175,11 @@ async fn keep(
     const DELIVERY: &str = "update delivery set numero_externe = coalesce($3, numero_externe),
             numero_deca = coalesce($4, numero_deca), updated_at = $5
         where tenant_id = $1 and delivery_id = $2";
+    // What waits for the dossier to move on is looked at again at once.
+    const WAITERS: &str = "update delivery set due_at = $3
+        where lane = (select lane from delivery where tenant_id = $1 and delivery_id = $2)
+          and tenant_id is not distinct from $1
+          and status = 'waiting' and wait_reason = 'dossier' and due_at > $3";
     const HISTORY: &str = "insert into dossier_history (tenant_id, dossier_id, entry_id, seen_at,
             etat, etat_raw, numero_externe, numero_deca)
         values ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -213,6 +218,13 @@ async fn keep(
             .bind(change.raw.as_deref())
             .bind(line.numero_externe.as_deref())
             .bind(line.numero_deca.as_deref())
+    );
+    run!(
+        tx,
+        sqlx::query(WAITERS)
+            .bind(tenant)
+            .bind(raw(change.delivery))
+            .bind(ms(now))
     );
     if change.after.is_some_and(Etat::reopens) && change.before != change.after {
         deliveries::set_active(tx, tenant.into(), change.delivery, false).await?;

@@ -205,6 +205,7 @@ fn held(reason: HoldReason) -> &'static str {
         HoldReason::MandateMissing => "mandat absent",
         HoldReason::ProbableDuplicate => "doublon probable",
         HoldReason::OutcomeUnknown => "sort inconnu",
+        HoldReason::ContractMissing => "contrat absent",
     }
 }
 

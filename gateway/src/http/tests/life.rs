@@ -414,13 +414,7 @@ async fn opcos_and_routes_are_told_with_their_reasons() {
 async fn what_this_version_does_not_carry_is_said_plainly() {
     let gateway = Gateway::start().await;
     let key = gateway.key().await;
-    for kind in [
-        "conventions",
-        "factures",
-        "certificats",
-        "documents",
-        "ruptures",
-    ] {
+    for kind in ["conventions", "factures", "documents"] {
         let answer = gateway
             .post(&key, &format!("/api/v1/{kind}"), &json!({}))
             .await;

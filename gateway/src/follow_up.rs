@@ -1,0 +1,388 @@
+//! Payloads that belong to a contract: agreement, invoice, certificate, document, termination. Linked,
+//! judged and planned here; each goes to the OPCO of its contract, after it.
+
+mod link;
+pub(crate) mod send;
+pub(crate) mod take;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::calendar::{day_in_france, start_of_day_in_france};
+use domain::payload::{Payload, Reading};
+use domain::rules::{
+    self, Awaits, BillingProfile, CertificatContext, ConventionContext, DocumentContext,
+    FactureContext, FileFacts, Known, Origin, RuptureContext,
+};
+use domain::{
+    Capability, DeliveryId, Effect, Environment, Etat, Finding, HoldReason, Instance, Kind,
+    NormVersion, Opco, Route, Severity, Siret, TenantId, Timestamp, WaitReason,
+};
+use store::{Delivery, StoreError};
+
+use self::link::{Link, Linked};
+use crate::app::App;
+use crate::intake::{Refused, Sender};
+use crate::pause;
+use crate::plan::{self, Plan, Way};
+use crate::system::System;
+use crate::view::View;
+
+/// The member beside a payload that names the delivery of its contract; it is sealed with it.
+pub(crate) const CONTRACT: &str = "livraison_contrat";
+
+/// How long a payload waits for its dossier before it is looked at again; a change of the dossier
+/// wakes it sooner.
+const AGAIN: Duration = Duration::from_mins(5);
+
+/// A payload handed in, read and not yet judged.
+#[derive(Debug)]
+pub(crate) struct FollowUp {
+    /// The payload, and what reading it found.
+    pub(crate) reading: Reading<Payload>,
+    /// The delivery of its contract, when the sender names it.
+    pub(crate) contract: Option<DeliveryId>,
+    /// The OPCO the sender names.
+    pub(crate) opco: Option<Opco>,
+    /// Its file.
+    pub(crate) file: FileFacts,
+}
+
+/// What a payload was found to be worth.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// Its contract.
+    pub(crate) link: Link,
+    /// The payload, with the numbers that the OPCO has told since.
+    pub(crate) completed: Payload,
+    /// The site that sends.
+    pub(crate) siret_cfa: Siret,
+    /// The system it goes to, once its contract has one.
+    pub(crate) target: Option<Instance>,
+    /// The version of the norm its route is in, when the flow is open.
+    pub(crate) version: Option<NormVersion>,
+    /// Everything found.
+    pub(crate) findings: Vec<Finding>,
+    /// What happens next.
+    pub(crate) way: Way,
+}
+
+/// On whose behalf a payload is judged.
+#[derive(Debug, Clone)]
+pub(crate) struct Whose {
+    /// The network.
+    pub(crate) tenant: TenantId,
+    /// Which world.
+    pub(crate) environment: Environment,
+    /// The sites; all of the network's when absent.
+    pub(crate) sites: Option<Arc<[Siret]>>,
+}
+
+impl Whose {
+    /// For who hands it in.
+    pub(crate) fn of(sender: &Sender) -> Self {
+        Self {
+            tenant: sender.tenant,
+            environment: sender.environment,
+            sites: sender.sites.clone(),
+        }
+    }
+
+    /// For who handed it in.
+    pub(crate) fn sender_of(delivery: &Delivery) -> Self {
+        Self {
+            tenant: delivery.tenant,
+            environment: delivery.environment,
+            sites: None,
+        }
+    }
+}
+
+/// Judges a payload with everything that is known of its contract.
+pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Result<Judged, Refused> {
+    let mut reading = follow.reading.clone();
+    let named = (follow.contract, follow.opco);
+    let linked = link::find(app, sender, &mut reading.payload, named.0, named.1).await?;
+    let link = match linked {
+        Linked::To(link) => *link,
+        Linked::Several(opcos) => return Err(Refused::Findings(vec![several(&opcos)])),
+    };
+    link::complete(&mut reading.payload, &link);
+    let examine = |billing, now| examine(&reading, follow.file, &link, billing, now);
+    let now = app.clock.now();
+    let target = link.target().or_else(|| follow.opco.map(Instance::first));
+    let Some(siret_cfa) = follow.reading.payload.siret_cfa().or(link.siret_cfa()) else {
+        return Err(Refused::Findings(with(examine(None, now), unlinked())));
+    };
+    let view = app.views.of(app, sender.tenant, siret_cfa).await?;
+    let allowed = sender
+        .sites
+        .as_ref()
+        .is_none_or(|sites| sites.contains(&siret_cfa));
+    if !allowed || !view.site.known {
+        return Err(Refused::ForeignSite(siret_cfa));
+    }
+    let billing = target.map(|target| billing(app, &view, target, now));
+    let mut findings = rules::effective(examine(billing, now), &view.network.rules);
+    if target.is_none() && !link.is_found() {
+        findings.push(unlinked());
+    }
+    if findings.iter().any(|one| one.effect == Effect::Refuse) {
+        return Err(Refused::Findings(findings));
+    }
+    let kind = follow.reading.payload.kind();
+    let version = match target {
+        Some(target) => settle(app, sender, &view, (target, kind, now), &mut findings),
+        None => None,
+    };
+    let findings = rules::effective(findings, &view.network.rules);
+    let way = way(kind, &link, target, &findings, now);
+    Ok(Judged {
+        completed: reading.payload,
+        link,
+        siret_cfa,
+        target,
+        version,
+        findings,
+        way,
+    })
+}
+
+/// Finds what the OPCO's flow, keys and account say, and returns the version of the route.
+fn settle(
+    app: &App,
+    sender: &Whose,
+    view: &Arc<View>,
+    (target, kind, now): (Instance, Kind, Timestamp),
+    findings: &mut Vec<Finding>,
+) -> Option<NormVersion> {
+    let system = System {
+        instance: target,
+        environment: sender.environment,
+    };
+    let switches = view.platform.switches(target);
+    let capabilities = app.seed.of(target.opco).with_switches(switches, now);
+    let version = match opco::choose_way(&capabilities, sender.environment, kind) {
+        // A certificate that would have to go as a document needs its file.
+        Ok(way) if kind == Kind::Certificat && way.capability == Capability::Documents => {
+            let openness = capabilities.openness(Capability::Certificats);
+            let closed = opco::Closed {
+                capability: Capability::Certificats,
+                openness,
+            };
+            findings.push(plan::closed(target.opco, closed));
+            None
+        }
+        Ok(way) => Some(way.version),
+        Err(closed) => {
+            findings.push(plan::closed(target.opco, closed));
+            None
+        }
+    };
+    plan::credentials(view, system, day_in_france(now), findings);
+    version
+}
+
+/// Returns what the OPCO allows on an invoice.
+fn billing(app: &App, view: &View, target: Instance, now: Timestamp) -> BillingProfile {
+    let switches = view.platform.switches(target);
+    let capabilities = app.seed.of(target.opco).with_switches(switches, now);
+    let open = |capability| capabilities.openness(capability) == domain::Openness::Production;
+    BillingProfile {
+        multi_echeances: open(Capability::MultiEcheances),
+        multi_contrats: open(Capability::MultiContrats),
+        avoir: open(Capability::Avoir),
+        auto_echeance_1: open(Capability::AutoEcheance1),
+    }
+}
+
+/// Runs the rules of the payload's kind.
+fn examine(
+    reading: &Reading<Payload>,
+    file: FileFacts,
+    link: &Link,
+    billing: Option<BillingProfile>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let (known, today) = (link.known(), day_in_france(now));
+    rules::examine_with(reading, |payload| match payload {
+        // A contract has a door of its own.
+        Payload::Dossier(_) => Vec::new(),
+        Payload::Convention(convention) => rules::check_convention(
+            convention,
+            &ConventionContext {
+                dossier: known,
+                file,
+            },
+        ),
+        Payload::Facture(facture) => {
+            let dossiers: &[Known<'_>] = &[known];
+            let dossiers = if link.is_found() { dossiers } else { &[] };
+            rules::check_facture(
+                facture,
+                &FactureContext {
+                    now,
+                    dossiers,
+                    profile: billing.unwrap_or_default(),
+                    emitters: None,
+                    already_sent: None,
+                    adjusted: None,
+                    origin: Origin::NotLooked,
+                    file,
+                },
+            )
+        }
+        Payload::Certificat(certificat) => rules::check_certificat(
+            certificat,
+            &CertificatContext {
+                today,
+                dossier: known,
+            },
+        ),
+        Payload::Document(document) => rules::check_document(
+            document,
+            &DocumentContext {
+                on_its_way: known.on_its_way,
+                file,
+            },
+        ),
+        Payload::Rupture(rupture) => rules::check_rupture(
+            rupture,
+            &RuptureContext {
+                today,
+                dossier: known,
+            },
+        ),
+    })
+}
+
+/// Returns what happens next: what a person must mend comes before what time brings.
+fn way(
+    kind: Kind,
+    link: &Link,
+    target: Option<Instance>,
+    findings: &[Finding],
+    now: Timestamp,
+) -> Way {
+    if link.is_lost() {
+        return Way::Hold(HoldReason::ContractMissing);
+    }
+    if let Some(reason) = plan::first_hold(findings) {
+        return Way::Hold(reason);
+    }
+    let again = pause::later(now, AGAIN);
+    if target.is_none() {
+        return Way::Await(WaitReason::Dossier, again);
+    }
+    let known = link.known();
+    if known.etat.is_some_and(Etat::reopens) {
+        return Way::Hold(HoldReason::ContractMissing);
+    }
+    // Behind a contract that is on its way, the place in line says it all.
+    if known.on_its_way {
+        return Way::Go;
+    }
+    // What proves or ends the training has nothing to stand on before the OPCO's commitment, which the
+    // first read of the states may still have to tell.
+    let needs_engagement = matches!(kind, Kind::Certificat | Kind::Rupture);
+    let engaged = matches!(known.etat, Some(Etat::Engage | Etat::Rupture | Etat::Solde));
+    if needs_engagement && link.is_found() && !engaged {
+        return Way::Await(WaitReason::Dossier, again);
+    }
+    let awaited: Vec<Awaits> = findings.iter().filter_map(rules::awaits).collect();
+    match rules::opens_on(findings) {
+        Some(day) if awaited.iter().all(|one| *one == Awaits::Opening) => Way::Await(
+            WaitReason::OpeningDate,
+            start_of_day_in_france(day).max(again),
+        ),
+        _ if awaited.is_empty() => Way::Go,
+        _ => Way::Await(WaitReason::Dossier, again),
+    }
+}
+
+/// Judges again a delivery in custody. Nothing, when its payload is gone.
+pub(crate) async fn again(
+    app: &App,
+    delivery: &Delivery,
+) -> Result<Option<(Plan, Vec<Finding>)>, StoreError> {
+    let keys = app.views.network(app, delivery.tenant).await?;
+    let mut tx = app.store.reading().await?;
+    let sealed = store::deliveries::payload(&mut tx, delivery.tenant, delivery.id).await?;
+    let submission = store::deliveries::submission(&mut tx, delivery.tenant, delivery.id).await?;
+    drop(tx);
+    let (Some(sealed), Some(submission)) = (sealed, submission) else {
+        return Ok(None);
+    };
+    let Ok(mut follow) = send::open(&keys.keys, delivery.id, delivery.kind, &sealed) else {
+        return Ok(None);
+    };
+    follow.opco = delivery.opco;
+    let before: Option<Route> = serde_json::from_str(&submission.route_json).ok();
+    Ok(
+        match judge(app, &Whose::sender_of(delivery), &follow).await {
+            Ok(judged) => {
+                let plan = Plan {
+                    route: take::route(&judged),
+                    target: judged.target,
+                    version: judged.version,
+                    findings: Vec::new(),
+                    way: judged.way,
+                };
+                Some((plan, judged.findings))
+            }
+            Err(Refused::Store(error)) => {
+                tracing::warn!(delivery.id = %delivery.id, error = %error, "not judged again");
+                None
+            }
+            Err(Refused::Findings(findings)) => before.map(|route| {
+                let plan = Plan {
+                    route,
+                    target: delivery.target(),
+                    version: delivery.version,
+                    findings: Vec::new(),
+                    way: Way::Hold(HoldReason::ContractMissing),
+                };
+                (plan, findings)
+            }),
+            Err(_) => None,
+        },
+    )
+}
+
+fn with(mut findings: Vec<Finding>, one: Finding) -> Vec<Finding> {
+    findings.push(one);
+    findings
+}
+
+/// Says that the number alone does not tell the OPCO.
+fn several(opcos: &[Opco]) -> Finding {
+    let names: Vec<&str> = opcos.iter().map(|opco| opco.name()).collect();
+    Finding {
+        value: Some(names.join(", ")),
+        ..unclear(
+            "Plusieurs OPCO ont un dossier de ce numéro.",
+            "Précisez « opco », ou « livraison_contrat » : l'identifiant rendu au dépôt du contrat.",
+        )
+    }
+}
+
+/// Says that nothing tells which contract the payload belongs to.
+fn unlinked() -> Finding {
+    unclear(
+        "Rien ne dit à quel contrat cet envoi se rattache.",
+        "Donnez le numéro de dossier d'un contrat déposé ici, ou « livraison_contrat » : \
+         l'identifiant rendu au dépôt du contrat ; pour un dossier déposé ailleurs, précisez « opco ».",
+    )
+}
+
+fn unclear(message: &str, remedy: &str) -> Finding {
+    Finding {
+        rule: rules::STRUCTURE,
+        severity: Severity::Bloquant,
+        effect: Effect::Refuse,
+        pointer: String::new(),
+        message: message.to_owned(),
+        remedy: remedy.to_owned(),
+        value: None,
+    }
+}

@@ -1,0 +1,260 @@
+//! Which contract a payload belongs to: the one the sender names, else the one whose number it
+//! carries, else the one it describes.
+
+use domain::matching::{self, Traits};
+use domain::payload::{Numero, Payload, TypeObjet};
+use domain::rules::Known;
+use domain::{DeliveryId, Dossier, Instance, Kind, Opco, Siret};
+use store::deliveries::{self, Delivery};
+use store::dossiers::{self, Filter};
+use store::{NewEvent, SealError, StoreError, TenantKey};
+
+use super::Whose;
+use crate::app::App;
+use crate::contract;
+
+/// More dossiers than this under one number make no difference.
+const FOUND_MAX: u32 = 2;
+
+/// A contract and what is known of it. Empty when nothing is.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    /// Its delivery.
+    pub(crate) delivery: Option<Delivery>,
+    /// What the OPCO made of it.
+    pub(crate) dossier: Option<dossiers::Dossier>,
+    /// The contract itself, unless it was destroyed.
+    pub(crate) contrat: Option<Dossier>,
+    /// Whether anything was there to look by.
+    looked: bool,
+}
+
+/// What looking for the contract came to.
+#[derive(Debug)]
+pub(crate) enum Linked {
+    /// One contract, or none.
+    To(Box<Link>),
+    /// Contracts at several OPCOs have that number.
+    Several(Vec<Opco>),
+}
+
+impl Link {
+    /// Returns the system the contract is at, or goes to.
+    pub(crate) fn target(&self) -> Option<Instance> {
+        let at = self.dossier.as_ref().map(|dossier| dossier.instance);
+        at.or_else(|| self.delivery.as_ref()?.target())
+    }
+
+    /// Returns the site that sent the contract.
+    pub(crate) fn siret_cfa(&self) -> Option<Siret> {
+        let delivery = self.delivery.as_ref().map(|delivery| delivery.siret_cfa);
+        delivery.or_else(|| Some(self.dossier.as_ref()?.siret_cfa))
+    }
+
+    /// Returns whether any contract was found.
+    pub(crate) fn is_found(&self) -> bool {
+        self.delivery.is_some() || self.dossier.is_some()
+    }
+
+    /// Returns whether the contract ended without the OPCO ever having it.
+    pub(crate) fn is_lost(&self) -> bool {
+        let ended = |delivery: &Delivery| delivery.standing.status.is_final();
+        self.dossier.is_none() && self.delivery.as_ref().is_some_and(ended)
+    }
+
+    /// Returns what the rules may know.
+    pub(crate) fn known(&self) -> Known<'_> {
+        let dossier = self.dossier.as_ref();
+        let on_its_way = |delivery: &Delivery| !delivery.standing.status.is_final();
+        Known {
+            found: self.looked.then(|| self.is_found()),
+            on_its_way: dossier.is_none() && self.delivery.as_ref().is_some_and(on_its_way),
+            numero_interne: dossier.and_then(|dossier| dossier.numero_interne.as_deref()),
+            numero_externe: dossier.and_then(|dossier| dossier.numero_externe.as_deref()),
+            numero_deca: dossier.and_then(|dossier| dossier.numero_deca.as_deref()),
+            etat: dossier.and_then(|dossier| dossier.etat),
+            contrat: self.contrat.as_ref(),
+            ..Known::default()
+        }
+    }
+}
+
+/// Looks for the contract of a payload among those the sender may see.
+pub(crate) async fn find(
+    app: &App,
+    sender: &Whose,
+    payload: &mut Payload,
+    named: Option<DeliveryId>,
+    opco: Option<Opco>,
+) -> Result<Linked, StoreError> {
+    let keys = app.views.network(app, sender.tenant).await?;
+    let mut link = Link::default();
+    let mut tx = app.store.reading().await?;
+    if let Some(id) = named {
+        link.looked = true;
+        let found = deliveries::find(&mut tx, sender.tenant, id).await?;
+        link.delivery = found.filter(|found| found.kind == Kind::Dossier && sees(sender, found));
+    }
+    let numbers = numbers(payload);
+    if link.delivery.is_none() && named.is_none() && !numbers.is_empty() {
+        link.looked = true;
+        let found = by_number(&mut tx, sender, &numbers, opco).await?;
+        let mut opcos: Vec<Opco> = found.iter().map(|one| one.instance.opco).collect();
+        opcos.dedup();
+        if opcos.len() > 1 {
+            return Ok(Linked::Several(opcos));
+        }
+        link.dossier = found.into_iter().next();
+    }
+    if !link.is_found()
+        && named.is_none()
+        && let Some(print) = pairing(payload, &keys.keys)
+    {
+        link.looked = true;
+        let found =
+            deliveries::active_by_pairing(&mut tx, sender.tenant, sender.environment, print)
+                .await?;
+        link.delivery = found.filter(|found| sees(sender, found));
+    }
+    match (&link.delivery, &link.dossier) {
+        (Some(delivery), None) => {
+            link.dossier = dossiers::find_by_delivery(&mut tx, delivery).await?;
+        }
+        (None, Some(dossier)) => {
+            link.delivery = deliveries::find(&mut tx, sender.tenant, dossier.delivery).await?;
+        }
+        _ => {}
+    }
+    drop(tx);
+    if let Some(delivery) = &link.delivery {
+        link.contrat = open(app, delivery, &keys.keys).await?;
+    }
+    Ok(Linked::To(Box::new(link)))
+}
+
+fn sees(sender: &Whose, delivery: &Delivery) -> bool {
+    delivery.environment == sender.environment
+        && sender
+            .sites
+            .as_ref()
+            .is_none_or(|sites| sites.contains(&delivery.siret_cfa))
+}
+
+/// Returns the numbers by which the payload names its contract.
+fn numbers(payload: &mut Payload) -> Vec<String> {
+    let deca = match payload {
+        Payload::Rupture(rupture) => rupture.numero_deca.clone(),
+        Payload::Facture(facture) => facture.lignes.iter().find_map(|l| l.numero_deca.clone()),
+        _ => None,
+    };
+    let of_dossiers = payload
+        .numeros_mut()
+        .into_iter()
+        .filter(|(what, _)| matches!(what, Numero::DossierInterne | Numero::DossierExterne))
+        .map(|(_, numero)| numero.clone());
+    of_dossiers
+        .chain(deca)
+        .filter(|numero| !numero.is_empty())
+        .collect()
+}
+
+async fn by_number(
+    tx: &mut store::Tx,
+    sender: &Whose,
+    numbers: &[String],
+    opco: Option<Opco>,
+) -> Result<Vec<dossiers::Dossier>, StoreError> {
+    for numero in numbers {
+        let filter = Filter {
+            environment: Some(sender.environment),
+            opco,
+            sites: sender.sites.as_ref().map(|sites| sites.to_vec()),
+            numero: Some(numero.clone()),
+            ..Filter::default()
+        };
+        let found = dossiers::list(tx, sender.tenant, &filter, FOUND_MAX).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Returns the fingerprint of the pairing key a termination spells out.
+fn pairing(payload: &Payload, keys: &TenantKey) -> Option<store::Fingerprint> {
+    let Payload::Rupture(rupture) = payload else {
+        return None;
+    };
+    let pairing = rupture.pairing()?;
+    let traits = Traits {
+        nom: &pairing.nom,
+        prenom: &pairing.prenom,
+        date_naissance: pairing.date_naissance,
+        siret_employeur: pairing.siret_employeur.as_str(),
+        date_debut_contrat: pairing.date_debut_contrat,
+        nir: None,
+    };
+    Some(keys.fingerprint(contract::PAIRING, &matching::pairing_text(&traits)))
+}
+
+/// Opens the contract, which is itself on record.
+async fn open(
+    app: &App,
+    delivery: &Delivery,
+    keys: &TenantKey,
+) -> Result<Option<Dossier>, StoreError> {
+    let mut tx = app.store.writing().await?;
+    let Some(sealed) = deliveries::payload(&mut tx, delivery.tenant, delivery.id).await? else {
+        return Ok(None);
+    };
+    let opened = NewEvent::new(app.clock.now(), "payload.opened")
+        .delivery(delivery.id)
+        .with(serde_json::json!({"why": "follow_up"}));
+    store::events::append(&mut tx, delivery.tenant, &[opened]);
+    tx.commit().await?;
+    match contract::open_sealed(keys, delivery.id, &sealed) {
+        Ok(opened) => Ok(Some(opened.dossier)),
+        Err(contract::OpenError::Seal(SealError::Shredded)) => Ok(None),
+        Err(error) => {
+            tracing::warn!(delivery.id = %delivery.id, error = %error, "a payload does not open");
+            Ok(None)
+        }
+    }
+}
+
+/// Fills in the numbers that the OPCO has told since; what the sender gave stays.
+pub(super) fn complete(payload: &mut Payload, link: &Link) {
+    let Some(dossier) = &link.dossier else { return };
+    let fill = |place: &mut Option<String>, known: &Option<String>| {
+        if place.as_deref().is_none_or(str::is_empty) {
+            place.clone_from(known);
+        }
+    };
+    match payload {
+        Payload::Dossier(_) | Payload::Facture(_) => {}
+        Payload::Convention(convention) => {
+            fill(
+                &mut convention.numero_interne_dossier,
+                &dossier.numero_interne,
+            );
+        }
+        Payload::Certificat(certificat) => {
+            fill(
+                &mut certificat.numero_interne_dossier,
+                &dossier.numero_interne,
+            );
+        }
+        Payload::Document(document) => {
+            for objet in &mut document.objets {
+                if objet.type_objet == Some(TypeObjet::DossierApprentissage) {
+                    fill(&mut objet.id_objet, &dossier.numero_interne);
+                }
+            }
+        }
+        Payload::Rupture(rupture) => {
+            fill(&mut rupture.numero_interne_dossier, &dossier.numero_interne);
+            fill(&mut rupture.numero_externe_dossier, &dossier.numero_externe);
+            fill(&mut rupture.numero_deca, &dossier.numero_deca);
+        }
+    }
+}

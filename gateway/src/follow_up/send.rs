@@ -1,0 +1,134 @@
+//! One attempt at a payload that belongs to a contract: opened, completed with what the OPCO has told
+//! since, judged again, sent or looked for.
+
+use domain::payload::Payload;
+use domain::{Fault, FaultKind, HoldReason, Outcome};
+use opco::Operation;
+use serde_json::Value;
+use store::SealedPayload;
+
+use super::{CONTRACT, FollowUp, Judged, Whose, judge};
+use crate::contract::OpenError;
+use crate::dispatch::{Attempt, Stop, broken};
+use crate::intake::Refused;
+use crate::plan::{self, Way};
+use domain::rules::FileFacts;
+use domain::{DeliveryId, Kind};
+use store::TenantKey;
+
+/// A payload ready to be sent.
+pub(crate) struct Ready {
+    /// The call.
+    pub(crate) operation: Operation,
+    /// The text that was hashed for the log.
+    pub(crate) text: String,
+}
+
+/// Opens a sealed payload.
+pub(crate) fn open(
+    keys: &TenantKey,
+    id: DeliveryId,
+    kind: Kind,
+    sealed: &SealedPayload,
+) -> Result<FollowUp, OpenError> {
+    let open = keys.open_payload(id, sealed)?;
+    let mut root: Value =
+        serde_json::from_slice(&open.body).map_err(|_| OpenError::NotAContract)?;
+    let contract = root
+        .as_object_mut()
+        .and_then(|members| members.remove(CONTRACT))
+        .and_then(|id| id.as_str()?.parse().ok());
+    let reading =
+        Payload::read(kind, root.to_string().as_bytes()).map_err(|_| OpenError::NotAContract)?;
+    Ok(FollowUp {
+        reading,
+        contract,
+        opco: None,
+        file: FileFacts::NotLooked,
+    })
+}
+
+/// Makes the call of an attempt, or says why there is none yet.
+pub(crate) async fn ready(context: &Attempt<'_>) -> Result<Ready, Stop> {
+    let judged = judged(context).await?;
+    match judged.way {
+        Way::Go => {}
+        // Where it goes was settled when it was claimed.
+        Way::Lookup => return Err(missing("the contract has no OPCO")),
+        Way::Await(reason, until) => return Err(Stop::Later(reason, until)),
+        Way::Hold(reason) => return Err(hold(reason, &judged)),
+    }
+    let payload = judged.completed.write();
+    let text = payload.to_string();
+    let kind = context.job.delivery.kind;
+    Ok(Ready {
+        operation: Operation::filing(kind, context.version, payload, None),
+        text,
+    })
+}
+
+/// Looks for a payload whose answer was lost, where the norm has a read for it (design §6.1).
+pub(crate) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
+    if context.job.delivery.kind != Kind::Rupture {
+        let why = "the answer was lost and the norm has no read for it";
+        return Ok(Outcome::CouldNotTell(Fault::new(
+            FaultKind::Unreadable,
+            why,
+        )));
+    }
+    let judged = judged(context).await?;
+    let dossier = judged.link.dossier.as_ref();
+    let numero = dossier.and_then(|dossier| dossier.numero_interne.as_deref());
+    let version = plan::open_version(context.app, context.view, context.system);
+    let (Some(numero), Some(version)) = (numero, version) else {
+        let why = "no number, or no way, to read the dossier by";
+        return Ok(Outcome::CouldNotTell(Fault::new(
+            FaultKind::Misconfigured,
+            why,
+        )));
+    };
+    let app = context.app;
+    let asked = opco::look_at_dossier(
+        (&app.transport, context.profile, &context.identity),
+        version,
+        numero,
+    );
+    let bound = app.real(context.profile.timeout());
+    Ok(match tokio::time::timeout(bound, asked).await {
+        Ok(seen) => seen.outcome(),
+        Err(_) => Outcome::CouldNotTell(Fault::new(FaultKind::Unavailable, "no answer in time")),
+    })
+}
+
+async fn judged(context: &Attempt<'_>) -> Result<Judged, Stop> {
+    let delivery = &context.job.delivery;
+    let keys = &context.view.network.keys;
+    let mut follow = open(keys, delivery.id, delivery.kind, &context.job.sealed).map_err(broken)?;
+    follow.opco = delivery.opco;
+    match judge(context.app, &Whose::sender_of(delivery), &follow).await {
+        Ok(judged) => Ok(judged),
+        Err(Refused::Store(error)) => Err(broken(anyhow::Error::from(error))),
+        // It was fine when it was taken: what changed is the contract at the OPCO.
+        Err(Refused::Findings(findings)) => {
+            let said = findings.first().map(|finding| finding.message.as_str());
+            Err(missing(said.unwrap_or_default()))
+        }
+        Err(_) => Err(missing("the site is not the network's any more")),
+    }
+}
+
+fn missing(why: &str) -> Stop {
+    Stop::Hold(
+        HoldReason::ContractMissing,
+        Fault::new(FaultKind::Rejected, why),
+    )
+}
+
+fn hold(reason: HoldReason, judged: &Judged) -> Stop {
+    let mut said = judged
+        .findings
+        .iter()
+        .map(|finding| finding.message.as_str());
+    let said = said.next_back().unwrap_or("its contract is not there");
+    Stop::Hold(reason, Fault::new(FaultKind::Misconfigured, said))
+}

@@ -1,0 +1,227 @@
+//! Taking a judged payload into custody, behind its contract.
+
+use std::sync::Arc;
+
+use domain::id::DeliveryId;
+use domain::payload::Payload;
+use domain::route::{RouteSource, TrailStep};
+use domain::rules::{self, RULE_SET};
+use domain::{Confidence, Effect, Finding, Route, RouteOutcome, Status, Timestamp};
+use serde_json::Value;
+use store::{
+    Accepted as Stored, Fingerprint, Idempotency, NewDelivery, NewEvent, StoreError, TenantKey,
+};
+use zeroize::Zeroizing;
+
+use super::{CONTRACT, FollowUp, Judged, Whose, judge};
+use crate::app::App;
+use crate::intake::{self, Accepted, IDEMPOTENCY_DAYS, Refused, Sender};
+use crate::system::System;
+use crate::{notes, pause, reroute};
+
+/// What travels beside a payload that is handed in.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// The sender's idempotency key, and the route it belongs to.
+    pub(crate) idempotency: Option<(&'static str, String)>,
+    /// The sender's trace.
+    pub(crate) traceparent: Option<String>,
+}
+
+/// Takes a payload into custody.
+pub(crate) async fn accept(
+    app: &App,
+    sender: &Sender,
+    follow: FollowUp,
+    beside: Beside,
+) -> Result<Accepted, Refused> {
+    let mut judged = judge(app, &Whose::of(sender), &follow).await?;
+    let now = app.clock.now();
+    let new = new_delivery(app, sender, &follow, (&judged, beside), now).await?;
+    let (id, standing) = (new.id, new.standing);
+    let route = route(&judged);
+    match app.committer.accept(Arc::new(new), None).await? {
+        Stored::Stored | Stored::Claimed => {
+            let kind = follow.reading.payload.kind();
+            app.metrics
+                .accepted(kind, sender.environment, standing.status);
+            if let (Some(target), Status::Queued) = (judged.target, standing.status) {
+                let system = System {
+                    instance: target,
+                    environment: sender.environment,
+                };
+                app.inbox.hand_over(sender.tenant, system, id);
+            }
+            Ok(Accepted {
+                id,
+                status: standing.status,
+                waiting: standing.wait_reason,
+                held: standing.hold_reason,
+                opco: judged.target.map(|target| target.opco),
+                route,
+                warnings: judged.findings,
+                replayed: false,
+            })
+        }
+        Stored::Replayed {
+            existing,
+            same_content: true,
+        } => intake::replayed(app, sender, existing).await,
+        Stored::Replayed { existing, .. } => Err(Refused::KeyReused(existing)),
+        Stored::DuplicateDossier { existing } => {
+            judged.findings.push(double());
+            Err(Refused::Duplicate {
+                existing,
+                findings: judged.findings,
+            })
+        }
+        Stored::Resembles { .. } => Err(Refused::Store(Arc::new(StoreError::Conflict(
+            "only contracts are compared",
+        )))),
+    }
+}
+
+async fn new_delivery(
+    app: &App,
+    sender: &Sender,
+    follow: &FollowUp,
+    (judged, beside): (&Judged, Beside),
+    now: Timestamp,
+) -> Result<NewDelivery, StoreError> {
+    let keys = &app.views.network(app, sender.tenant).await?.keys;
+    let payload = &follow.reading.payload;
+    let (id, kind) = (DeliveryId::new(now), payload.kind());
+    let body = sealed_form(payload, judged);
+    let lane = lane(keys, judged, follow, id);
+    let sealed = keys.seal_payload(id, body.as_bytes(), None)?;
+    let standing = reroute::standing_of(judged.way, now);
+    let mut event = NewEvent::new(now, "delivery.accepted")
+        .delivery(id)
+        .by(format!("credential:{}", sender.credential))
+        .with(serde_json::json!({
+            "kind": kind,
+            "status": standing.status,
+            "held": standing.hold_reason,
+            "waiting": standing.wait_reason,
+            "opco": judged.target.map(|target| target.opco),
+            "contract": judged.link.delivery.as_ref().map(|contract| contract.id.to_string()),
+            "version": judged.version,
+            "rule_set": RULE_SET,
+            "rules": judged.findings.iter().map(|finding| finding.rule).collect::<Vec<_>>(),
+        }));
+    event.content_hash = Some(keys.content_hash(id, &sealed, body.as_bytes())?);
+    let contract = judged.link.delivery.as_ref();
+    Ok(NewDelivery {
+        tenant: sender.tenant,
+        id,
+        environment: sender.environment,
+        kind,
+        standing,
+        lane,
+        opco: judged.target.map(|target| target.opco),
+        instance: judged.target.map_or(1, |target| target.number),
+        credential: Some(sender.credential),
+        siret_cfa: judged.siret_cfa,
+        siret_employeur: payload
+            .siret_employeur()
+            .or_else(|| contract?.siret_employeur),
+        route_json: serde_json::to_string(&route(judged)).unwrap_or_default(),
+        warnings_json: notes::write(&judged.findings),
+        idempotency: beside.idempotency.map(|(route, key)| Idempotency {
+            route,
+            key: keys.fingerprint("idempotency-key", &key),
+            content: keys.fingerprint("content", &body),
+            expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
+        }),
+        pairing: natural_key(payload).map(|key| {
+            let lane = lane.0.map(|byte| format!("{byte:02x}")).concat();
+            keys.fingerprint("natural-key", &format!("{lane}|{key}"))
+        }),
+        match_keys: [None; 3],
+        compared: true,
+        sealed,
+        // The person is the contract's, whose lane it shares.
+        person: lane,
+        rule_set: RULE_SET.to_owned(),
+        traceparent: beside.traceparent,
+        version: judged.version,
+        mandate: None,
+        created_at: now,
+        event,
+        claim: None,
+        files: Vec::new(),
+    })
+}
+
+/// Returns the text it is sealed as: the wire form, with the delivery of its contract beside it.
+fn sealed_form(payload: &Payload, judged: &Judged) -> Zeroizing<String> {
+    let mut written = payload.write();
+    if let (Value::Object(members), Some(contract)) = (&mut written, &judged.link.delivery) {
+        members.insert(CONTRACT.to_owned(), contract.id.to_string().into());
+    }
+    Zeroizing::new(written.to_string())
+}
+
+/// Returns its place in line: its contract's, so that the contract goes first; else that of the number
+/// it names.
+fn lane(keys: &TenantKey, judged: &Judged, follow: &FollowUp, id: DeliveryId) -> Fingerprint {
+    if let Some(contract) = &judged.link.delivery {
+        return contract.lane;
+    }
+    let opco = judged.target.map(|target| target.opco.slug());
+    let mut payload = follow.reading.payload.clone();
+    let numero = payload.numeros_mut().into_iter().next();
+    let numero = numero.map_or_else(|| id.to_string(), |(_, numero)| numero.clone());
+    keys.fingerprint("lane", &format!("{}|{numero}", opco.unwrap_or_default()))
+}
+
+/// Returns what must not be there twice for one contract: it ends once, and a period is certified
+/// once.
+fn natural_key(payload: &Payload) -> Option<String> {
+    match payload {
+        Payload::Rupture(_) => Some("rupture".to_owned()),
+        Payload::Certificat(certificat) => Some(format!(
+            "certificat|{:?}|{:?}|{:?}",
+            certificat.type_certificat, certificat.echeance.numero, certificat.echeance.date_fin
+        )),
+        _ => None,
+    }
+}
+
+/// Says that the OPCO is the contract's.
+pub(super) fn route(judged: &Judged) -> Route {
+    let contract = judged.link.delivery.as_ref();
+    let siret = contract.and_then(|contract| contract.siret_employeur);
+    let (source, said) = if judged.link.target().is_some() {
+        (RouteSource::Contract, "l'OPCO du contrat")
+    } else {
+        (RouteSource::Chosen, "l'expéditeur a choisi l'OPCO")
+    };
+    Route {
+        opco: judged.target.map(|target| target.opco),
+        outcome: match judged.target {
+            Some(_) => RouteOutcome::Resolved,
+            None => RouteOutcome::Unknown,
+        },
+        confidence: Confidence::Declared,
+        source,
+        siret: siret.map(|siret| siret.to_string()).unwrap_or_default(),
+        managed_by: None,
+        as_of: None,
+        idcc: None,
+        candidates: Vec::new(),
+        trail: vec![TrailStep {
+            step: source,
+            said: said.to_owned(),
+        }],
+    }
+}
+
+fn double() -> Finding {
+    let mut finding = rules::finding("DUP-001", "", &[]);
+    finding.effect = Effect::Conflict;
+    "Un envoi identique est déjà en route ou reçu.".clone_into(&mut finding.message);
+    "Suivez la livraison citée ; annulez-la avant d'en déposer une autre."
+        .clone_into(&mut finding.remedy);
+    finding
+}

@@ -1,0 +1,196 @@
+//! Payloads that belong to a contract: agreement, invoice, certificate, document, termination.
+
+use actix_web::http::header::HeaderMap;
+use actix_web::{HttpRequest, HttpResponse, web};
+use domain::payload::{Payload, Reading};
+use domain::rules::FileFacts;
+use domain::{DeliveryId, Finding, Kind};
+use serde_json::Value;
+
+use super::body::JsonBody;
+use super::caller::Caller;
+use super::problem::{self, Code, Problem};
+use super::submit::{self, AcceptedBody, unreadable};
+use super::trace_context::TraceContext;
+use super::{envelope, idempotency};
+use crate::app::App;
+use crate::follow_up::take::{self, Beside};
+use crate::follow_up::{CONTRACT, FollowUp};
+
+/// The header that says the same.
+const CONTRACT_HEADER: &str = "cfa-livraison-contrat";
+/// The member that names the OPCO.
+const OPCO: &str = "opco";
+
+/// Takes a termination: finds its contract, checks it, keeps it, and answers once it is on disk.
+#[utoipa::path(
+    post, path = "/api/v1/ruptures", operation_id = "submit_rupture", tag = "dossiers",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Même clé, même réponse, pendant 7 jours."),
+        ("CFA-Livraison-Contrat" = Option<String>, Header, description = "Au lieu de `livraison_contrat`."),
+        ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
+    ),
+    request_body = serde_json::Value,
+    responses(
+        (status = 202, description = "Pris en charge, durablement.", body = AcceptedBody,
+            headers(("Location" = String, description = "La livraison à suivre."))),
+        (status = 400, response = problem::Refusal),
+        (status = 409, response = problem::Refusal),
+        (status = 413, response = problem::Refusal),
+        (status = 415, response = problem::Refusal),
+        (status = 422, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn rupture(
+    app: web::Data<App>,
+    caller: Caller,
+    trace: TraceContext,
+    request: HttpRequest,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    hand_in(
+        &app,
+        &caller,
+        (Kind::Rupture, "ruptures"),
+        &trace,
+        &request,
+        &body,
+    )
+    .await
+}
+
+/// Takes a structured certificate of completion, in the same way.
+#[utoipa::path(
+    post, path = "/api/v1/certificats", operation_id = "submit_certificat", tag = "dossiers",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Même clé, même réponse, pendant 7 jours."),
+        ("CFA-Livraison-Contrat" = Option<String>, Header, description = "Au lieu de `livraison_contrat`."),
+        ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
+    ),
+    request_body = serde_json::Value,
+    responses(
+        (status = 202, description = "Pris en charge, durablement.", body = AcceptedBody,
+            headers(("Location" = String, description = "La livraison à suivre."))),
+        (status = 400, response = problem::Refusal),
+        (status = 409, response = problem::Refusal),
+        (status = 413, response = problem::Refusal),
+        (status = 415, response = problem::Refusal),
+        (status = 422, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn certificat(
+    app: web::Data<App>,
+    caller: Caller,
+    trace: TraceContext,
+    request: HttpRequest,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    hand_in(
+        &app,
+        &caller,
+        (Kind::Certificat, "certificats"),
+        &trace,
+        &request,
+        &body,
+    )
+    .await
+}
+
+/// Hands a payload in, one request at a time for each key of idempotency.
+async fn hand_in(
+    app: &App,
+    caller: &Caller,
+    (kind, route): (Kind, &'static str),
+    trace: &TraceContext,
+    request: &HttpRequest,
+    body: &JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let key = idempotency::key(request.headers())?;
+    let follow = read(kind, &body.0, request.headers())?;
+    let _turn = match &key {
+        Some(key) => Some(app.http.in_flight.enter(caller.tenant, route, key).await?),
+        None => None,
+    };
+    let beside = Beside {
+        idempotency: key.map(|key| (route, key)),
+        traceparent: Some(trace.header()),
+    };
+    // On the heap: the whole path of a payload lies in this one future.
+    let accepted = Box::pin(take::accept(app, &caller.sender(), follow, beside)).await?;
+    Ok(submit::taken(request, &accepted))
+}
+
+/// Returns the kind of a door by the word of its address; a contract has a door of its own.
+pub(super) fn kind(word: &str) -> Option<Kind> {
+    Some(match word {
+        "conventions" => Kind::Convention,
+        "factures" => Kind::Facture,
+        "certificats" => Kind::Certificat,
+        "documents" => Kind::Document,
+        "ruptures" => Kind::Rupture,
+        _ => return None,
+    })
+}
+
+/// Reads a body and takes off it what is not the norm's.
+pub(super) fn read(kind: Kind, body: &[u8], headers: &HeaderMap) -> Result<FollowUp, Problem> {
+    let beside = envelope::of_headers(headers)?;
+    let mut reading = Payload::read(kind, body).map_err(|error| unreadable(&error))?;
+    let named = taken(&mut reading.payload, CONTRACT);
+    let chosen = taken(&mut reading.payload, OPCO);
+    let found = envelope::of_members([None, chosen], &beside, &mut reading.findings);
+    Ok(FollowUp {
+        contract: contract(named, headers, &mut reading)?,
+        opco: found.opco,
+        file: FileFacts::NotLooked,
+        reading,
+    })
+}
+
+fn taken(payload: &mut Payload, name: &str) -> Option<Value> {
+    match payload {
+        Payload::Dossier(dossier) => dossier.extra.remove(name),
+        Payload::Convention(convention) => convention.extra.remove(name),
+        Payload::Facture(facture) => facture.extra.remove(name),
+        Payload::Certificat(certificat) => certificat.extra.remove(name),
+        Payload::Document(document) => document.extra.remove(name),
+        Payload::Rupture(rupture) => rupture.extra.remove(name),
+    }
+}
+
+/// Returns the delivery of the contract; what the body says wins over the header.
+fn contract(
+    named: Option<Value>,
+    headers: &HeaderMap,
+    reading: &mut Reading<Payload>,
+) -> Result<Option<DeliveryId>, Problem> {
+    match named {
+        None | Some(Value::Null) => {}
+        Some(named) => {
+            let id = named.as_str().and_then(|text| text.parse().ok());
+            if id.is_none() {
+                reading.findings.push(wrong());
+            }
+            return Ok(id);
+        }
+    }
+    let Some(header) = headers.get(CONTRACT_HEADER) else {
+        return Ok(None);
+    };
+    let id = header
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    id.map(Some).ok_or_else(|| {
+        let detail = "« CFA-Livraison-Contrat » n'est pas un identifiant de livraison.";
+        Problem::new(Code::InvalidRequest, detail)
+    })
+}
+
+fn wrong() -> Finding {
+    envelope::wrong(
+        "/livraison_contrat",
+        "« livraison_contrat » n'est pas un identifiant de livraison.".to_owned(),
+        "Donnez l'identifiant (« id ») rendu au dépôt du contrat, ou rien.",
+    )
+}

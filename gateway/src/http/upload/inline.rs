@@ -46,7 +46,8 @@ pub(super) async fn read(inbound: &Inbound, mut stream: Incoming) -> Result<Uplo
             inflow = Some(inbound.begin().await?);
         }
         if let Some(inflow) = &mut inflow {
-            decode(&mut content, inflow, false).await?;
+            let name = || scanner.name_so_far();
+            decode(&mut content, inflow, false, name).await?;
         }
     }
     let (file, json) = (scanner.file.take(), Bytes::from(scanner.json));
@@ -56,7 +57,7 @@ pub(super) async fn read(inbound: &Inbound, mut stream: Incoming) -> Result<Uplo
     };
     let said: Fichier = serde_json::from_slice(&file).map_err(|_| wrong(SHAPE))?;
     let mut inflow = inflow.ok_or_else(|| wrong(SHAPE))?;
-    decode(&mut content, &mut inflow, true).await?;
+    decode(&mut content, &mut inflow, true, || said.nom.clone()).await?;
     let file = inbound.finish(inflow, said.nom.as_deref()).await?;
     Ok(Upload {
         json,
@@ -66,7 +67,12 @@ pub(super) async fn read(inbound: &Inbound, mut stream: Incoming) -> Result<Uplo
 
 /// Decodes what has come of the content. The last four letters, where padding may stand, wait for
 /// the end.
-async fn decode(content: &mut Vec<u8>, inflow: &mut Inflow, end: bool) -> Result<(), Problem> {
+async fn decode(
+    content: &mut Vec<u8>,
+    inflow: &mut Inflow,
+    end: bool,
+    name: impl Fn() -> Option<String>,
+) -> Result<(), Problem> {
     let ready = if end {
         content.len()
     } else {
@@ -78,7 +84,8 @@ async fn decode(content: &mut Vec<u8>, inflow: &mut Inflow, end: bool) -> Result
         .ok()
         .filter(|_| end || !letters.contains(&b'='));
     let bytes = bytes.ok_or_else(|| wrong("« fichier.contenu » n'est pas du base64 lisible."))?;
-    inflow.write(&bytes).await.map_err(refusal)
+    let written = inflow.write(&bytes).await;
+    written.map_err(|error| refusal(error.named(name().as_deref())))
 }
 
 const SHAPE: &str =
@@ -236,6 +243,19 @@ impl Scanner {
         } else {
             self.comma = Some(at);
         }
+    }
+
+    /// Returns the file's name, unless it is still to come after the content.
+    fn name_so_far(&self) -> Option<String> {
+        let said = match (&self.file, self.member) {
+            (Some(file), _) => file.clone(),
+            (None, Some((_, value))) => {
+                let begun = self.json.get(value..)?;
+                [begun, b"\"}"].concat()
+            }
+            (None, None) => return None,
+        };
+        serde_json::from_slice::<Fichier>(&said).ok()?.nom
     }
 
     /// The file's member has ended: it is kept apart, and spaces stand in its place.

@@ -31,9 +31,11 @@ use crate::view::View;
 /// The member beside a payload that names the delivery of its contract; it is sealed with it.
 pub(crate) const CONTRACT: &str = "livraison_contrat";
 
-/// How long a payload waits for its dossier before it is looked at again; a change of the dossier
-/// wakes it sooner.
-const AGAIN: Duration = Duration::from_mins(5);
+/// How long a payload waits for its dossier before it is looked at again by itself; a change of the
+/// dossier wakes it sooner.
+const AGAIN: Duration = Duration::from_hours(6);
+/// How long one waits whose contract has no OPCO yet.
+const ROUTED_AGAIN: Duration = Duration::from_mins(2);
 
 /// A payload handed in, read and not yet judged.
 #[derive(Debug)]
@@ -76,6 +78,9 @@ pub(crate) struct Whose {
     pub(crate) environment: Environment,
     /// The sites; all of the network's when absent.
     pub(crate) sites: Option<Arc<[Siret]>>,
+    /// Whether the contract is opened and compared with, which is itself on record: once, when the
+    /// payload comes in.
+    pub(crate) compares: bool,
 }
 
 impl Whose {
@@ -85,6 +90,7 @@ impl Whose {
             tenant: sender.tenant,
             environment: sender.environment,
             sites: sender.sites.clone(),
+            compares: true,
         }
     }
 
@@ -94,6 +100,7 @@ impl Whose {
             tenant: delivery.tenant,
             environment: delivery.environment,
             sites: None,
+            compares: false,
         }
     }
 }
@@ -272,7 +279,7 @@ fn way(
     }
     let again = pause::later(now, AGAIN);
     if target.is_none() {
-        return Way::Await(WaitReason::Dossier, again);
+        return Way::Await(WaitReason::Dossier, pause::later(now, ROUTED_AGAIN));
     }
     let known = link.known();
     if known.etat.is_some_and(Etat::reopens) {

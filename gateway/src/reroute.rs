@@ -75,7 +75,9 @@ pub(crate) async fn due(app: &App) -> Result<(), StoreError> {
 
 async fn look_up(app: &App, delivery: &Delivery) -> Result<(), StoreError> {
     if delivery.kind != Kind::Dossier {
-        if let Some(again) = again(app, delivery, Given::default()).await? {
+        // Nothing was learnt while the contract itself has no OPCO: it is asked again.
+        let again = again(app, delivery, Given::default()).await?;
+        if let Some(again) = again.filter(|again| again.plan.target.is_some()) {
             let standing = standing(&again, app.clock.now());
             keep(app, delivery, &again, standing, "delivery.routed", GATEWAY).await?;
         }

@@ -126,7 +126,7 @@ pub(crate) async fn find(
         _ => {}
     }
     drop(tx);
-    if let Some(delivery) = &link.delivery {
+    if let (true, Some(delivery)) = (sender.compares, &link.delivery) {
         link.contrat = open(app, delivery, &keys.keys).await?;
     }
     Ok(Linked::To(Box::new(link)))

@@ -159,7 +159,7 @@ fn table(config: &mut ServiceConfig) {
             [post(Submit, validations::dossier)],
         ))
         .service(path(
-            "/api/v1/validations/{kind}",
+            "/api/v1/validations/{payload}",
             [post(Submit, validations::payload)],
         ))
         .service(path("/api/v1/batches", [post(Submit, batches::post)]))

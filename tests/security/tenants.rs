@@ -88,7 +88,7 @@ impl Operation {
                 (_, "action") => parameter.words.clone(),
                 // An employer is in a public table and belongs to no network.
                 // What is validated is in the body, which names nothing.
-                ("/api/v1/validations/{kind}", "kind") => vec!["ruptures".to_owned()],
+                ("/api/v1/validations/{payload}", "payload") => vec!["ruptures".to_owned()],
                 ("/api/v1/routes/{siret}", "siret") => vec!["12345678200010".to_owned()],
                 _ => panic!("say here what {parameter:?} of {} names", self.name()),
             };
@@ -290,7 +290,7 @@ on_both! {
         let mut public = Vec::new();
         for operation in &all {
             let path = operation.path.replace("{id}", NOBODY).replace("{action}", "cancel")
-                .replace("{siret}", "12345678200010").replace("{kind}", "ruptures");
+                .replace("{siret}", "12345678200010").replace("{payload}", "ruptures");
             let mut statuses = Vec::new();
             for key in [None, Some("Bearer "), Some(&unknown), Some(&revoked), Some("Basic YTpi")] {
                 statuses.push(without(&scene.erp.origin, operation, &path, key).await);

@@ -73,9 +73,9 @@ pub(crate) async fn dossier(
 /// Checks a payload that belongs to a contract, with the very rules of the door and all that is known
 /// of the contract, and keeps nothing of it.
 #[utoipa::path(
-    post, path = "/api/v1/validations/{kind}", operation_id = "validate_payload", tag = "dossiers",
+    post, path = "/api/v1/validations/{payload}", operation_id = "validate_payload", tag = "dossiers",
     params(
-        ("kind" = String, Path),
+        ("payload" = String, Path),
         ("CFA-Livraison-Contrat" = Option<String>, Header, description = "Au lieu de `livraison_contrat`."),
         ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
     ),

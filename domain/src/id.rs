@@ -111,6 +111,10 @@ ids! {
     MandateId;
     /// A recorded choice of OPCO for an employer.
     OverrideId;
+    /// An address of an ERP that is told of events.
+    WebhookId;
+    /// One try at telling it.
+    WebhookAttemptId;
 }
 
 impl TenantId {

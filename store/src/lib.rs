@@ -37,6 +37,7 @@ pub mod settle;
 pub mod software;
 pub mod switches;
 pub mod tenants;
+pub mod webhooks;
 mod writer;
 
 pub use crate::accept::{Accepted, GivenMandate, Idempotency, NewDelivery};

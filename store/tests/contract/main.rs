@@ -17,3 +17,4 @@ mod sealing;
 mod sequence;
 mod settle;
 mod tenants;
+mod webhooks;

@@ -13,6 +13,7 @@ use crate::breaker::Breakers;
 use crate::committer::Committer;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::notify::Notifier;
 use crate::routing::Routing;
 use crate::settle::Settler;
 use crate::tasks::Tasks;
@@ -53,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) committer: Committer,
     /// The writer of outcomes.
     pub(crate) settler: Settler,
+    /// The way to the ERPs.
+    pub(crate) notifier: Notifier,
     /// Work handed over in memory.
     pub(crate) inbox: Arc<Inbox>,
     /// Every background task.

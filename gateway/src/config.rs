@@ -51,6 +51,9 @@ pub struct Config {
     /// How deliveries and reads are made.
     #[serde(default)]
     pub delivery: crate::app::Settings,
+    /// How ERPs are told of events.
+    #[serde(default)]
+    pub webhook: crate::notify::Settings,
     /// Who we say we are to the OPCOs.
     pub editor: Editor,
     /// Logs and traces.
@@ -207,11 +210,21 @@ impl Config {
         problems.extend(self.editor.problems());
         problems.extend(self.transport.problems());
         problems.extend(delivery::problems(&self.delivery));
+        problems.extend(webhook_problems(&self.webhook));
         if let Err(error) = self.profiles() {
             problems.push(Problem::new("opco", chain(&error)));
         }
         problems
     }
+}
+
+fn webhook_problems(webhook: &crate::notify::Settings) -> Vec<Problem> {
+    let bound = within("webhook.timeout_s", webhook.timeout_s, 1, 60);
+    let networks = webhook.unreadable().map(|text| {
+        let said = format!("« {text} » n'est pas un réseau, tel que 10.20.0.0/16");
+        Problem::new("webhook.allowed_networks", said)
+    });
+    bound.into_iter().chain(networks).collect()
 }
 
 impl Server {

@@ -28,6 +28,8 @@ pub(crate) enum Step {
     Decided,
     /// The outcome is committed.
     Settled,
+    /// An ERP was told of an event; that it was is not written yet.
+    Told,
 }
 
 impl Step {
@@ -43,6 +45,7 @@ impl Step {
             Self::Answered => "answered",
             Self::Decided => "decided",
             Self::Settled => "settled",
+            Self::Told => "told",
         }
     }
 }

@@ -42,6 +42,7 @@ mod trace_context;
 )]
 mod upload;
 mod validations;
+mod webhooks;
 pub(crate) mod words;
 
 use std::net::{SocketAddr, TcpListener};
@@ -52,8 +53,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App as ActixApp, HttpServer};
 
-use self::caller::Permission::{Act, Submit};
-use self::gate::{get, open, path, post};
+use self::caller::Permission::{Act, Submit, Webhook};
+use self::gate::{delete, get, get_with, open, path, post, post_outside, put};
 use self::problem::{Code, Problem};
 use crate::app::App;
 use crate::{config, files};
@@ -170,6 +171,7 @@ fn table(config: &mut ServiceConfig) {
             [post(Act, actions::act)],
         ))
         .service(path("/api/v1/events", [get(events::feed)]))
+        .configure(webhook_table)
         .service(path("/api/v1/routes/{siret}", [get(routes::find)]))
         .service(path("/api/v1/opcos", [get(opcos::list)]))
         .service(path("/health/live", [open(health::live)]))
@@ -187,6 +189,50 @@ fn table(config: &mut ServiceConfig) {
         .default_service(web::to(|| async {
             Err::<web::Bytes, _>(Problem::plain(Code::UnknownRoute))
         }));
+}
+
+/// The lines about who is told of events.
+fn webhook_table(config: &mut ServiceConfig) {
+    config
+        .service(path(
+            "/api/v1/webhooks",
+            [
+                get_with(Webhook, webhooks::list),
+                post(Webhook, webhooks::create),
+            ],
+        ))
+        .service(path(
+            "/api/v1/webhooks/{id}",
+            [
+                get_with(Webhook, webhooks::find),
+                put(Webhook, webhooks::update),
+                delete(Webhook, webhooks::remove),
+            ],
+        ))
+        .service(path(
+            "/api/v1/webhooks/{id}/attempts",
+            [get_with(Webhook, webhooks::attempts)],
+        ))
+        .service(path(
+            "/api/v1/webhooks/{id}/rotate",
+            [post(Webhook, webhooks::rotate)],
+        ))
+        .service(path(
+            "/api/v1/webhooks/{id}/replay",
+            [post(Webhook, webhooks::replay)],
+        ))
+        .service(path(
+            "/api/v1/webhooks/{id}/enable",
+            [post(Webhook, webhooks::enable)],
+        ))
+        .service(path(
+            "/api/v1/webhooks/{id}/disable",
+            [post(Webhook, webhooks::disable)],
+        ))
+        .service(path(
+            "/api/v1/webhooks/{id}/test",
+            [post_outside(Webhook, webhooks::test)],
+        ));
 }
 
 /// The reader's own words name the parameter and never its value.

@@ -22,6 +22,7 @@ pub(crate) mod look;
 pub mod metrics;
 pub(crate) mod mutation;
 pub(crate) mod notes;
+pub(crate) mod notify;
 pub mod opening;
 pub(crate) mod pause;
 pub(crate) mod plan;

@@ -83,6 +83,16 @@ struct Lookup {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Word {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Standing {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Http {
     method: &'static str,
     route: String,
@@ -115,6 +125,9 @@ pub struct Metrics {
     limiter: Timed<ByOpco>,
     lookups: Family<Lookup, Counter>,
     http: Timed<Http>,
+    webhook_attempts: Family<Word, Counter>,
+    webhook_endpoints: Level<Standing>,
+    webhook_behind: Gauge<f64, AtomicU64>,
     commit_members: Histogram,
 }
 
@@ -157,6 +170,13 @@ impl Metrics {
             limiter: durations(r, "limiter_wait", "Waits for a permit"),
             lookups: counts(r, "lookups", "Live lookups of an employer's OPCO"),
             http: durations(r, "http_request", "Requests answered"),
+            webhook_attempts: counts(r, "webhook_attempts", "Events told, or tried, to an ERP"),
+            webhook_endpoints: counts(r, "webhook_endpoints", "Addresses told of events"),
+            webhook_behind: counts(
+                r,
+                "webhook_behind_events",
+                "Events that the address furthest behind has not been told",
+            ),
             commit_members,
             registry: Arc::new(registry),
         }
@@ -288,6 +308,24 @@ impl Metrics {
         self.http.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
+    /// Counts one try at telling an ERP. `outcome` is a word of a closed list.
+    pub fn webhook_attempt(&self, outcome: &'static str) {
+        self.webhook_attempts.get_or_create(&Word { outcome }).inc();
+    }
+
+    /// Shows how the addresses that are told of events stand.
+    pub fn webhooks(&self, picture: &store::webhooks::Picture) {
+        for (state, count) in [
+            ("active", picture.active),
+            ("failing", picture.failing),
+            ("disabled", picture.disabled),
+        ] {
+            let level = self.webhook_endpoints.get_or_create(&Standing { state });
+            level.set(whole(count));
+        }
+        self.webhook_behind.set(whole(picture.behind_max));
+    }
+
     /// Measures how many payloads one commit took.
     pub fn commit(&self, members: usize) {
         self.commit_members
@@ -338,6 +376,13 @@ mod tests {
         metrics.attempt(Opco::Akto, "dossier", "taken", Duration::from_millis(30));
         metrics.breaker(Instance::first(Opco::Atlas), BreakerState::Open);
         metrics.http("POST", "/api/v1/dossiers", 202, Duration::from_millis(3));
+        metrics.webhook_attempt("refused");
+        metrics.webhooks(&store::webhooks::Picture {
+            active: 3,
+            failing: 1,
+            disabled: 0,
+            behind_max: 7,
+        });
         let text = metrics.encode().unwrap();
         for line in [
             r#"cfa_gateway_deliveries_accepted_total{kind="dossier",environment="test",status="queued"} 1"#,
@@ -347,6 +392,9 @@ mod tests {
             r#"cfa_gateway_attempt_seconds_count{opco="akto",operation="dossier",outcome="taken"} 1"#,
             r#"cfa_gateway_breaker_state{opco="atlas",instance="1"} 2.0"#,
             r#"cfa_gateway_http_request_seconds_count{method="POST",route="/api/v1/dossiers",status="202"} 1"#,
+            r#"cfa_gateway_webhook_attempts_total{outcome="refused"} 1"#,
+            r#"cfa_gateway_webhook_endpoints{state="failing"} 1.0"#,
+            "cfa_gateway_webhook_behind_events 7.0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

@@ -19,6 +19,7 @@ use crate::config::{Config, MaskedUrl};
 use crate::limits::{Keeper, Limit, Limits, Shared, Sharing};
 use crate::metrics::Metrics;
 use crate::mutation::{self, Mutation};
+use crate::notify::{self, Notifier};
 use crate::routing::Routing;
 use crate::settle::Settler;
 use crate::system::System;
@@ -68,6 +69,7 @@ pub async fn start(
         app.tasks.spawn(poll::run(app.clone()));
         app.tasks.spawn(sweep::run(app.clone()));
         app.tasks.spawn(files::run(app.clone()));
+        app.tasks.spawn(notify::run(app.clone()));
     }
     let mut running = Running {
         app: app.clone(),
@@ -155,6 +157,7 @@ pub(crate) fn assemble(
         breakers: Breakers::new(settings.breaker.clone()),
         committer: Committer::start(&store, &metrics, &inbox),
         metrics,
+        notifier: Notifier::new(&config.webhook).context("the way to the ERPs cannot be opened")?,
         settler: Settler::start(&store),
         inbox,
         files: config.files.open(&config.database)?,

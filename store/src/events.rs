@@ -209,7 +209,7 @@ pub async fn after(
 /// position to go on from: what lies between is not for it.
 ///
 /// An event is seen with its delivery's world and site; one that concerns no delivery only by who
-/// speaks for all sites.
+/// speaks for all sites, and in the world that its data names, if it names one.
 pub async fn seen_after(
     tx: &mut Tx,
     tenant: TenantId,
@@ -248,8 +248,18 @@ pub async fn seen_after(
     let events = rows
         .into_iter()
         .map(Event::try_from)
+        .filter(|event| !event.as_ref().is_ok_and(|event| elsewhere(event, sight)))
         .collect::<Result<_, _>>()?;
     Ok((events, if full { last } else { last.max(head) }))
+}
+
+/// Returns whether an event of no delivery says that it is of the other world.
+fn elsewhere(event: &Event, sight: &Sight) -> bool {
+    let named = event
+        .data
+        .get("environment")
+        .and_then(|named| named.as_str());
+    event.delivery.is_none() && named.is_some_and(|named| named != sight.environment.as_str())
 }
 
 /// Returns the events of one delivery, in the order they happened.

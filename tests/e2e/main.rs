@@ -12,3 +12,4 @@ mod following;
 mod people;
 mod reading;
 mod trouble;
+mod webhooks;

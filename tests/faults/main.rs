@@ -12,6 +12,7 @@
 mod freeze;
 mod kill;
 mod replicas;
+mod told;
 
 use harness::process::Program;
 

@@ -19,6 +19,7 @@ pub mod network;
 pub mod opcos;
 pub mod payload;
 pub mod process;
+pub mod receiver;
 pub mod redis;
 pub mod scene;
 pub mod stage;

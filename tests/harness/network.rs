@@ -258,7 +258,9 @@ impl Network {
             prefix: token[..13].to_owned(),
             environment,
             sites,
-            actions: ["submit", "read", "act"].map(str::to_owned).to_vec(),
+            actions: ["submit", "read", "act", "webhook"]
+                .map(str::to_owned)
+                .to_vec(),
             quota_per_minute,
             created_at: now,
             expires_at: None,

@@ -41,6 +41,7 @@ struct Parameter {
 struct Objects {
     delivery: String,
     dossier: Option<String>,
+    webhook: Option<String>,
     /// Texts that tell of them.
     traces: Vec<String>,
 }
@@ -73,7 +74,7 @@ impl Operation {
 
     /// Returns the addresses at which it would show or touch an object; each word of a parameter
     /// gives one. None when no part of its path names an object of a network.
-    fn addresses(&self, delivery: &str, dossier: &str) -> Vec<String> {
+    fn addresses(&self, [delivery, dossier, webhook]: [&str; 3]) -> Vec<String> {
         let (mut addresses, mut named) = (vec![self.path.clone()], false);
         for parameter in self.parameters.iter().filter(|one| one.place == "path") {
             let values = match (self.path.as_str(), parameter.name.as_str()) {
@@ -86,6 +87,10 @@ impl Operation {
                     vec![dossier.to_owned()]
                 }
                 (_, "action") => parameter.words.clone(),
+                (path, "id") if path.starts_with("/api/v1/webhooks/") => {
+                    named = true;
+                    vec![webhook.to_owned()]
+                }
                 // An employer is in a public table and belongs to no network.
                 // What is validated is in the body, which names nothing.
                 ("/api/v1/validations/{payload}", "payload") => vec!["ruptures".to_owned()],
@@ -145,15 +150,20 @@ impl Objects {
         erp.until_delivered(&delivery).await;
         let dossiers = erp.get("/api/v1/dossiers").await.expect(200);
         let dossier = dossiers["dossiers"][0]["id"].as_str().unwrap().to_owned();
+        let wanted = json!({"url": "https://erp.example.fr/evenements"});
+        let webhook = erp.post("/api/v1/webhooks", &wanted, &[]).await.expect(201);
+        let webhook = webhook["webhook"]["id"].as_str().unwrap().to_owned();
         let traces = [
             delivery.clone(),
             dossier.clone(),
+            webhook.clone(),
             contract.text("/cerfa/employeur/siret").to_owned(),
             scene.network.tenant.to_string(),
         ];
         Self {
             delivery,
             dossier: Some(dossier),
+            webhook: Some(webhook),
             traces: traces.to_vec(),
         }
     }
@@ -169,10 +179,11 @@ fn told(answer: &erp::Answer) -> Value {
 /// Asks for everything that is another's, in every way there is.
 async fn sees_nothing(stranger: &Erp, theirs: &Objects, all: &[Operation]) {
     let dossier = theirs.dossier.as_deref().unwrap_or(NOBODY);
+    let webhook = theirs.webhook.as_deref().unwrap_or(NOBODY);
     let mut asked = 0;
     for operation in all {
-        let theirs = operation.addresses(&theirs.delivery, dossier);
-        let nobodys = operation.addresses(NOBODY, NOBODY);
+        let theirs = operation.addresses([&theirs.delivery, dossier, webhook]);
+        let nobodys = operation.addresses([NOBODY; 3]);
         for (path, nowhere) in theirs.iter().zip(&nobodys) {
             let answer = operation.ask(stranger, path).await;
             assert_eq!(answer.status, 404, "{path}: {}", answer.text);
@@ -270,7 +281,7 @@ on_both! {
         let delivery = live.submit(&contract).await;
         live.until_status(&delivery, "held").await;
         let siret = contract.text("/cerfa/employeur/siret").to_owned();
-        let theirs = Objects { traces: vec![delivery.clone(), siret], delivery, dossier: None };
+        let theirs = Objects { traces: vec![delivery.clone(), siret], delivery, dossier: None, webhook: None };
         sees_nothing(&scene.erp, &theirs, &all).await;
     }
 

@@ -10,6 +10,7 @@ mod switch;
 mod tenancy;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 use clap::{Args, Subcommand};
 use domain::clock::{Clock, SystemClock};
@@ -69,6 +70,11 @@ enum What {
     Mandate(mandate::MandateCommand),
     #[command(subcommand, about = "Ce qu'un OPCO a ouvert, pour toute la passerelle")]
     Switch(switch::SwitchCommand),
+    #[command(
+        subcommand,
+        about = "Webhooks des ERP : voir, arrêter, reprendre, renvoyer"
+    )]
+    Webhook(webhook::WebhookCommand),
 }
 
 /// What every command of `admin` works with.
@@ -145,6 +151,7 @@ async fn act(desk: &mut Desk, what: What) -> Result<(), Failure> {
         What::Rule(command) => decision::rule(desk, command).await,
         What::Mandate(command) => mandate::run(desk, command).await,
         What::Switch(command) => switch::run(desk, command).await,
+        What::Webhook(command) => webhook::run(desk, command).await,
     }
 }
 

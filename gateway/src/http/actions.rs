@@ -213,7 +213,8 @@ fn clean(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 
-fn unreadable(error: &serde_json::Error) -> Problem {
+/// Says where a body that is no request of ours is wrong, without repeating it.
+pub(super) fn unreadable(error: &serde_json::Error) -> Problem {
     let problem = match error.classify() {
         serde_json::error::Category::Data => Problem::new(
             Code::InvalidRequest,

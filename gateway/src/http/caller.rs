@@ -20,11 +20,13 @@ pub(crate) enum Permission {
     Read,
     /// Act on deliveries.
     Act,
+    /// Say who is told of events.
+    Webhook,
 }
 
 impl Permission {
     /// Every right, as a credential made without a list has them.
-    pub(crate) const ALL: [Self; 3] = [Self::Submit, Self::Read, Self::Act];
+    pub(crate) const ALL: [Self; 4] = [Self::Submit, Self::Read, Self::Act, Self::Webhook];
 
     /// Returns the stable word kept with the credential.
     pub(crate) fn as_str(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Permission {
             Self::Submit => "submit",
             Self::Read => "read",
             Self::Act => "act",
+            Self::Webhook => "webhook",
         }
     }
 }

@@ -56,6 +56,61 @@ where
     }
 }
 
+/// Makes an endpoint that reads what takes a right of its own.
+pub(crate) fn get_with<F, Args>(permission: Permission, handler: F) -> Endpoint
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Endpoint {
+        permission: Some(permission),
+        ..get(handler)
+    }
+}
+
+/// Makes an endpoint that replaces something, for callers with the right to.
+pub(crate) fn put<F, Args>(permission: Permission, handler: F) -> Endpoint
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Endpoint {
+        method: Method::PUT,
+        permission: Some(permission),
+        route: web::put().to(patient(Method::PUT, handler)),
+    }
+}
+
+/// Makes an endpoint that takes something away, for callers with the right to.
+pub(crate) fn delete<F, Args>(permission: Permission, handler: F) -> Endpoint
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Endpoint {
+        method: Method::DELETE,
+        permission: Some(permission),
+        route: web::delete().to(patient(Method::DELETE, handler)),
+    }
+}
+
+/// Makes an endpoint that waits for somebody else than the store, within a bound of its own.
+pub(crate) fn post_outside<F, Args>(permission: Permission, handler: F) -> Endpoint
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Endpoint {
+        method: Method::POST,
+        permission: Some(permission),
+        route: web::post().to(handler),
+    }
+}
+
 /// Makes an endpoint that changes something, for callers with the right to.
 pub(crate) fn post<F, Args>(permission: Permission, handler: F) -> Endpoint
 where

@@ -9,7 +9,7 @@ use utoipa::OpenApi;
 
 use super::{
     actions, batches, deliveries, dossiers, events, follow_ups, health, opcos, problem, routes,
-    submit, validations,
+    submit, validations, webhooks,
 };
 
 const TEXTS: &str = include_str!("openapi.fr.toml");
@@ -44,7 +44,9 @@ pub(crate) fn document() -> String {
         submit::dossier, follow_ups::certificat, follow_ups::rupture, validations::dossier,
         validations::payload, batches::post, dossiers::list, dossiers::find,
         deliveries::list, deliveries::find, actions::act, events::feed, routes::find, opcos::list,
-        health::live, health::ready, health::measures,
+        webhooks::list, webhooks::create, webhooks::find, webhooks::update, webhooks::remove,
+        webhooks::attempts, webhooks::rotate, webhooks::replay, webhooks::enable, webhooks::disable,
+        webhooks::test, health::live, health::ready, health::measures,
     ),
     components(
         schemas(batches::ResultLine<'static>, batches::Summary),
@@ -54,6 +56,7 @@ pub(crate) fn document() -> String {
         (name = "dossiers", description = "Contrats : dépôt, contrôle, état chez l'OPCO."),
         (name = "deliveries", description = "Livraisons : où en est chaque dépôt, et agir."),
         (name = "events", description = "Tout ce qui s'est passé, dans l'ordre."),
+        (name = "webhooks", description = "Qui est prévenu des événements, et où il en est."),
         (name = "opcos", description = "Quel OPCO, et comment il va."),
         (name = "exploitation", description = "Santé et mesures."),
     ),

@@ -7,3 +7,4 @@ mod harness;
 mod life;
 mod published;
 mod upload;
+mod webhooks;

@@ -113,6 +113,22 @@ on_both! {
         assert_eq!((seen.len(), next), (0, 4));
     }
 
+    async fn an_event_of_no_delivery_is_seen_in_the_world_it_names(db) {
+        let tenant = db.network().await;
+        let told = ["live", "test"].map(|world| {
+            NewEvent::new(now(), "webhook.created").with(serde_json::json!({"environment": world}))
+        });
+        let mut tx = db.store.writing().await.unwrap();
+        events::append(&mut tx, tenant, &told);
+        tx.commit().await.unwrap();
+        let mut tx = db.store.reading().await.unwrap();
+        for (position, environment) in (1..).zip([Environment::Live, Environment::Test]) {
+            let sight = Sight { environment, sites: None };
+            let (seen, next) = events::seen_after(&mut tx, tenant, 0, &sight, 10).await.unwrap();
+            assert_eq!((seen.len(), seen[0].position, next), (1, position, 2));
+        }
+    }
+
     async fn events_keep_all_they_were_told(db) {
         let tenant = db.network().await;
         let mut event = NewEvent::new(at(3), "delivery.held")

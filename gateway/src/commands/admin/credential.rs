@@ -57,7 +57,7 @@ pub(super) struct NewCredential {
         long = "action",
         value_parser = permission,
         value_name = "DROIT",
-        help = "Droit accordé, à répéter : submit (déposer), read (lire), act (agir) ; tous par défaut"
+        help = "Droit accordé, à répéter : submit (déposer), read (lire), act (agir), webhook (dire qui est prévenu) ; tous par défaut"
     )]
     actions: Vec<Permission>,
     #[arg(
@@ -232,5 +232,5 @@ fn sites(sites: Option<&[Siret]>) -> String {
 
 fn permission(text: &str) -> Result<Permission, String> {
     text.parse()
-        .map_err(|_| "droits : submit, read, act".to_owned())
+        .map_err(|_| "droits : submit, read, act, webhook".to_owned())
 }

@@ -145,6 +145,10 @@ problems! {
     WrongState = CONFLICT, "etat-incompatible", Expediteur, false,
         "La livraison n'est pas dans un état qui permet cette action.",
         "Relisez la livraison et choisissez une action que son état permet.";
+    /// A network that has as many webhooks as it may have.
+    TooManyWebhooks = CONFLICT, "webhooks-au-complet", Expediteur, false,
+        "Ce réseau a déjà le nombre maximal de webhooks.",
+        "Supprimez un webhook qui ne sert plus, ou changez l'adresse d'un webhook existant.";
     /// A body or line over the limit.
     TooLarge = PAYLOAD_TOO_LARGE, "corps-trop-grand", Expediteur, false,
         "Le corps de la requête dépasse la taille permise.",
@@ -190,6 +194,11 @@ problems! {
     IncompleteAction = UNPROCESSABLE_ENTITY, "action-incomplete", Expediteur, false,
         "Il manque une information pour exécuter cette action.",
         "Complétez le champ indiqué, puis renvoyez la demande.";
+    /// An address to which no event may be sent.
+    WebhookAddress = UNPROCESSABLE_ENTITY, "adresse-webhook-refusee", Expediteur, false,
+        "Aucun événement ne peut être envoyé à cette adresse.",
+        "Donnez une adresse « https:// » publique, sans identifiant ni mot de passe ; pour un ERP \
+         installé sur place, demandez à l'exploitant d'ouvrir son réseau.";
     /// Over the quota.
     TooMany = TOO_MANY_REQUESTS, "trop-de-requetes", Personne, true,
         "Le quota de requêtes de cette clé d'API est atteint.",

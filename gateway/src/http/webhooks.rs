@@ -1,0 +1,452 @@
+//! Who is told of events: the webhooks a network asks for. What is sent and when is in `notify`.
+
+mod view;
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use domain::Siret;
+use domain::id::WebhookId;
+use serde::Deserialize;
+use store::events;
+use store::webhooks::{self, Endpoint, SECRET_PART};
+use store::{NewEvent, StoreError, Tx};
+use utoipa::IntoParams;
+
+use self::view::{
+    WebhookAttemptBody, WebhookAttempts, WebhookBody, WebhookReplay, WebhookRotation,
+    WebhookSecret, WebhookWanted, Webhooks,
+};
+use super::actions::unreadable;
+use super::body::JsonBody;
+use super::caller::Caller;
+use super::page;
+use super::problem::{self, Code, Problem};
+use crate::app::App;
+use crate::notify::{self, Unfit, names, signature};
+use crate::pause;
+
+/// The most webhooks of one network, so that none takes every sender.
+const WEBHOOKS_MAX: usize = 20;
+/// The longest label.
+const LABEL_CHARS_MAX: usize = 100;
+/// The most names of events one webhook asks for.
+const KINDS_MAX: usize = 50;
+/// The most sites one webhook names.
+const SITES_MAX: usize = 1_000;
+/// For how many hours both secrets sign, unless asked otherwise, and at most.
+const OVERLAP_HOURS: u16 = 24;
+const OVERLAP_HOURS_MAX: u16 = 7 * 24;
+/// How much earlier than the instant asked for a replay begins: instants follow commits nearly.
+const REPLAY_MARGIN: Duration = Duration::from_mins(5);
+
+/// How many tries to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Latest {
+    /// How many at most, from 1 to 200.
+    limit: Option<u32>,
+}
+
+/// What was asked for, checked.
+struct Wanted {
+    url: String,
+    label: String,
+    kinds: Vec<String>,
+    sites: Option<Vec<Siret>>,
+}
+
+/// Lists the webhooks a caller may see.
+#[utoipa::path(
+    get, path = "/api/v1/webhooks", operation_id = "list_webhooks", tag = "webhooks",
+    responses((status = 200, body = Webhooks)),
+)]
+pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let mut tx = app.store.reading().await?;
+    let mut found = webhooks::list(&mut tx, caller.tenant).await?;
+    found.retain(|endpoint| sees(&caller, endpoint));
+    let head = events::head(&mut tx, caller.tenant).await?;
+    let webhooks = found.into_iter().map(|one| WebhookBody::of(one, head));
+    Ok(HttpResponse::Ok().json(Webhooks {
+        webhooks: webhooks.collect(),
+    }))
+}
+
+/// Makes a webhook, told of everything from now on.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks", operation_id = "create_webhook", tag = "webhooks",
+    request_body = WebhookWanted,
+    responses(
+        (status = 201, body = WebhookSecret),
+        (status = 400, response = problem::Refusal),
+        (status = 409, response = problem::Refusal),
+        (status = 422, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn create(
+    app: web::Data<App>,
+    caller: Caller,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let wanted = wanted(&app, &caller, &body.0)?;
+    let now = app.clock.now();
+    let id = WebhookId::new(now);
+    let minted = signature::mint().map_err(|error| Problem::internal(&error))?;
+    let keys = app.store.keys(caller.tenant).await?;
+    let sealed = keys.seal_secret(id.as_bytes(), SECRET_PART, &minted.kept);
+    let sealed = sealed.map_err(StoreError::from)?;
+    let mut tx = app.store.writing().await?;
+    let count = webhooks::list(&mut tx, caller.tenant).await?.len();
+    if count >= WEBHOOKS_MAX {
+        let detail = format!("Un réseau a {WEBHOOKS_MAX} webhooks au plus.");
+        return Err(Problem::new(Code::TooManyWebhooks, detail));
+    }
+    let head = events::head(&mut tx, caller.tenant).await?;
+    let endpoint = Endpoint {
+        tenant: caller.tenant,
+        id,
+        environment: caller.environment,
+        url: wanted.url,
+        label: wanted.label,
+        kinds: wanted.kinds,
+        sites: wanted.sites,
+        public_key: minted.public_key,
+        sealed,
+        sealed_before: None,
+        overlap_until: None,
+        disabled: None,
+        position: head,
+        failures: 0,
+        failing_since: None,
+        due_at: now,
+        created_by: caller.actor().name,
+        created_at: now,
+    };
+    webhooks::create(&mut tx, &endpoint).await?;
+    note(&app, &mut tx, &caller, id, "webhook.created");
+    tx.commit().await?;
+    let place = format!("/api/v1/webhooks/{id}");
+    let answer = WebhookSecret {
+        secret: minted.shown.expose().to_owned(),
+        webhook: WebhookBody::of(endpoint, head),
+    };
+    Ok(HttpResponse::Created()
+        .insert_header(("location", place))
+        .json(answer))
+}
+
+/// Shows one webhook.
+#[utoipa::path(
+    get, path = "/api/v1/webhooks/{id}", operation_id = "read_webhook", tag = "webhooks",
+    params(("id" = String, Path, format = Uuid)),
+    responses((status = 200, body = WebhookBody), (status = 404, response = problem::Refusal)),
+)]
+pub(crate) async fn find(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<WebhookId>,
+) -> Result<HttpResponse, Problem> {
+    let mut tx = app.store.reading().await?;
+    let endpoint = seen(&mut tx, &caller, *id).await?;
+    shown(&mut tx, endpoint).await
+}
+
+/// Replaces what is wanted of a webhook.
+#[utoipa::path(
+    put, path = "/api/v1/webhooks/{id}", operation_id = "update_webhook", tag = "webhooks",
+    params(("id" = String, Path, format = Uuid)), request_body = WebhookWanted,
+    responses(
+        (status = 200, body = WebhookBody),
+        (status = 400, response = problem::Refusal),
+        (status = 404, response = problem::Refusal),
+        (status = 422, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn update(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<WebhookId>,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let mut tx = app.store.writing().await?;
+    let mut endpoint = seen(&mut tx, &caller, *id).await?;
+    let wanted = wanted(&app, &caller, &body.0)?;
+    endpoint.url = wanted.url;
+    endpoint.label = wanted.label;
+    endpoint.kinds = wanted.kinds;
+    endpoint.sites = wanted.sites;
+    webhooks::update(&mut tx, &endpoint).await?;
+    note(&app, &mut tx, &caller, *id, "webhook.updated");
+    tx.commit().await?;
+    again(&app, &caller, *id).await
+}
+
+/// Forgets a webhook.
+#[utoipa::path(
+    delete, path = "/api/v1/webhooks/{id}", operation_id = "delete_webhook", tag = "webhooks",
+    params(("id" = String, Path, format = Uuid)),
+    responses((status = 204), (status = 404, response = problem::Refusal)),
+)]
+pub(crate) async fn remove(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<WebhookId>,
+) -> Result<HttpResponse, Problem> {
+    let mut tx = app.store.writing().await?;
+    seen(&mut tx, &caller, *id).await?;
+    webhooks::delete(&mut tx, caller.tenant, *id).await?;
+    note(&app, &mut tx, &caller, *id, "webhook.deleted");
+    tx.commit().await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Lists the latest tries.
+#[utoipa::path(
+    get, path = "/api/v1/webhooks/{id}/attempts", operation_id = "list_webhook_attempts",
+    tag = "webhooks", params(("id" = String, Path, format = Uuid), Latest),
+    responses(
+        (status = 200, body = WebhookAttempts),
+        (status = 400, response = problem::Refusal),
+        (status = 404, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn attempts(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<WebhookId>,
+    latest: web::Query<Latest>,
+) -> Result<HttpResponse, Problem> {
+    let limit = page::limit(latest.limit)?;
+    let mut tx = app.store.reading().await?;
+    seen(&mut tx, &caller, *id).await?;
+    let found = webhooks::attempts(&mut tx, caller.tenant, *id, limit).await?;
+    let attempts = found.into_iter().map(WebhookAttemptBody::from).collect();
+    Ok(HttpResponse::Ok().json(WebhookAttempts { attempts }))
+}
+
+/// Gives a webhook another secret; both sign for a while.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/{id}/rotate", operation_id = "rotate_webhook", tag = "webhooks",
+    params(("id" = String, Path, format = Uuid)), request_body = WebhookRotation,
+    responses(
+        (status = 200, body = WebhookSecret),
+        (status = 400, response = problem::Refusal),
+        (status = 404, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn rotate(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<WebhookId>,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let keys = app.store.keys(caller.tenant).await?;
+    let minted = signature::mint().map_err(|error| Problem::internal(&error))?;
+    let mut tx = app.store.writing().await?;
+    seen(&mut tx, &caller, *id).await?;
+    let asked: WebhookRotation =
+        serde_json::from_slice(&body.0).map_err(|error| unreadable(&error))?;
+    let hours = asked.overlap_hours.unwrap_or(OVERLAP_HOURS);
+    if hours > OVERLAP_HOURS_MAX {
+        let detail = format!("« overlap_hours » va de 0 à {OVERLAP_HOURS_MAX}.");
+        return Err(Problem::new(Code::InvalidRequest, detail).pointer("/overlap_hours"));
+    }
+    let sealed = keys.seal_secret(id.as_bytes(), SECRET_PART, &minted.kept);
+    let sealed = sealed.map_err(StoreError::from)?;
+    let until = pause::later(app.clock.now(), Duration::from_hours(hours.into()));
+    let public = &minted.public_key;
+    webhooks::rotate(&mut tx, caller.tenant, *id, &sealed, public, until).await?;
+    note(&app, &mut tx, &caller, *id, "webhook.rotated");
+    tx.commit().await?;
+    let mut tx = app.store.reading().await?;
+    let endpoint = seen(&mut tx, &caller, *id).await?;
+    let head = events::head(&mut tx, caller.tenant).await?;
+    Ok(HttpResponse::Ok().json(WebhookSecret {
+        secret: minted.shown.expose().to_owned(),
+        webhook: WebhookBody::of(endpoint, head),
+    }))
+}
+
+/// Tells again from a point.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/{id}/replay", operation_id = "replay_webhook", tag = "webhooks",
+    params(("id" = String, Path, format = Uuid)), request_body = WebhookReplay,
+    responses(
+        (status = 200, body = WebhookBody),
+        (status = 400, response = problem::Refusal),
+        (status = 404, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn replay(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<WebhookId>,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let mut tx = app.store.writing().await?;
+    seen(&mut tx, &caller, *id).await?;
+    let asked: WebhookReplay =
+        serde_json::from_slice(&body.0).map_err(|error| unreadable(&error))?;
+    let head = events::head(&mut tx, caller.tenant).await?;
+    let position = match (asked.after, asked.since) {
+        (Some(position), None) if (0..=head).contains(&position) => position,
+        (None, Some(instant)) => {
+            let early = instant.checked_sub(REPLAY_MARGIN).unwrap_or(instant);
+            webhooks::position_before(&mut tx, caller.tenant, early).await?
+        }
+        _ => {
+            let detail = format!("Donnez « after », de 0 à {head}, ou « since ».");
+            return Err(Problem::new(Code::InvalidRequest, detail).pointer("/after"));
+        }
+    };
+    let now = app.clock.now();
+    webhooks::replay(&mut tx, caller.tenant, *id, position, now).await?;
+    note(&app, &mut tx, &caller, *id, "webhook.replayed");
+    tx.commit().await?;
+    again(&app, &caller, *id).await
+}
+
+/// Sends again, from where it stopped.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/{id}/enable", operation_id = "enable_webhook", tag = "webhooks",
+    params(("id" = String, Path, format = Uuid)),
+    responses((status = 200, body = WebhookBody), (status = 404, response = problem::Refusal)),
+)]
+pub(crate) async fn enable(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<WebhookId>,
+) -> Result<HttpResponse, Problem> {
+    let mut tx = app.store.writing().await?;
+    seen(&mut tx, &caller, *id).await?;
+    webhooks::enable(&mut tx, caller.tenant, *id, app.clock.now()).await?;
+    note(&app, &mut tx, &caller, *id, "webhook.enabled");
+    tx.commit().await?;
+    again(&app, &caller, *id).await
+}
+
+/// Sends nothing more.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/{id}/disable", operation_id = "disable_webhook",
+    tag = "webhooks", params(("id" = String, Path, format = Uuid)),
+    responses((status = 200, body = WebhookBody), (status = 404, response = problem::Refusal)),
+)]
+pub(crate) async fn disable(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<WebhookId>,
+) -> Result<HttpResponse, Problem> {
+    let mut tx = app.store.writing().await?;
+    seen(&mut tx, &caller, *id).await?;
+    let now = app.clock.now();
+    webhooks::disable(&mut tx, caller.tenant, *id, "asked", now).await?;
+    note(&app, &mut tx, &caller, *id, "webhook.disabled");
+    tx.commit().await?;
+    again(&app, &caller, *id).await
+}
+
+/// Tells a webhook of nothing, to see whether it can be told.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/{id}/test", operation_id = "test_webhook", tag = "webhooks",
+    params(("id" = String, Path, format = Uuid)),
+    responses(
+        (status = 200, body = WebhookAttemptBody),
+        (status = 404, response = problem::Refusal),
+    ),
+)]
+pub(crate) async fn test(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<WebhookId>,
+) -> Result<HttpResponse, Problem> {
+    let mut tx = app.store.reading().await?;
+    let endpoint = seen(&mut tx, &caller, *id).await?;
+    drop(tx);
+    let attempt = notify::test(&app, &endpoint).await?;
+    Ok(HttpResponse::Ok().json(WebhookAttemptBody::from(attempt)))
+}
+
+/// Returns whether a webhook tells of nothing but what the caller may see.
+fn sees(caller: &Caller, endpoint: &Endpoint) -> bool {
+    let covered = match (&caller.sirets, &endpoint.sites) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(_), Some(sites)) => sites.iter().all(|site| caller.covers(site)),
+    };
+    covered && endpoint.environment == caller.environment
+}
+
+async fn seen(tx: &mut Tx, caller: &Caller, id: WebhookId) -> Result<Endpoint, Problem> {
+    let found = webhooks::find(tx, caller.tenant, id).await?;
+    found
+        .filter(|endpoint| sees(caller, endpoint))
+        .ok_or_else(Problem::not_found)
+}
+
+async fn shown(tx: &mut Tx, endpoint: Endpoint) -> Result<HttpResponse, Problem> {
+    let head = events::head(tx, endpoint.tenant).await?;
+    Ok(HttpResponse::Ok().json(WebhookBody::of(endpoint, head)))
+}
+
+async fn again(app: &App, caller: &Caller, id: WebhookId) -> Result<HttpResponse, Problem> {
+    let mut tx = app.store.reading().await?;
+    let endpoint = seen(&mut tx, caller, id).await?;
+    shown(&mut tx, endpoint).await
+}
+
+/// Writes in the network's log who changed what.
+fn note(app: &App, tx: &mut Tx, caller: &Caller, id: WebhookId, kind: &'static str) {
+    let event = NewEvent::new(app.clock.now(), kind)
+        .by(caller.actor().name)
+        .with(serde_json::json!({ "webhook": id, "environment": caller.environment }));
+    events::append(tx, caller.tenant, &[event]);
+}
+
+fn wanted(app: &App, caller: &Caller, body: &[u8]) -> Result<Wanted, Problem> {
+    let asked: WebhookWanted = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    let invalid =
+        |pointer, detail: &str| Problem::new(Code::InvalidRequest, detail).pointer(pointer);
+    app.notifier.check(&asked.url).map_err(unfit)?;
+    let label = asked.label.trim();
+    if label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
+        return Err(invalid(
+            "/label",
+            "« label » compte 100 caractères au plus.",
+        ));
+    }
+    if asked.kinds.len() > KINDS_MAX || !asked.kinds.iter().all(|kind| names::is_name(kind)) {
+        let published = names::PUBLISHED.join(", ");
+        let detail = format!(
+            "« kinds » nomme jusqu'à {KINDS_MAX} événements, par leur nom exact. Publiés : {published}."
+        );
+        return Err(invalid("/kinds", &detail));
+    }
+    let sites = match asked.sites {
+        None => caller.sites(None),
+        Some(sites) if sites.is_empty() || sites.len() > SITES_MAX => {
+            return Err(invalid(
+                "/sites",
+                "« sites » est absent, ou nomme au moins un site.",
+            ));
+        }
+        Some(sites) if sites.iter().all(|site| caller.covers(site)) => Some(sites),
+        Some(_) => return Err(Problem::plain(Code::ForbiddenSite).pointer("/sites")),
+    };
+    Ok(Wanted {
+        url: asked.url,
+        label: label.to_owned(),
+        kinds: asked.kinds,
+        sites,
+    })
+}
+
+fn unfit(why: Unfit) -> Problem {
+    let detail = match why {
+        Unfit::Form => "Ce n'est pas une adresse complète, ou elle est trop longue.",
+        Unfit::Scheme => "L'adresse ne commence pas par « https:// ».",
+        Unfit::Credentials => "L'adresse porte un identifiant ou un mot de passe.",
+        Unfit::Address => "Cette adresse n'est pas publique.",
+    };
+    Problem::new(Code::WebhookAddress, detail).pointer("/url")
+}

@@ -7,7 +7,7 @@ use domain::clock::{Clock as _, SystemClock};
 use harness::database::{Database, Engine};
 use harness::erp::Erp;
 use harness::network::network;
-use harness::process::Start;
+use harness::process::{Process, Start};
 use harness::receiver::{self, Receiver};
 use harness::wait;
 use serde_json::json;
@@ -22,6 +22,14 @@ async fn an_erp_told_by_a_process_that_died_is_told_again_under_the_same_name() 
             told_twice(database).await;
         }
     }
+}
+
+/// What an address may carry and nobody may read in a log.
+const CANARY: &str = "canary-of-an-address";
+
+fn says_nothing_secret(process: &Process, secret: &str) {
+    let said = process.said();
+    assert!(!said.contains(CANARY) && !said.contains(secret), "{said}");
 }
 
 async fn told_twice(database: Database) {
@@ -44,9 +52,11 @@ async fn told_twice(database: Database) {
 
     let mut process = PROGRAM.start(&database, &settings, &start(None)).await;
     let erp = Erp::new(&process.origin, &token);
-    let wanted = json!({"url": receiver.url});
-    erp.post("/api/v1/webhooks", &wanted, &[]).await.expect(201);
+    let wanted = json!({"url": format!("{}?jeton={CANARY}", receiver.url)});
+    let made = erp.post("/api/v1/webhooks", &wanted, &[]).await.expect(201);
+    let secret = made["secret"].as_str().unwrap();
     process.stop().await;
+    says_nothing_secret(&process, secret);
 
     let mut tx = store.writing().await.unwrap();
     let event = NewEvent::new(now, "delivery.delivered");
@@ -56,6 +66,7 @@ async fn told_twice(database: Database) {
         .start(&database, &settings, &start(Some("told")))
         .await;
     assert_eq!(process.died().await.unwrap().signal(), Some(9));
+    says_nothing_secret(&process, secret);
     let before = receiver.taken().len();
     assert!(before >= 1, "it died before it told anybody");
 
@@ -77,8 +88,30 @@ async fn told_twice(database: Database) {
     );
     let one = &heard[0].body;
     assert!(heard.iter().all(|told| told.body == *one), "{heard:?}");
+    // What a process writes when an ERP does not answer is where an address would slip out.
+    receiver.answer(500);
+    let failing = NewEvent::new(now, "delivery.dead");
+    let mut tx = store.writing().await.unwrap();
+    events::append(&mut tx, network.tenant, &[failing]);
+    tx.commit().await.unwrap();
+    wait::until("a failure", async || (receiver.refused() > 0).then_some(())).await;
     process.stop().await;
+    assert!(
+        process.said().contains("could not be told"),
+        "{}",
+        process.said()
+    );
+    says_nothing_secret(&process, secret);
     store.close().await;
+    let kept = match database.engine {
+        Engine::Sqlite => std::fs::read(database.folder.join("gateway.db")).unwrap(),
+        Engine::Postgres => database.dump().await,
+    };
+    let clear = secret.strip_prefix("whsec_").unwrap().as_bytes();
+    assert!(
+        !kept.windows(clear.len()).any(|part| part == clear),
+        "a secret is kept in clear"
+    );
     receiver.stop().await;
     database.remove().await;
 }

@@ -1,11 +1,11 @@
 //! Who is told of events: the webhooks a network asks for. What is sent and when is in `notify`.
 
 mod view;
+mod wanted;
 
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
-use domain::Siret;
 use domain::id::WebhookId;
 use serde::Deserialize;
 use store::events;
@@ -17,23 +17,18 @@ use self::view::{
     WebhookAttemptBody, WebhookAttempts, WebhookBody, WebhookReplay, WebhookRotation,
     WebhookSecret, WebhookWanted, Webhooks,
 };
+use self::wanted::wanted;
 use super::actions::unreadable;
 use super::body::JsonBody;
 use super::caller::Caller;
 use super::page;
 use super::problem::{self, Code, Problem};
 use crate::app::App;
-use crate::notify::{self, Unfit, names, signature};
+use crate::notify::{self, signature};
 use crate::pause;
 
 /// The most webhooks of one network, so that none takes every sender.
 const WEBHOOKS_MAX: usize = 20;
-/// The longest label.
-const LABEL_CHARS_MAX: usize = 100;
-/// The most names of events one webhook asks for.
-const KINDS_MAX: usize = 50;
-/// The most sites one webhook names.
-const SITES_MAX: usize = 1_000;
 /// For how many hours both secrets sign, unless asked otherwise, and at most.
 const OVERLAP_HOURS: u16 = 24;
 const OVERLAP_HOURS_MAX: u16 = 7 * 24;
@@ -47,14 +42,6 @@ const REPLAY_MARGIN: Duration = Duration::from_mins(5);
 pub(crate) struct Latest {
     /// How many at most, from 1 to 200.
     limit: Option<u32>,
-}
-
-/// What was asked for, checked.
-struct Wanted {
-    url: String,
-    label: String,
-    kinds: Vec<String>,
-    sites: Option<Vec<Siret>>,
 }
 
 /// Lists the webhooks a caller may see.
@@ -401,52 +388,4 @@ fn note(app: &App, tx: &mut Tx, caller: &Caller, id: WebhookId, kind: &'static s
         .by(caller.actor().name)
         .with(serde_json::json!({ "webhook": id, "environment": caller.environment }));
     events::append(tx, caller.tenant, &[event]);
-}
-
-fn wanted(app: &App, caller: &Caller, body: &[u8]) -> Result<Wanted, Problem> {
-    let asked: WebhookWanted = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
-    let invalid =
-        |pointer, detail: &str| Problem::new(Code::InvalidRequest, detail).pointer(pointer);
-    app.notifier.check(&asked.url).map_err(unfit)?;
-    let label = asked.label.trim();
-    if label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
-        return Err(invalid(
-            "/label",
-            "« label » compte 100 caractères au plus.",
-        ));
-    }
-    if asked.kinds.len() > KINDS_MAX || !asked.kinds.iter().all(|kind| names::is_name(kind)) {
-        let published = names::PUBLISHED.join(", ");
-        let detail = format!(
-            "« kinds » nomme jusqu'à {KINDS_MAX} événements, par leur nom exact. Publiés : {published}."
-        );
-        return Err(invalid("/kinds", &detail));
-    }
-    let sites = match asked.sites {
-        None => caller.sites(None),
-        Some(sites) if sites.is_empty() || sites.len() > SITES_MAX => {
-            return Err(invalid(
-                "/sites",
-                "« sites » est absent, ou nomme au moins un site.",
-            ));
-        }
-        Some(sites) if sites.iter().all(|site| caller.covers(site)) => Some(sites),
-        Some(_) => return Err(Problem::plain(Code::ForbiddenSite).pointer("/sites")),
-    };
-    Ok(Wanted {
-        url: asked.url,
-        label: label.to_owned(),
-        kinds: asked.kinds,
-        sites,
-    })
-}
-
-fn unfit(why: Unfit) -> Problem {
-    let detail = match why {
-        Unfit::Form => "Ce n'est pas une adresse complète, ou elle est trop longue.",
-        Unfit::Scheme => "L'adresse ne commence pas par « https:// ».",
-        Unfit::Credentials => "L'adresse porte un identifiant ou un mot de passe.",
-        Unfit::Address => "Cette adresse n'est pas publique.",
-    };
-    Problem::new(Code::WebhookAddress, detail).pointer("/url")
 }

@@ -196,7 +196,7 @@ async fn a_credential_is_shown_once_and_its_revocation_is_kept() {
     assert!(!serde_json::to_string(&listed).unwrap().contains(&key));
     assert_eq!(
         listed[0]["actions"],
-        serde_json::json!(["submit", "read", "act"])
+        serde_json::json!(["submit", "read", "act", "webhook"])
     );
 
     let id = listed[0]["id"].as_str().unwrap();

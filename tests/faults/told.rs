@@ -83,7 +83,7 @@ async fn told_twice(database: Database) {
     .await;
     let heard = receiver.taken();
     assert!(
-        taken.iter().all(|told| told.id == event.id.to_string()),
+        heard.iter().all(|told| told.id == event.id.to_string()),
         "{heard:?}"
     );
     let one = &heard[0].body;

@@ -1,3 +1,5 @@
+//! What is signed, and what leaves: the published vector and the independent check.
+
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 

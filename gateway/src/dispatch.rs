@@ -401,7 +401,7 @@ fn answered(app: &App, system: System) {
 
 fn decided(app: &App, job: Claimed, system: System, exchanged: &Exchanged) -> Verdict {
     let now = app.clock.now();
-    let policy = policy(app, system);
+    let course = course(app, system, job.delivery.kind);
     let progress = Progress {
         attempts: job.delivery.attempts,
         looks: job.delivery.looks,
@@ -409,7 +409,6 @@ fn decided(app: &App, job: Claimed, system: System, exchanged: &Exchanged) -> Ve
         fault: job.delivery.fault.clone(),
         chance: chance(&job, now),
     };
-    let course = Course::of(job.delivery.kind, policy, false, false);
     let next = step::next_in(&progress, &exchanged.outcome, &course, now);
     let kept = step::remember(&progress, &exchanged.outcome, now);
     Verdict::new(
@@ -422,19 +421,17 @@ fn decided(app: &App, job: Claimed, system: System, exchanged: &Exchanged) -> Ve
     )
 }
 
-fn policy(app: &App, system: System) -> Policy {
+/// Returns how a kind is treated at a system after each outcome; invoices are not read yet.
+fn course(app: &App, system: System, kind: Kind) -> Course {
     let schedule = app.settings.worker.schedule();
-    match app.profiles.get(system.instance) {
-        Some(profile) => Policy {
-            schedule,
-            looks: profile.looks(),
-            after_lost: profile.after_lost(),
-        },
-        None => Policy {
-            schedule,
-            ..Policy::default()
-        },
+    if let Some(profile) = app.profiles.get(system.instance) {
+        return profile.course(kind, schedule, false);
     }
+    let policy = Policy {
+        schedule,
+        ..Policy::default()
+    };
+    Course::of(kind, policy, false, false)
 }
 
 /// A number that differs between jobs, so that retries spread; nothing secret hangs on it.

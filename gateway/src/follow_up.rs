@@ -114,6 +114,9 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         Linked::To(link) => *link,
         Linked::Several(opcos) => return Err(Refused::Findings(vec![several(&opcos)])),
     };
+    if follow.contract.is_some() && !link.is_found() {
+        return Err(Refused::Findings(with(reading.findings, nobodys())));
+    }
     link::complete(&mut reading.payload, &link);
     let examine = |billing, now| examine(&reading, follow.file, &link, billing, now);
     let now = app.clock.now();
@@ -325,6 +328,19 @@ pub(crate) async fn again(
     };
     follow.opco = delivery.opco;
     let before: Option<Route> = serde_json::from_str(&submission.route_json).ok();
+    if delivery.first_lost_at.is_some() {
+        // It may be there already, which would speak against sending it: it is looked for.
+        return Ok(before.map(|route| {
+            let plan = Plan {
+                route,
+                target: delivery.target(),
+                version: delivery.version,
+                findings: Vec::new(),
+                way: Way::Go,
+            };
+            (plan, Vec::new())
+        }));
+    }
     Ok(
         match judge(app, &Whose::sender_of(delivery), &follow).await {
             Ok(judged) => {
@@ -369,6 +385,17 @@ fn several(opcos: &[Opco]) -> Finding {
         ..unclear(
             "Plusieurs OPCO ont un dossier de ce numéro.",
             "Précisez « opco », ou « livraison_contrat » : l'identifiant rendu au dépôt du contrat.",
+        )
+    }
+}
+
+/// Says that the delivery the sender names is no contract of theirs.
+fn nobodys() -> Finding {
+    Finding {
+        pointer: format!("/{CONTRACT}"),
+        ..unclear(
+            "Aucun contrat déposé par vous ne porte cet identifiant.",
+            "Donnez l'identifiant (« id ») rendu au dépôt du contrat, ou rien.",
         )
     }
 }

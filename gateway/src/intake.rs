@@ -10,8 +10,8 @@ use domain::id::{CredentialId, DeliveryId, EventId, MandateId, TenantId};
 use domain::matching;
 use domain::rules::{self, Context, RULE_SET};
 use domain::{
-    Effect, Environment, Finding, HoldReason, Instance, Kind, Opco, Route, Secret, Siret, Status,
-    Timestamp, WaitReason,
+    Effect, Environment, Finding, HoldReason, Kind, Opco, Route, Secret, Siret, Status, Timestamp,
+    WaitReason,
 };
 use jiff::civil::Date;
 use store::accept::Claim;
@@ -19,7 +19,6 @@ use store::{
     Accepted as Stored, Fingerprint, GivenMandate, Idempotency, NewDelivery, NewEvent, Standing,
     StoreError, TenantKey,
 };
-use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
 
 use crate::app::App;
@@ -28,7 +27,7 @@ use crate::mutation::{self, Mutation};
 use crate::plan::{self, Plan, Question, Way};
 use crate::system::System;
 use crate::view::View;
-use crate::{breaker, contract, notes, pause, reroute};
+use crate::{contract, notes, pause, reroute, worker};
 
 pub(crate) use self::likeness::Twins;
 
@@ -252,7 +251,16 @@ async fn take(
     let mut standing = standing(&judged.plan, &judged.findings, judged.question.now);
     let mut new = new_delivery(sender, &mut submission, &prints, &judged, standing)?;
     let id = new.id;
-    let slot = place(app, &new);
+    let slot = match (standing.status, judged.plan.target) {
+        (Status::Queued, Some(instance)) => worker::place(
+            app,
+            System {
+                instance,
+                environment: sender.environment,
+            },
+        ),
+        _ => None,
+    };
     new.claim = slot.as_ref().map(|_| Claim {
         owner: app.owner.clone(),
         until: pause::later(judged.question.now, app.settings.worker.lease()),
@@ -395,29 +403,6 @@ fn new_delivery(
         event,
         claim: None,
     })
-}
-
-/// Returns a place among the calls under way, when the delivery may leave as soon as it is stored:
-/// its OPCO is well, has room, and nothing waits that should leave before it.
-fn place(app: &App, new: &NewDelivery) -> Option<OwnedSemaphorePermit> {
-    if new.standing.status != Status::Queued || app.tasks.is_stopping() {
-        return None;
-    }
-    let system = System {
-        instance: Instance {
-            opco: new.opco?,
-            number: new.instance,
-        },
-        environment: new.environment,
-    };
-    let well = app.inbox.is_free(system)
-        && app.limits.free_slots(system) > 0
-        && app.breakers.state(system, app.clock.now()) == breaker::State::Closed;
-    if well {
-        app.limits.try_slot(system)
-    } else {
-        None
-    }
 }
 
 /// Says what became of it, in the order in which a caller must know.

@@ -14,6 +14,7 @@ use domain::retry::Schedule;
 use domain::{DeliveryId, TenantId};
 use serde::{Deserialize, Serialize};
 use store::{ActivePair, Claimed, StoreError, Want, Was};
+use tokio::sync::OwnedSemaphorePermit;
 
 pub(crate) use self::inbox::Inbox;
 use self::rounds::Rounds;
@@ -21,7 +22,7 @@ use crate::app::App;
 use crate::limits::silence;
 use crate::mutation::{self, Mutation};
 use crate::system::System;
-use crate::{dispatch, pause};
+use crate::{breaker, dispatch, pause};
 
 /// Most jobs one round claims, over all systems.
 const CLAIM_MAX: usize = 256;
@@ -115,6 +116,21 @@ pub(crate) async fn run(app: App) {
         }
     }
     app.inbox.attend(false);
+}
+
+/// Returns a place among the calls under way for what may leave as soon as it is stored: its system is
+/// well and has room, and nothing waits that should leave before it.
+pub(crate) fn place(app: &App, system: System) -> Option<OwnedSemaphorePermit> {
+    let now = app.clock.now();
+    let free = !app.tasks.is_stopping()
+        && app.inbox.is_free(system)
+        && app.limits.silent_until(system).is_none()
+        && app.breakers.state(system, now) == breaker::State::Closed;
+    if free {
+        app.limits.try_slot(system)
+    } else {
+        None
+    }
 }
 
 /// Starts what was claimed together with its custody.

@@ -49,13 +49,20 @@ on_both! {
     async fn the_same_key_gives_the_same_termination(scene) {
         opened(&scene, Opco::Akto).await;
         let contract = contract(515).to(Opco::Akto);
-        scene.erp.submit(&contract).await;
+        let id = scene.erp.submit(&contract).await;
         let key = [("idempotency-key", "rupture-2")];
         let body = rupture(&contract);
         let first = scene.erp.post("/api/v1/ruptures", &body, &key).await.expect(202);
         let again = scene.erp.post("/api/v1/ruptures", &body, &key).await;
         assert_eq!(again.expect(202)["id"], first["id"]);
         assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        scene.erp.until_delivered(first["id"].as_str().unwrap()).await;
+        let numero = scene.erp.delivery(&id).await["numero_interne"].as_str().unwrap().to_owned();
+        wait::until_value("the terminated dossier", async || dossier(&scene, &numero).await, |dossier| {
+            dossier["etat"] == "RUPTURE"
+        }).await;
+        let late = scene.erp.post("/api/v1/ruptures", &body, &key).await;
+        assert_eq!(late.expect(202)["id"], first["id"], "whatever it has done to its contract");
         let mut other = body.clone();
         other["motifRupture"] = json!("AUTRE");
         scene.erp.post("/api/v1/ruptures", &other, &key).await.expect(422);
@@ -79,6 +86,29 @@ on_both! {
         let sent = scene.opcos.calls(Opco::Akto).iter()
             .filter(|call| call.route.contains("rupture")).count();
         assert_eq!(sent, 1, "{wrote} writes: {delivered:#}");
+    }
+
+    async fn a_lost_termination_that_the_states_show_first_is_found_and_not_held(scene) {
+        opened(&scene, Opco::Akto).await;
+        let contract = contract(525).to(Opco::Akto);
+        let first = scene.erp.submit(&contract).await;
+        let numero = scene.erp.until_delivered(&first).await["numero_interne"].as_str().unwrap().to_owned();
+        wait::until_value("the engaged dossier", async || dossier(&scene, &numero).await, |dossier| {
+            dossier["etat"] == "ENGAGE"
+        }).await;
+        let lost = Fault::new(FaultKind::LostAnswer).on(Scope::Rupture).times(1);
+        scene.opcos.fault(Opco::Akto, lost);
+        // The looks cannot tell until the list of states has told.
+        let blind = Fault::new(FaultKind::Unavailable).on(Scope::Detail);
+        scene.opcos.fault(Opco::Akto, blind);
+        let body = rupture(&contract);
+        let id = erp::id(&scene.erp.post("/api/v1/ruptures", &body, &[]).await.expect(202));
+        wait::until_value("the terminated dossier", async || dossier(&scene, &numero).await, |dossier| {
+            dossier["etat"] == "RUPTURE"
+        }).await;
+        scene.opcos.heal(Opco::Akto);
+        scene.erp.until_delivered(&id).await;
+        assert_eq!(filed(&scene, Opco::Akto, Kind::Rupture).len(), 1);
     }
 
     async fn a_certificate_takes_the_number_its_contract_was_given(scene) {
@@ -116,6 +146,10 @@ on_both! {
         let theirs = other.submit(&contract).await;
         let body = json_with(rupture(&contract), "livraison_contrat", json!(theirs));
         scene.erp.post("/api/v1/ruptures", &body, &[]).await.expect(422);
+        // Naming an OPCO beside it makes it nobody's no less.
+        let body = json_with(body, "opco", json!("akto"));
+        let refused = scene.erp.post("/api/v1/ruptures", &body, &[]).await.expect(422);
+        assert!(refused["constats"].to_string().contains("/livraison_contrat"), "{refused:#}");
         assert_eq!(scene.erp.get("/api/v1/deliveries").await.expect(200)["deliveries"], json!([]));
     }
 

@@ -7,7 +7,7 @@ use domain::rules::Known;
 use domain::{DeliveryId, Dossier, Instance, Kind, Opco, Siret};
 use store::deliveries::{self, Delivery};
 use store::dossiers::{self, Filter};
-use store::{NewEvent, SealError, StoreError, TenantKey};
+use store::{Fingerprint, NewEvent, SealError, StoreError, TenantKey};
 
 use super::Whose;
 use crate::app::App;
@@ -25,6 +25,8 @@ pub(crate) struct Link {
     pub(crate) dossier: Option<dossiers::Dossier>,
     /// The contract itself, unless it was destroyed.
     pub(crate) contrat: Option<Dossier>,
+    /// The person it concerns.
+    pub(crate) person: Option<Fingerprint>,
     /// Whether anything was there to look by.
     looked: bool,
 }
@@ -125,6 +127,9 @@ pub(crate) async fn find(
         }
         _ => {}
     }
+    if let Some(delivery) = &link.delivery {
+        link.person = deliveries::person(&mut tx, sender.tenant, delivery.id).await?;
+    }
     drop(tx);
     if let (true, Some(delivery)) = (sender.compares, &link.delivery) {
         link.contrat = open(app, delivery, &keys.keys).await?;
@@ -181,7 +186,7 @@ async fn by_number(
 }
 
 /// Returns the fingerprint of the pairing key a termination spells out.
-fn pairing(payload: &Payload, keys: &TenantKey) -> Option<store::Fingerprint> {
+fn pairing(payload: &Payload, keys: &TenantKey) -> Option<Fingerprint> {
     let Payload::Rupture(rupture) = payload else {
         return None;
     };

@@ -7,6 +7,7 @@ use opco::Operation;
 use serde_json::Value;
 use store::SealedPayload;
 
+use super::link::{self, Linked};
 use super::{CONTRACT, FollowUp, Judged, Whose, judge};
 use crate::contract::OpenError;
 use crate::dispatch::{Attempt, Stop, broken};
@@ -68,17 +69,33 @@ pub(crate) async fn ready(context: &Attempt<'_>) -> Result<Ready, Stop> {
 }
 
 /// Looks for a payload whose answer was lost, where the norm has a read for it (design §6.1).
+///
+/// It is not judged again: what the OPCO has done with it meanwhile would speak against sending it, and
+/// is what is looked for.
 pub(crate) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
     if context.job.delivery.kind != Kind::Rupture {
+        // Nobody was asked: it says nothing about the OPCO's health.
         let why = "the answer was lost and the norm has no read for it";
         return Ok(Outcome::CouldNotTell(Fault::new(
-            FaultKind::Unreadable,
+            FaultKind::Misconfigured,
             why,
         )));
     }
-    let judged = judged(context).await?;
-    let dossier = judged.link.dossier.as_ref();
-    let numero = dossier.and_then(|dossier| dossier.numero_interne.as_deref());
+    let delivery = &context.job.delivery;
+    let mut follow = opened(context)?;
+    let whose = Whose::sender_of(delivery);
+    let linked = link::find(
+        context.app,
+        &whose,
+        &mut follow.reading.payload,
+        follow.contract,
+        follow.opco,
+    );
+    let dossier = match linked.await.map_err(broken)? {
+        Linked::To(link) => link.dossier,
+        Linked::Several(_) => None,
+    };
+    let numero = dossier.and_then(|dossier| dossier.numero_interne);
     let version = plan::open_version(context.app, context.view, context.system);
     let (Some(numero), Some(version)) = (numero, version) else {
         let why = "no number, or no way, to read the dossier by";
@@ -91,7 +108,7 @@ pub(crate) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
     let asked = opco::look_at_dossier(
         (&app.transport, context.profile, &context.identity),
         version,
-        numero,
+        &numero,
     );
     let bound = app.real(context.profile.timeout());
     Ok(match tokio::time::timeout(bound, asked).await {
@@ -100,11 +117,18 @@ pub(crate) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
     })
 }
 
-async fn judged(context: &Attempt<'_>) -> Result<Judged, Stop> {
+/// Opens the payload of an attempt.
+fn opened(context: &Attempt<'_>) -> Result<FollowUp, Stop> {
     let delivery = &context.job.delivery;
     let keys = &context.view.network.keys;
     let mut follow = open(keys, delivery.id, delivery.kind, &context.job.sealed).map_err(broken)?;
     follow.opco = delivery.opco;
+    Ok(follow)
+}
+
+async fn judged(context: &Attempt<'_>) -> Result<Judged, Stop> {
+    let delivery = &context.job.delivery;
+    let follow = opened(context)?;
     match judge(context.app, &Whose::sender_of(delivery), &follow).await {
         Ok(judged) => Ok(judged),
         Err(Refused::Store(error)) => Err(broken(anyhow::Error::from(error))),

@@ -35,9 +35,23 @@ pub(crate) async fn accept(
     follow: FollowUp,
     beside: Beside,
 ) -> Result<Accepted, Refused> {
-    let mut judged = judge(app, &Whose::of(sender), &follow).await?;
     let now = app.clock.now();
-    let new = new_delivery(app, sender, &follow, (&judged, beside), now).await?;
+    let keys = Arc::clone(&app.views.network(app, sender.tenant).await?.keys);
+    let idempotency = beside.idempotency.map(|(route, key)| Idempotency {
+        route,
+        key: keys.fingerprint("idempotency-key", &key),
+        content: keys.fingerprint("content", &sent(&follow)),
+        expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
+    });
+    let judged = judge(app, &Whose::of(sender), &follow).await;
+    if let (Err(Refused::Findings(_)), Some(given)) = (&judged, &idempotency)
+        && let Some(earlier) = earlier(app, sender, given, now).await?
+    {
+        return Ok(earlier);
+    }
+    let mut judged = judged?;
+    let beside = (idempotency, beside.traceparent);
+    let new = new_delivery(sender, &keys, &follow, (&judged, beside), now)?;
     let (id, standing) = (new.id, new.standing);
     let route = route(&judged);
     match app.committer.accept(Arc::new(new), None).await? {
@@ -81,14 +95,42 @@ pub(crate) async fn accept(
     }
 }
 
-async fn new_delivery(
+/// Returns the answer that the same call had before. Its contract has moved on since, perhaps because
+/// of that very call, and the rules would now refuse what was taken then.
+async fn earlier(
     app: &App,
     sender: &Sender,
+    given: &Idempotency,
+    now: Timestamp,
+) -> Result<Option<Accepted>, Refused> {
+    let mut tx = app.store.reading().await?;
+    let (tenant, route) = (sender.tenant, given.route);
+    let used =
+        store::deliveries::by_idempotency_key(&mut tx, tenant, route, given.key, now).await?;
+    drop(tx);
+    match used {
+        None => Ok(None),
+        Some((existing, content)) if content == given.content => {
+            intake::replayed(app, sender, existing).await.map(Some)
+        }
+        Some((existing, _)) => Err(Refused::KeyReused(existing)),
+    }
+}
+
+/// Returns what the sender said, by which two calls are the same.
+fn sent(follow: &FollowUp) -> Zeroizing<String> {
+    let beside = (follow.contract.map(|id| id.to_string()), follow.opco);
+    let payload = follow.reading.payload.write();
+    Zeroizing::new(format!("{payload}\u{0}{beside:?}"))
+}
+
+fn new_delivery(
+    sender: &Sender,
+    keys: &TenantKey,
     follow: &FollowUp,
-    (judged, beside): (&Judged, Beside),
+    (judged, (idempotency, traceparent)): (&Judged, (Option<Idempotency>, Option<String>)),
     now: Timestamp,
 ) -> Result<NewDelivery, StoreError> {
-    let keys = &app.views.network(app, sender.tenant).await?.keys;
     let payload = &follow.reading.payload;
     let (id, kind) = (DeliveryId::new(now), payload.kind());
     let body = sealed_form(payload, judged);
@@ -127,12 +169,7 @@ async fn new_delivery(
             .or_else(|| contract?.siret_employeur),
         route_json: serde_json::to_string(&route(judged)).unwrap_or_default(),
         warnings_json: notes::write(&judged.findings),
-        idempotency: beside.idempotency.map(|(route, key)| Idempotency {
-            route,
-            key: keys.fingerprint("idempotency-key", &key),
-            content: keys.fingerprint("content", &body),
-            expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
-        }),
+        idempotency,
         pairing: natural_key(payload).map(|key| {
             let lane = lane.0.map(|byte| format!("{byte:02x}")).concat();
             keys.fingerprint("natural-key", &format!("{lane}|{key}"))
@@ -140,10 +177,10 @@ async fn new_delivery(
         match_keys: [None; 3],
         compared: true,
         sealed,
-        // The person is the contract's, whose lane it shares.
-        person: lane,
+        // The contract's; of a dossier filed elsewhere, nothing tells the person but its number.
+        person: judged.link.person.unwrap_or(lane),
         rule_set: RULE_SET.to_owned(),
-        traceparent: beside.traceparent,
+        traceparent,
         version: judged.version,
         mandate: None,
         created_at: now,
@@ -188,14 +225,14 @@ fn natural_key(payload: &Payload) -> Option<String> {
     }
 }
 
-/// Says that the OPCO is the contract's.
+/// Says whose OPCO it is: the contract's, once that has one, or the one the sender chose.
 pub(super) fn route(judged: &Judged) -> Route {
     let contract = judged.link.delivery.as_ref();
     let siret = contract.and_then(|contract| contract.siret_employeur);
-    let (source, said) = if judged.link.target().is_some() {
-        (RouteSource::Contract, "l'OPCO du contrat")
-    } else {
-        (RouteSource::Chosen, "l'expéditeur a choisi l'OPCO")
+    let (source, said) = match (judged.link.target(), judged.target) {
+        (Some(_), _) => (RouteSource::Contract, "l'OPCO du contrat"),
+        (None, Some(_)) => (RouteSource::Chosen, "l'expéditeur a choisi l'OPCO"),
+        (None, None) => (RouteSource::None, "le contrat n'a pas encore d'OPCO"),
     };
     Route {
         opco: judged.target.map(|target| target.opco),
@@ -203,7 +240,10 @@ pub(super) fn route(judged: &Judged) -> Route {
             Some(_) => RouteOutcome::Resolved,
             None => RouteOutcome::Unknown,
         },
-        confidence: Confidence::Declared,
+        confidence: match judged.target {
+            Some(_) => Confidence::Declared,
+            None => Confidence::None,
+        },
         source,
         siret: siret.map(|siret| siret.to_string()).unwrap_or_default(),
         managed_by: None,

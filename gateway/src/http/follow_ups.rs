@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::follow_up::take::{self, Beside};
 use crate::follow_up::{CONTRACT, FollowUp};
 
-/// The header that says the same.
+/// The header that names the delivery of the contract.
 const CONTRACT_HEADER: &str = "cfa-livraison-contrat";
 /// The member that names the OPCO.
 const OPCO: &str = "opco";

@@ -191,6 +191,27 @@ pub async fn payload(
     }))
 }
 
+/// Returns the fingerprint of the person a payload concerns, unless retention has taken it.
+pub async fn person(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: DeliveryId,
+) -> Result<Option<Fingerprint>, StoreError> {
+    const SQL: &str = "select person from object_key where tenant_id = $1 and object_id = $2";
+    let person: Option<Vec<u8>> = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(raw(id))
+        .fetch_optional(conn)
+        .await?);
+    let at = At {
+        table: "object_key",
+        row: &id,
+    };
+    person
+        .map(|bytes| at.fingerprint("person", &bytes))
+        .transpose()
+}
+
 /// Returns what an idempotency key was used for, and with which content, unless it has expired.
 pub async fn by_idempotency_key(
     tx: &mut Tx,

@@ -138,6 +138,8 @@ pub enum HoldReason {
     OutcomeUnknown,
     /// The contract it belongs to was refused or given up.
     ContractMissing,
+    /// Its own file cannot be read any more: lost, damaged, or destroyed.
+    FileUnreadable,
 }
 
 words!(HoldReason {
@@ -152,6 +154,7 @@ words!(HoldReason {
     ProbableDuplicate = "probable_duplicate",
     OutcomeUnknown = "outcome_unknown",
     ContractMissing = "contract_missing",
+    FileUnreadable = "file_unreadable",
 });
 
 /// What a person may do to a delivery.

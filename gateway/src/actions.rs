@@ -314,18 +314,17 @@ async fn change(
     Ok(())
 }
 
-/// A person states that the OPCO has it: the number is kept, and the next read will tell.
+/// A person states that the OPCO has it: the number of a contract is kept, and the next read will tell.
 async fn confirm(
     app: &App,
     actor: &Actor,
     before: &Delivery,
     request: &Request,
 ) -> Result<(), Refusal> {
-    let receipt = request
-        .receipt
-        .clone()
-        .filter(|receipt| receipt.numero_interne.is_some())
-        .ok_or(Refusal::Missing("/numero_interne"))?;
+    let receipt = request.receipt.clone().unwrap_or_default();
+    if before.kind == Kind::Dossier && receipt.numero_interne.is_none() {
+        return Err(Refusal::Missing("/numero_interne"));
+    }
     let now = app.clock.now();
     let mut tx = app.store.writing().await?;
     let current = store::deliveries::find_for_update(&mut tx, before.tenant, before.id).await?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use domain::step::{self, Course, Next, Policy, Progress};
 use domain::{Fault, FaultKind, HoldReason, Kind, NormVersion, Outcome, Timestamp, WaitReason};
-use opco::{Identity, Operation, Profile};
+use opco::{Filed, Identity, Operation, Profile};
 use store::{Claimed, Was};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::failpoint::{self, Step};
 use crate::limits::{Turn, silence};
 use crate::mutation::{self, Mutation};
-use crate::settle::Verdict;
+use crate::settle::{Record, Verdict};
 use crate::system::System;
 use crate::view::{CfaKey, View};
 use crate::{contract, follow_up, look, pause, telemetry};
@@ -87,7 +87,7 @@ async fn deliver(
         Ok(mut exchanged) => {
             learn(app, system, &exchanged.outcome).await;
             exchanged.outcome = misread(exchanged.outcome);
-            decided(app, job, system, &exchanged)
+            decided(app, job, system, exchanged)
         }
         Err(Stop::Later(reason, until)) => {
             app.breakers.withdraw(system);
@@ -165,8 +165,20 @@ pub(crate) async fn put_back(app: &App, job: &Claimed, reason: WaitReason, until
 /// What was exchanged.
 struct Exchanged {
     outcome: Outcome,
-    version: NormVersion,
-    sent: Option<[u8; 32]>,
+    record: Record,
+}
+
+impl Exchanged {
+    /// An outcome in a version of the norm, and no more.
+    fn of(outcome: Outcome, version: NormVersion) -> Self {
+        Self {
+            outcome,
+            record: Record {
+                version: Some(version),
+                ..Record::default()
+            },
+        }
+    }
 }
 
 /// The attempt itself: key, turn, payload, exchange.
@@ -193,11 +205,7 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
             Was::Queued => Outcome::Failed(fault),
             Was::Unknown => Outcome::CouldNotTell(fault),
         };
-        return Ok(Exchanged {
-            outcome,
-            version,
-            sent: None,
-        });
+        return Ok(Exchanged::of(outcome, version));
     }
     turn(app, system, &key, deadline).await?;
     failpoint::pass(Step::Permitted);
@@ -229,51 +237,64 @@ async fn deliver_contract(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
     let opened = contract::open(keys, job).map_err(broken)?;
     failpoint::pass(Step::Opened);
     lease_holds(app, job, context.profile)?;
-    let mut sent = None;
-    let outcome = match job.was {
+    let exchanged = match job.was {
         Was::Queued => {
             let mut dossier = opened.dossier.write();
             let text = contract::proven_text(&mut dossier);
             let hash = keys.content_hash(job.delivery.id, &job.sealed, text.as_bytes());
-            sent =
+            let sent =
                 Some(hash.map_err(broken)?).filter(|_| !mutation::planted(Mutation::HashDropped));
-            write(context, &Operation::FileDossier { version, dossier }).await
+            let filed = write(context, &Operation::FileDossier { version, dossier }).await;
+            let mut exchanged = Exchanged::of(filed.outcome, version);
+            exchanged.record.sent = sent;
+            exchanged
         }
-        Was::Unknown => look::look(context, &opened).await,
+        Was::Unknown => Exchanged::of(look::look(context, &opened).await, version),
     };
     failpoint::pass(Step::Answered);
-    Ok(Exchanged {
-        outcome,
-        version,
-        sent,
-    })
+    Ok(exchanged)
 }
 
 /// The same for a payload that belongs to a contract.
 async fn follow(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
     let (app, job) = (context.app, context.job);
-    let (outcome, sent) = match job.was {
+    let exchanged = match job.was {
         Was::Queued => {
             let ready = follow_up::send::ready(context).await?;
             failpoint::pass(Step::Opened);
             lease_holds(app, job, context.profile)?;
-            let keys = &context.view.network.keys;
-            let text = ready.text.as_bytes();
-            let hash = keys.content_hash(job.delivery.id, &job.sealed, text);
-            let sent = hash.map_err(broken)?;
-            (write(context, &ready.operation).await, Some(sent))
+            let (keys, object) = (&context.view.network.keys, (job.delivery.id, &job.sealed));
+            let sent = keys.content_hash(object.0, object.1, ready.text.as_bytes());
+            let file = ready
+                .file
+                .as_ref()
+                .map(|file| file.proof(object.0, object.1));
+            let record = Record {
+                version: Some(context.profile.version(&ready.operation)),
+                sent: Some(sent.map_err(broken)?),
+                file: file.transpose().map_err(broken)?,
+                ..Record::default()
+            };
+            let filed = write(context, &ready.operation).await;
+            if filed.file_unreadable {
+                return Err(ready.unreadable(filed.outcome));
+            }
+            Exchanged {
+                outcome: filed.outcome,
+                record: Record {
+                    numeros: filed.numeros,
+                    ..record
+                },
+            }
         }
         Was::Unknown => {
             lease_holds(app, job, context.profile)?;
-            (follow_up::send::look(context).await?, None)
+            let outcome = follow_up::send::look(context).await?;
+            Exchanged::of(outcome, context.version)
         }
     };
     failpoint::pass(Step::Answered);
-    Ok(Exchanged {
-        outcome,
-        version: context.version,
-        sent,
-    })
+    Ok(exchanged)
 }
 
 /// Waits for the call's turn.
@@ -323,18 +344,18 @@ async fn ready(
 }
 
 /// Writes, and bounds the wait on the gateway's own clock: a lease must never end under a call.
-async fn write(context: &Attempt<'_>, operation: &Operation) -> Outcome {
+async fn write(context: &Attempt<'_>, operation: &Operation) -> Filed {
     let app = context.app;
     let bound = app.real(context.profile.timeout());
-    let call = opco::file(
+    let call = opco::hand_over(
         &app.transport,
         context.profile,
         &context.identity,
         operation,
     );
     match tokio::time::timeout(bound, call).await {
-        Ok(outcome) => outcome,
-        Err(_) => Outcome::Lost(Fault::new(FaultKind::Unavailable, "no answer in time")),
+        Ok(filed) => filed,
+        Err(_) => Outcome::Lost(Fault::new(FaultKind::Unavailable, "no answer in time")).into(),
     }
 }
 
@@ -399,7 +420,7 @@ fn answered(app: &App, system: System) {
     }
 }
 
-fn decided(app: &App, job: Claimed, system: System, exchanged: &Exchanged) -> Verdict {
+fn decided(app: &App, job: Claimed, system: System, exchanged: Exchanged) -> Verdict {
     let now = app.clock.now();
     let course = course(app, system, job.delivery.kind);
     let progress = Progress {
@@ -411,14 +432,7 @@ fn decided(app: &App, job: Claimed, system: System, exchanged: &Exchanged) -> Ve
     };
     let next = step::next_in(&progress, &exchanged.outcome, &course, now);
     let kept = step::remember(&progress, &exchanged.outcome, now);
-    Verdict::new(
-        job,
-        &exchanged.outcome,
-        next,
-        kept,
-        (exchanged.version, exchanged.sent),
-        now,
-    )
+    Verdict::new(job, &exchanged.outcome, next, kept, exchanged.record, now)
 }
 
 /// Returns how a kind is treated at a system after each outcome; invoices are not read yet.

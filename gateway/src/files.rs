@@ -1,11 +1,17 @@
 //! The files of payloads: where they are kept, and what nobody needs any more.
 
+mod held;
+pub(crate) mod outgoing;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::Secret;
 use serde::{Deserialize, Serialize};
 use store::{Bucket, FileError, Files, FilesConfig};
+
+pub(crate) use self::held::{Held, Pledged};
+pub(crate) use self::outgoing::Outgoing;
 
 use crate::app::App;
 use crate::config::{MaskedUrl, Problem, within};

@@ -22,6 +22,7 @@ use store::{Delivery, StoreError};
 
 use self::link::{Link, Linked};
 use crate::app::App;
+use crate::files::outgoing;
 use crate::intake::{Refused, Sender};
 use crate::pause;
 use crate::plan::{self, Plan, Way};
@@ -61,8 +62,8 @@ pub(crate) struct Judged {
     pub(crate) siret_cfa: Siret,
     /// The system it goes to, once its contract has one.
     pub(crate) target: Option<Instance>,
-    /// The version of the norm its route is in, when the flow is open.
-    pub(crate) version: Option<NormVersion>,
+    /// How it goes there, when a flow is open.
+    pub(crate) channel: Option<opco::Way>,
     /// Everything found.
     pub(crate) findings: Vec<Finding>,
     /// What happens next.
@@ -81,6 +82,13 @@ pub(crate) struct Whose {
     /// Whether the contract is opened and compared with, which is itself on record: once, when the
     /// payload comes in.
     pub(crate) compares: bool,
+}
+
+impl Judged {
+    /// Returns the version of the norm its route is in, when the flow is open.
+    pub(crate) fn version(&self) -> Option<NormVersion> {
+        self.channel.map(|way| way.version)
+    }
 }
 
 impl Whose {
@@ -141,8 +149,8 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         return Err(Refused::Findings(findings));
     }
     let kind = follow.reading.payload.kind();
-    let version = match target {
-        Some(target) => settle(app, sender, &view, (target, kind, now), &mut findings),
+    let channel = match target {
+        Some(target) => settle(app, sender, &view, (target, follow, now), &mut findings),
         None => None,
     };
     let findings = rules::effective(findings, &view.network.rules);
@@ -152,29 +160,31 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         link,
         siret_cfa,
         target,
-        version,
+        channel,
         findings,
         way,
     })
 }
 
-/// Finds what the OPCO's flow, keys and account say, and returns the version of the route.
+/// Finds what the OPCO's flow, keys and account say, and returns the flow that is open.
 fn settle(
     app: &App,
     sender: &Whose,
     view: &Arc<View>,
-    (target, kind, now): (Instance, Kind, Timestamp),
+    (target, follow, now): (Instance, &FollowUp, Timestamp),
     findings: &mut Vec<Finding>,
-) -> Option<NormVersion> {
+) -> Option<opco::Way> {
+    let kind = follow.reading.payload.kind();
     let system = System {
         instance: target,
         environment: sender.environment,
     };
     let switches = view.platform.switches(target);
     let capabilities = app.seed.of(target.opco).with_switches(switches, now);
-    let version = match opco::choose_way(&capabilities, sender.environment, kind) {
+    let has_file = matches!(follow.file, FileFacts::Given { .. });
+    let channel = match opco::choose_way(&capabilities, sender.environment, kind) {
         // A certificate that would have to go as a document needs its file.
-        Ok(way) if kind == Kind::Certificat && way.capability == Capability::Documents => {
+        Ok(way) if as_document(kind, way) && !has_file => {
             let openness = capabilities.openness(Capability::Certificats);
             let closed = opco::Closed {
                 capability: Capability::Certificats,
@@ -183,14 +193,19 @@ fn settle(
             findings.push(plan::closed(target.opco, closed));
             None
         }
-        Ok(way) => Some(way.version),
+        Ok(way) => Some(way),
         Err(closed) => {
             findings.push(plan::closed(target.opco, closed));
             None
         }
     };
     plan::credentials(view, system, day_in_france(now), findings);
-    version
+    channel
+}
+
+/// Returns whether it is a certificate that goes as any other document.
+fn as_document(kind: Kind, way: opco::Way) -> bool {
+    kind == Kind::Certificat && way.capability == Capability::Documents
 }
 
 /// Returns what the OPCO allows on an invoice.
@@ -319,6 +334,7 @@ pub(crate) async fn again(
     let mut tx = app.store.reading().await?;
     let sealed = store::deliveries::payload(&mut tx, delivery.tenant, delivery.id).await?;
     let submission = store::deliveries::submission(&mut tx, delivery.tenant, delivery.id).await?;
+    let file = outgoing::of(&mut tx, delivery).await?;
     drop(tx);
     let (Some(sealed), Some(submission)) = (sealed, submission) else {
         return Ok(None);
@@ -327,6 +343,7 @@ pub(crate) async fn again(
         return Ok(None);
     };
     follow.opco = delivery.opco;
+    follow.file = outgoing::facts(file.as_ref());
     let before: Option<Route> = serde_json::from_str(&submission.route_json).ok();
     if delivery.first_lost_at.is_some() {
         // It may be there already, which would speak against sending it: it is looked for.
@@ -347,7 +364,7 @@ pub(crate) async fn again(
                 let plan = Plan {
                     route: take::route(&judged),
                     target: judged.target,
-                    version: judged.version,
+                    version: judged.version(),
                     findings: Vec::new(),
                     way: judged.way,
                 };

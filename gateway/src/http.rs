@@ -33,13 +33,6 @@ mod submit;
 #[cfg(test)]
 mod tests;
 mod trace_context;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the routes of payloads with files are the next to use it"
-    )
-)]
 mod upload;
 mod validations;
 mod webhooks;
@@ -137,22 +130,27 @@ pub(crate) fn serve(
 
 /// Every line of the API, in reading order.
 fn table(config: &mut ServiceConfig) {
-    for kind in ["conventions", "factures", "documents"] {
-        let pattern = format!("/api/v1/{kind}");
-        config.service(path(&pattern, [post(Submit, submit::not_yet)]));
-    }
     config
+        .service(path("/api/v1/factures", [post(Submit, submit::not_yet)]))
         .service(path(
             "/api/v1/dossiers",
             [get(dossiers::list), post(Submit, submit::dossier)],
         ))
         .service(path(
+            "/api/v1/conventions",
+            [post(Submit, follow_ups::conventions)],
+        ))
+        .service(path(
+            "/api/v1/documents",
+            [post(Submit, follow_ups::documents)],
+        ))
+        .service(path(
             "/api/v1/certificats",
-            [post(Submit, follow_ups::certificat)],
+            [post(Submit, follow_ups::certificats)],
         ))
         .service(path(
             "/api/v1/ruptures",
-            [post(Submit, follow_ups::rupture)],
+            [post(Submit, follow_ups::ruptures)],
         ))
         .service(path("/api/v1/dossiers/{id}", [get(dossiers::find)]))
         .service(path(

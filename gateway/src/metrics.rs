@@ -93,6 +93,11 @@ struct Standing {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByKind {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Http {
     method: &'static str,
     route: String,
@@ -129,6 +134,8 @@ pub struct Metrics {
     webhook_endpoints: Level<Standing>,
     webhook_behind: Gauge<f64, AtomicU64>,
     commit_members: Histogram,
+    files: Family<ByKind, Counter>,
+    file_bytes: Family<ByKind, Counter>,
 }
 
 impl Default for Metrics {
@@ -178,6 +185,8 @@ impl Metrics {
                 "Events that the address furthest behind has not been told",
             ),
             commit_members,
+            files: counts(r, "files_received", "Files received whole"),
+            file_bytes: sizes(r, "files_received", "Bytes of files received whole"),
             registry: Arc::new(registry),
         }
     }
@@ -326,6 +335,15 @@ impl Metrics {
         self.webhook_behind.set(whole(picture.behind_max));
     }
 
+    /// Counts a file that was received whole.
+    pub fn received(&self, kind: Kind, bytes: u64) {
+        let labels = ByKind {
+            kind: kind.as_str(),
+        };
+        self.files.get_or_create(&labels).inc();
+        self.file_bytes.get_or_create(&labels).inc_by(bytes);
+    }
+
     /// Measures how many payloads one commit took.
     pub fn commit(&self, members: usize) {
         self.commit_members
@@ -337,6 +355,13 @@ impl Metrics {
 fn counts<M: Clone + Default + Metric>(registry: &mut Registry, name: &str, help: &str) -> M {
     let family = M::default();
     registry.register(name, help, family.clone());
+    family
+}
+
+/// Registers a family of counts of bytes.
+fn sizes<M: Clone + Default + Metric>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let family = M::default();
+    registry.register_with_unit(name, help, Unit::Bytes, family.clone());
     family
 }
 
@@ -377,6 +402,8 @@ mod tests {
         metrics.breaker(Instance::first(Opco::Atlas), BreakerState::Open);
         metrics.http("POST", "/api/v1/dossiers", 202, Duration::from_millis(3));
         metrics.webhook_attempt("refused");
+        metrics.received(Kind::Convention, 70_000);
+        metrics.received(Kind::Convention, 1);
         metrics.webhooks(&store::webhooks::Picture {
             active: 3,
             failing: 1,
@@ -395,6 +422,8 @@ mod tests {
             r#"cfa_gateway_webhook_attempts_total{outcome="refused"} 1"#,
             r#"cfa_gateway_webhook_endpoints{state="failing"} 1.0"#,
             "cfa_gateway_webhook_behind_events 7.0",
+            r#"cfa_gateway_files_received_total{kind="convention"} 2"#,
+            r#"cfa_gateway_files_received_bytes_total{kind="convention"} 70001"#,
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

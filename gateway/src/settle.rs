@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::id::DossierId;
 use domain::step::{Next, Progress};
 use domain::{Fault, HoldReason, Kind, NormVersion, Outcome, Receipt, Status, Timestamp};
+use opco::Numeros;
 use store::{
     AttemptEnd, Claimed, NewDossier, NewEvent, ReadPlan, Settled, Settlement, Standing, Store,
     StoreError, Was,
@@ -38,9 +39,21 @@ pub(crate) struct Verdict {
     http_status: Option<u16>,
     next: Next,
     kept: Progress,
-    version: Option<NormVersion>,
-    sent: Option<[u8; 32]>,
+    record: Record,
     now: Timestamp,
+}
+
+/// What is kept of an exchange besides its outcome.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// The version of the norm it was in.
+    pub(crate) version: Option<NormVersion>,
+    /// The salted hash of what was sent.
+    pub(crate) sent: Option<[u8; 32]>,
+    /// What the log says of the file that was sent with it.
+    pub(crate) file: Option<serde_json::Value>,
+    /// The OPCO's numbers of what is no dossier.
+    pub(crate) numeros: Numeros,
 }
 
 impl Verdict {
@@ -50,7 +63,7 @@ impl Verdict {
         outcome: &Outcome,
         next: Next,
         kept: Progress,
-        exchange: (NormVersion, Option<[u8; 32]>),
+        record: Record,
         now: Timestamp,
     ) -> Self {
         let (word, fault) = match outcome {
@@ -67,8 +80,7 @@ impl Verdict {
             http_status: fault.and_then(|fault| fault.status),
             next,
             kept,
-            version: Some(exchange.0),
-            sent: exchange.1,
+            record,
             now,
         }
     }
@@ -92,8 +104,7 @@ impl Verdict {
             http_status: None,
             next: Next::Hold(reason, fault),
             kept,
-            version: None,
-            sent: None,
+            record: Record::default(),
             now,
         }
     }
@@ -147,7 +158,7 @@ impl Verdict {
         settlement.looks = self.kept.looks;
         settlement.first_lost_at = self.kept.first_lost_at;
         settlement.fault.clone_from(&self.kept.fault);
-        settlement.version = self.version;
+        settlement.version = self.record.version;
         if !mutation::planted(Mutation::EventDropped) {
             settlement.events.push(self.event(standing));
         }
@@ -193,8 +204,11 @@ impl Verdict {
                 "outcome": self.outcome,
                 "http_status": self.http_status,
                 "opco": self.job.delivery.opco,
-                "version": self.version,
+                "version": self.record.version,
+                "file": self.record.file,
                 "numeroInterne": numero,
+                "numeroInterneDocument": self.record.numeros.document,
+                "numeroInterneFacture": self.record.numeros.facture,
                 "etat": etat,
                 "held": standing.hold_reason,
                 "waiting": standing.wait_reason,
@@ -202,7 +216,7 @@ impl Verdict {
                 "fault": fault.map(|fault| fault.kind),
                 "said": fault.map(|fault| fault.detail.as_str()),
             }));
-        event.content_hash = self.sent;
+        event.content_hash = self.record.sent;
         event
     }
 }

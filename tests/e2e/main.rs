@@ -8,6 +8,7 @@
 
 mod delivery;
 mod door;
+mod filing;
 mod following;
 mod people;
 mod reading;

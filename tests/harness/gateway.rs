@@ -1,6 +1,6 @@
 //! The product inside this process, on the clock of the test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cfa_gateway::config::Config;
@@ -13,6 +13,8 @@ use store::Store;
 pub struct Gateway {
     /// The address of its API, without a slash at the end.
     pub origin: String,
+    /// The folder of the files of payloads.
+    pub files: PathBuf,
     running: Running,
 }
 
@@ -29,6 +31,10 @@ impl Gateway {
         crate::tls();
         let file = folder.join("gateway.toml");
         std::fs::write(&file, settings).unwrap();
+        let files = folder.join("files");
+        let kept = files.to_str().unwrap().to_owned();
+        let variables =
+            std::iter::once(("CFA_GATEWAY__FILES__FOLDER".to_owned(), kept)).chain(variables);
         let config = Config::from_layers(Some(&file), variables).unwrap();
         let roles = Roles {
             api: true,
@@ -36,7 +42,11 @@ impl Gateway {
         };
         let running = start::start(&config, clock, store, roles).await.unwrap();
         let origin = format!("http://{}", running.address().unwrap());
-        Self { origin, running }
+        Self {
+            origin,
+            files,
+            running,
+        }
     }
 
     /// Stops it and tells whether everything under way had ended.

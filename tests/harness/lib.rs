@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod network;
 pub mod opcos;
 pub mod payload;
+pub mod pieces;
 pub mod process;
 pub mod receiver;
 pub mod redis;

@@ -135,6 +135,7 @@ impl Program {
         command
             .env("CFA_GATEWAY_CONFIG", config)
             .env("CFA_GATEWAY__DATABASE__URL", &database.url)
+            .env("CFA_GATEWAY__FILES__FOLDER", database.folder.join("files"))
             .env(
                 "CFA_GATEWAY__MASTER_KEY__VALUE",
                 STANDARD.encode(database.master),

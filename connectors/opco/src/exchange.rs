@@ -54,8 +54,9 @@ pub struct Filed {
     pub file_unreadable: bool,
 }
 
-impl Filed {
-    fn of(outcome: Outcome) -> Self {
+impl From<Outcome> for Filed {
+    /// An outcome, and nothing said beyond it.
+    fn from(outcome: Outcome) -> Self {
         Self {
             outcome,
             numeros: Numeros::default(),
@@ -133,30 +134,30 @@ pub async fn hand_over(
     if !operation.writes() {
         let why = format!("{operation:?} writes nothing");
         let fault = Fault::new(FaultKind::Misconfigured, why);
-        return Filed::of(Outcome::Failed(fault));
+        return Filed::from(Outcome::Failed(fault));
     }
     let mut secrets = Secrets::of(identity);
     secrets.persons(operation);
     match attempt(transport, profile, identity, operation, &mut secrets).await {
         Attempt::Answered(reply) => answered(profile, operation, &reply, &secrets.texts()),
-        Attempt::NotSent(fault) => Filed::of(Outcome::Failed(fault)),
+        Attempt::NotSent(fault) => Filed::from(Outcome::Failed(fault)),
         Attempt::NoFile(fault) => Filed {
             file_unreadable: true,
-            ..Filed::of(Outcome::Failed(fault))
+            ..Filed::from(Outcome::Failed(fault))
         },
-        Attempt::Lost(fault) => Filed::of(Outcome::Lost(fault)),
+        Attempt::Lost(fault) => Filed::from(Outcome::Lost(fault)),
     }
 }
 
 fn answered(profile: &Profile, operation: &Operation, reply: &Reply, secrets: &[&str]) -> Filed {
     match decode(profile, operation, reply, secrets) {
-        Ok(Answer::Receipt(receipt)) => Filed::of(Outcome::Taken(receipt)),
+        Ok(Answer::Receipt(receipt)) => Filed::from(Outcome::Taken(receipt)),
         Ok(Answer::Piece(PieceReceipt { receipt, numeros })) => Filed {
             numeros,
-            ..Filed::of(Outcome::Taken(receipt))
+            ..Filed::from(Outcome::Taken(receipt))
         },
         // No write has another answer than a receipt.
-        Ok(_) => Filed::of(Outcome::Lost(Fault::new(
+        Ok(_) => Filed::from(Outcome::Lost(Fault::new(
             FaultKind::Unreadable,
             "not a receipt",
         ))),
@@ -175,7 +176,7 @@ fn answered(profile: &Profile, operation: &Operation, reply: &Reply, secrets: &[
             };
             Filed {
                 refus,
-                ..Filed::of(outcome)
+                ..Filed::from(outcome)
             }
         }
     }

@@ -5,12 +5,13 @@ use domain::payload::Payload;
 use domain::{Fault, FaultKind, HoldReason, Outcome};
 use opco::Operation;
 use serde_json::Value;
-use store::SealedPayload;
+use store::{SealedPayload, StoredFile};
 
 use super::link::{self, Linked};
-use super::{CONTRACT, FollowUp, Judged, Whose, judge};
+use super::{CONTRACT, FollowUp, Judged, Whose, as_document, judge};
 use crate::contract::OpenError;
 use crate::dispatch::{Attempt, Stop, broken};
+use crate::files::{Outgoing, outgoing};
 use crate::intake::Refused;
 use crate::plan::{self, Way};
 use domain::rules::FileFacts;
@@ -23,6 +24,27 @@ pub(crate) struct Ready {
     pub(crate) operation: Operation,
     /// The text that was hashed for the log.
     pub(crate) text: String,
+    /// The file that goes with it.
+    pub(crate) file: Option<Outgoing>,
+}
+
+impl Ready {
+    /// Says why the call stopped at our own file: one that is lost needs a person, one whose storage is
+    /// away is tried again.
+    pub(crate) fn unreadable(&self, outcome: Outcome) -> Stop {
+        let fault = match outcome {
+            Outcome::Failed(fault) => fault,
+            _ => Fault::new(FaultKind::Misconfigured, "the file of the payload"),
+        };
+        if self.file.as_ref().is_some_and(Outgoing::is_gone) {
+            Stop::Hold(HoldReason::FileUnreadable, fault)
+        } else {
+            broken(anyhow::anyhow!(
+                "a file could not be read: {}",
+                fault.detail
+            ))
+        }
+    }
 }
 
 /// Opens a sealed payload.
@@ -51,7 +73,7 @@ pub(crate) fn open(
 
 /// Makes the call of an attempt, or says why there is none yet.
 pub(crate) async fn ready(context: &Attempt<'_>) -> Result<Ready, Stop> {
-    let judged = judged(context).await?;
+    let (judged, file) = judged(context).await?;
     match judged.way {
         Way::Go => {}
         // Where it goes was settled when it was claimed.
@@ -59,12 +81,25 @@ pub(crate) async fn ready(context: &Attempt<'_>) -> Result<Ready, Stop> {
         Way::Await(reason, until) => return Err(Stop::Later(reason, until)),
         Way::Hold(reason) => return Err(hold(reason, &judged)),
     }
-    let payload = judged.completed.write();
-    let text = payload.to_string();
     let kind = context.job.delivery.kind;
+    let keys = &context.view.network.keys;
+    let file = file.map(|file| Outgoing::new(context.app, keys, file));
+    let file = file.transpose().map_err(|error| {
+        let fault = Fault::new(FaultKind::Misconfigured, format!("its file: {error}"));
+        Stop::Hold(HoldReason::FileUnreadable, fault)
+    })?;
+    let (kind, payload) = match (&judged.completed, judged.channel) {
+        (Payload::Certificat(certificat), Some(way)) if as_document(kind, way) => {
+            (Kind::Document, opco::as_document(certificat).write())
+        }
+        (payload, _) => (kind, payload.write()),
+    };
+    let text = payload.to_string();
+    let fichier = file.as_ref().map(|file| file.fichier(kind));
     Ok(Ready {
-        operation: Operation::filing(kind, context.version, payload, None),
+        operation: Operation::filing(kind, context.version, payload, fichier),
         text,
+        file,
     })
 }
 
@@ -82,7 +117,7 @@ pub(crate) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
         )));
     }
     let delivery = &context.job.delivery;
-    let mut follow = opened(context)?;
+    let (mut follow, _) = opened(context).await?;
     let whose = Whose::sender_of(delivery);
     let linked = link::find(
         context.app,
@@ -117,20 +152,24 @@ pub(crate) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
     })
 }
 
-/// Opens the payload of an attempt.
-fn opened(context: &Attempt<'_>) -> Result<FollowUp, Stop> {
+/// Opens the payload of an attempt and finds its file.
+async fn opened(context: &Attempt<'_>) -> Result<(FollowUp, Option<StoredFile>), Stop> {
     let delivery = &context.job.delivery;
     let keys = &context.view.network.keys;
     let mut follow = open(keys, delivery.id, delivery.kind, &context.job.sealed).map_err(broken)?;
+    let mut tx = context.app.store.reading().await.map_err(broken)?;
+    let file = outgoing::of(&mut tx, delivery).await.map_err(broken)?;
+    drop(tx);
     follow.opco = delivery.opco;
-    Ok(follow)
+    follow.file = outgoing::facts(file.as_ref());
+    Ok((follow, file))
 }
 
-async fn judged(context: &Attempt<'_>) -> Result<Judged, Stop> {
+async fn judged(context: &Attempt<'_>) -> Result<(Judged, Option<StoredFile>), Stop> {
     let delivery = &context.job.delivery;
-    let follow = opened(context)?;
+    let (follow, file) = opened(context).await?;
     match judge(context.app, &Whose::sender_of(delivery), &follow).await {
-        Ok(judged) => Ok(judged),
+        Ok(judged) => Ok((judged, file)),
         Err(Refused::Store(error)) => Err(broken(anyhow::Error::from(error))),
         // It was fine when it was taken: what changed is the contract at the OPCO.
         Err(Refused::Findings(findings)) => {

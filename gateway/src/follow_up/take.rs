@@ -6,15 +6,17 @@ use domain::id::DeliveryId;
 use domain::payload::Payload;
 use domain::route::{RouteSource, TrailStep};
 use domain::rules::{self, RULE_SET};
-use domain::{Confidence, Effect, Finding, Route, RouteOutcome, Status, Timestamp};
+use domain::{Confidence, Effect, Finding, Kind, Route, RouteOutcome, Status, Timestamp};
 use serde_json::Value;
 use store::{
-    Accepted as Stored, Fingerprint, Idempotency, NewDelivery, NewEvent, StoreError, TenantKey,
+    Accepted as Stored, Fingerprint, Idempotency, NewDelivery, NewEvent, Received, Standing,
+    StoreError, TenantKey,
 };
 use zeroize::Zeroizing;
 
 use super::{CONTRACT, FollowUp, Judged, Whose, judge};
 use crate::app::App;
+use crate::files::{Held, Pledged, outgoing};
 use crate::intake::{self, Accepted, IDEMPOTENCY_DAYS, Refused, Sender};
 use crate::system::System;
 use crate::{notes, pause, reroute};
@@ -28,11 +30,12 @@ pub(crate) struct Beside {
     pub(crate) traceparent: Option<String>,
 }
 
-/// Takes a payload into custody.
+/// Takes a payload into custody, and its file with it. Refused or answered before, the file is removed.
 pub(crate) async fn accept(
     app: &App,
     sender: &Sender,
     follow: FollowUp,
+    held: Option<Held>,
     beside: Beside,
 ) -> Result<Accepted, Refused> {
     let now = app.clock.now();
@@ -40,7 +43,7 @@ pub(crate) async fn accept(
     let idempotency = beside.idempotency.map(|(route, key)| Idempotency {
         route,
         key: keys.fingerprint("idempotency-key", &key),
-        content: keys.fingerprint("content", &sent(&follow)),
+        content: keys.fingerprint("content", &sent(&follow, held.as_ref())),
         expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
     });
     let judged = judge(app, &Whose::of(sender), &follow).await;
@@ -49,49 +52,71 @@ pub(crate) async fn accept(
     {
         return Ok(earlier);
     }
-    let mut judged = judged?;
+    let judged = judged?;
     let beside = (idempotency, beside.traceparent);
-    let new = new_delivery(sender, &keys, &follow, (&judged, beside), now)?;
+    let file = held.as_ref().and_then(Held::received);
+    let mut new = new_delivery(sender, &keys, &follow, (&judged, beside), file, now)?;
     let (id, standing) = (new.id, new.standing);
-    let route = route(&judged);
-    match app.committer.accept(Arc::new(new), None).await? {
-        Stored::Stored | Stored::Claimed => {
-            let kind = follow.reading.payload.kind();
-            app.metrics
-                .accepted(kind, sender.environment, standing.status);
-            if let (Some(target), Status::Queued) = (judged.target, standing.status) {
-                let system = System {
-                    instance: target,
-                    environment: sender.environment,
-                };
-                app.inbox.hand_over(sender.tenant, system, id);
-            }
-            Ok(Accepted {
-                id,
-                status: standing.status,
-                waiting: standing.wait_reason,
-                held: standing.hold_reason,
-                opco: judged.target.map(|target| target.opco),
-                route,
-                warnings: judged.findings,
-                replayed: false,
-            })
-        }
+    let pledged = held.and_then(Held::pledge);
+    new.files.extend(pledged.as_ref().map(Pledged::row));
+    let stored = app.committer.accept(Arc::new(new), None).await?;
+    if matches!(stored, Stored::Stored | Stored::Claimed) {
+        app.metrics
+            .accepted(judged.completed.kind(), sender.environment, standing.status);
+        return Ok(taken(app, sender, judged, (id, standing)));
+    }
+    if let Some(pledged) = pledged {
+        pledged.take_back();
+    }
+    not_taken(app, sender, stored, judged.findings).await
+}
+
+/// Hands over what can go at once, and says where it stands.
+fn taken(
+    app: &App,
+    sender: &Sender,
+    judged: Judged,
+    (id, standing): (DeliveryId, Standing),
+) -> Accepted {
+    if let (Some(target), Status::Queued) = (judged.target, standing.status) {
+        let system = System {
+            instance: target,
+            environment: sender.environment,
+        };
+        app.inbox.hand_over(sender.tenant, system, id);
+    }
+    Accepted {
+        id,
+        status: standing.status,
+        waiting: standing.wait_reason,
+        held: standing.hold_reason,
+        opco: judged.target.map(|target| target.opco),
+        route: route(&judged),
+        warnings: judged.findings,
+        replayed: false,
+    }
+}
+
+/// Answers a payload that the store did not take: it has it, or another like it.
+async fn not_taken(
+    app: &App,
+    sender: &Sender,
+    stored: Stored,
+    mut findings: Vec<Finding>,
+) -> Result<Accepted, Refused> {
+    match stored {
         Stored::Replayed {
             existing,
             same_content: true,
         } => intake::replayed(app, sender, existing).await,
         Stored::Replayed { existing, .. } => Err(Refused::KeyReused(existing)),
         Stored::DuplicateDossier { existing } => {
-            judged.findings.push(double());
-            Err(Refused::Duplicate {
-                existing,
-                findings: judged.findings,
-            })
+            findings.push(double());
+            Err(Refused::Duplicate { existing, findings })
         }
-        Stored::Resembles { .. } => Err(Refused::Store(Arc::new(StoreError::Conflict(
-            "only contracts are compared",
-        )))),
+        Stored::Stored | Stored::Claimed | Stored::Resembles { .. } => Err(Refused::Store(
+            Arc::new(StoreError::Conflict("only contracts are compared")),
+        )),
     }
 }
 
@@ -117,11 +142,23 @@ async fn earlier(
     }
 }
 
-/// Returns what the sender said, by which two calls are the same.
-fn sent(follow: &FollowUp) -> Zeroizing<String> {
+/// Returns what the sender said, by which two calls are the same: parts and their boundaries are not in
+/// it, the file is by its content.
+fn sent(follow: &FollowUp, held: Option<&Held>) -> Zeroizing<String> {
     let beside = (follow.contract.map(|id| id.to_string()), follow.opco);
     let payload = follow.reading.payload.write();
-    Zeroizing::new(format!("{payload}\u{0}{beside:?}"))
+    let mut text = Zeroizing::new(format!("{payload}\u{0}{beside:?}"));
+    if let Some(file) = held.and_then(Held::received) {
+        text.push('\0');
+        text.push_str(
+            &file
+                .fingerprint
+                .0
+                .map(|byte| format!("{byte:02x}"))
+                .concat(),
+        );
+    }
+    text
 }
 
 fn new_delivery(
@@ -129,6 +166,7 @@ fn new_delivery(
     keys: &TenantKey,
     follow: &FollowUp,
     (judged, (idempotency, traceparent)): (&Judged, (Option<Idempotency>, Option<String>)),
+    file: Option<&Received>,
     now: Timestamp,
 ) -> Result<NewDelivery, StoreError> {
     let payload = &follow.reading.payload;
@@ -137,20 +175,13 @@ fn new_delivery(
     let lane = lane(keys, judged, follow, id);
     let sealed = keys.seal_payload(id, body.as_bytes(), None)?;
     let standing = reroute::standing_of(judged.way, now);
-    let mut event = NewEvent::new(now, "delivery.accepted")
-        .delivery(id)
-        .by(format!("credential:{}", sender.credential))
-        .with(serde_json::json!({
-            "kind": kind,
-            "status": standing.status,
-            "held": standing.hold_reason,
-            "waiting": standing.wait_reason,
-            "opco": judged.target.map(|target| target.opco),
-            "contract": judged.link.delivery.as_ref().map(|contract| contract.id.to_string()),
-            "version": judged.version,
-            "rule_set": RULE_SET,
-            "rules": judged.findings.iter().map(|finding| finding.rule).collect::<Vec<_>>(),
-        }));
+    let proof = file
+        .map(|file| {
+            let what = (file.kind, file.bytes);
+            outgoing::proof(keys, (id, &sealed), what, &file.facts)
+        })
+        .transpose()?;
+    let mut event = accepted(sender, (id, kind, standing), judged, proof.as_ref(), now);
     event.content_hash = Some(keys.content_hash(id, &sealed, body.as_bytes())?);
     let contract = judged.link.delivery.as_ref();
     Ok(NewDelivery {
@@ -181,13 +212,38 @@ fn new_delivery(
         person: judged.link.person.unwrap_or(lane),
         rule_set: RULE_SET.to_owned(),
         traceparent,
-        version: judged.version,
+        version: judged.version(),
         mandate: None,
         created_at: now,
         event,
         claim: None,
         files: Vec::new(),
     })
+}
+
+/// Says in the log what was accepted.
+fn accepted(
+    sender: &Sender,
+    (id, kind, standing): (DeliveryId, Kind, Standing),
+    judged: &Judged,
+    file: Option<&Value>,
+    now: Timestamp,
+) -> NewEvent {
+    NewEvent::new(now, "delivery.accepted")
+        .delivery(id)
+        .by(format!("credential:{}", sender.credential))
+        .with(serde_json::json!({
+            "kind": kind,
+            "status": standing.status,
+            "held": standing.hold_reason,
+            "waiting": standing.wait_reason,
+            "opco": judged.target.map(|target| target.opco),
+            "contract": judged.link.delivery.as_ref().map(|contract| contract.id.to_string()),
+            "version": judged.version(),
+            "file": file,
+            "rule_set": RULE_SET,
+            "rules": judged.findings.iter().map(|finding| finding.rule).collect::<Vec<_>>(),
+        }))
 }
 
 /// Returns the text it is sealed as: the wire form, with the delivery of its contract beside it.

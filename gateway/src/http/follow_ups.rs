@@ -12,6 +12,8 @@ use super::caller::Caller;
 use super::problem::{self, Code, Problem};
 use super::submit::{self, AcceptedBody, unreadable};
 use super::trace_context::TraceContext;
+use super::upload::described::{CertificatForm, ConventionForm, DocumentForm, PayloadWithFile};
+use super::upload::{Certificat, Convention, Document, Upload, Uploaded};
 use super::{envelope, idempotency};
 use crate::app::App;
 use crate::follow_up::take::{self, Beside};
@@ -22,117 +24,119 @@ const CONTRACT_HEADER: &str = "cfa-livraison-contrat";
 /// The member that names the OPCO.
 const OPCO: &str = "opco";
 
-/// Takes a termination: finds its contract, checks it, keeps it, and answers once it is on disk.
-#[utoipa::path(
-    post, path = "/api/v1/ruptures", operation_id = "submit_rupture", tag = "dossiers",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Même clé, même réponse, pendant 7 jours."),
-        ("CFA-Livraison-Contrat" = Option<String>, Header, description = "Au lieu de `livraison_contrat`."),
-        ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
-    ),
-    request_body = serde_json::Value,
-    responses(
-        (status = 202, description = "Pris en charge, durablement.", body = AcceptedBody,
-            headers(("Location" = String, description = "La livraison à suivre."))),
-        (status = 400, response = problem::Refusal),
-        (status = 409, response = problem::Refusal),
-        (status = 413, response = problem::Refusal),
-        (status = 415, response = problem::Refusal),
-        (status = 422, response = problem::Refusal),
-    ),
-)]
-pub(crate) async fn rupture(
-    app: web::Data<App>,
-    caller: Caller,
-    trace: TraceContext,
-    request: HttpRequest,
-    body: JsonBody,
-) -> Result<HttpResponse, Problem> {
-    hand_in(
-        &app,
-        &caller,
-        (Kind::Rupture, "ruptures"),
-        &trace,
-        &request,
-        &body,
-    )
-    .await
+/// The doors and the words of their addresses; a contract has a door of its own.
+const DOORS: [(&str, Kind); 5] = [
+    ("conventions", Kind::Convention),
+    ("factures", Kind::Facture),
+    ("certificats", Kind::Certificat),
+    ("documents", Kind::Document),
+    ("ruptures", Kind::Rupture),
+];
+
+/// A body of one of these doors, read.
+trait Body {
+    fn upload(self) -> Upload;
 }
 
-/// Takes a structured certificate of completion, in the same way.
-#[utoipa::path(
-    post, path = "/api/v1/certificats", operation_id = "submit_certificat", tag = "dossiers",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Même clé, même réponse, pendant 7 jours."),
-        ("CFA-Livraison-Contrat" = Option<String>, Header, description = "Au lieu de `livraison_contrat`."),
-        ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
-    ),
-    request_body = serde_json::Value,
-    responses(
-        (status = 202, description = "Pris en charge, durablement.", body = AcceptedBody,
-            headers(("Location" = String, description = "La livraison à suivre."))),
-        (status = 400, response = problem::Refusal),
-        (status = 409, response = problem::Refusal),
-        (status = 413, response = problem::Refusal),
-        (status = 415, response = problem::Refusal),
-        (status = 422, response = problem::Refusal),
-    ),
-)]
-pub(crate) async fn certificat(
-    app: web::Data<App>,
-    caller: Caller,
-    trace: TraceContext,
-    request: HttpRequest,
-    body: JsonBody,
-) -> Result<HttpResponse, Problem> {
-    hand_in(
-        &app,
-        &caller,
-        (Kind::Certificat, "certificats"),
-        &trace,
-        &request,
-        &body,
-    )
-    .await
+impl Body for JsonBody {
+    fn upload(self) -> Upload {
+        Upload {
+            json: self.0,
+            file: None,
+        }
+    }
+}
+
+impl<C> Body for Uploaded<C> {
+    fn upload(self) -> Upload {
+        self.0
+    }
+}
+
+/// Writes each door, which differ by what they take and by what the published document says of it.
+macro_rules! doors {
+    ($($(#[$doc:meta])* $name:ident: $path:literal, $id:literal, $body:ty, { $($content:tt)+ })+) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            post, path = $path, operation_id = $id, tag = "dossiers",
+            params(
+                ("Idempotency-Key" = Option<String>, Header, description = "Même clé, même réponse, pendant 7 jours."),
+                ("CFA-Livraison-Contrat" = Option<String>, Header, description = "Au lieu de `livraison_contrat`."),
+                ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
+            ),
+            request_body $($content)+,
+            responses(
+                (status = 202, description = "Pris en charge, durablement.", body = AcceptedBody,
+                    headers(("Location" = String, description = "La livraison à suivre."))),
+                (status = 400, response = problem::Refusal),
+                (status = 408, response = problem::Refusal),
+                (status = 409, response = problem::Refusal),
+                (status = 413, response = problem::Refusal),
+                (status = 415, response = problem::Refusal),
+                (status = 422, response = problem::Refusal),
+            ),
+        )]
+        pub(crate) async fn $name(
+            app: web::Data<App>,
+            caller: Caller,
+            trace: TraceContext,
+            request: HttpRequest,
+            body: $body,
+        ) -> Result<HttpResponse, Problem> {
+            let word = stringify!($name);
+            hand_in(&app, &caller, word, &trace, &request, body.upload()).await
+        }
+    )+};
+}
+
+doors! {
+    /// Takes a training agreement with its file.
+    conventions: "/api/v1/conventions", "submit_convention", Uploaded<Convention>,
+        { (content((PayloadWithFile = "application/json"), (ConventionForm = "multipart/form-data"))) }
+    /// Takes any other document with its file.
+    documents: "/api/v1/documents", "submit_document", Uploaded<Document>,
+        { (content((PayloadWithFile = "application/json"), (DocumentForm = "multipart/form-data"))) }
+    /// Takes a certificate of completion, with a file or without.
+    certificats: "/api/v1/certificats", "submit_certificat", Uploaded<Certificat>,
+        { (content((PayloadWithFile = "application/json"), (CertificatForm = "multipart/form-data"))) }
+    /// Takes a termination.
+    ruptures: "/api/v1/ruptures", "submit_rupture", JsonBody, { = serde_json::Value }
 }
 
 /// Hands a payload in, one request at a time for each key of idempotency.
 async fn hand_in(
     app: &App,
     caller: &Caller,
-    (kind, route): (Kind, &'static str),
+    word: &'static str,
     trace: &TraceContext,
     request: &HttpRequest,
-    body: &JsonBody,
+    upload: Upload,
 ) -> Result<HttpResponse, Problem> {
+    let kind = kind(word).ok_or_else(|| Problem::plain(Code::UnknownRoute))?;
     let key = idempotency::key(request.headers())?;
-    let follow = read(kind, &body.0, request.headers())?;
+    let mut follow = read(kind, &upload.json, request.headers())?;
+    follow.file = upload.facts();
     let _turn = match &key {
-        Some(key) => Some(app.http.in_flight.enter(caller.tenant, route, key).await?),
+        Some(key) => Some(app.http.in_flight.enter(caller.tenant, word, key).await?),
         None => None,
     };
     let beside = Beside {
-        idempotency: key.map(|key| (route, key)),
+        idempotency: key.map(|key| (word, key)),
         traceparent: Some(trace.header()),
     };
     // On the heap: the whole path of a payload lies in this one future.
-    let accepted = Box::pin(take::accept(app, &caller.sender(), follow, beside)).await?;
-    Ok(submit::taken(request, &accepted))
+    let sender = caller.sender();
+    let accepted = take::accept(app, &sender, follow, upload.file, beside);
+    Ok(submit::taken(request, &Box::pin(accepted).await?))
 }
 
-/// Returns the kind of a door by the word of its address; a contract has a door of its own.
+/// Returns the kind of a door by the word of its address.
 pub(super) fn kind(word: &str) -> Option<Kind> {
-    Some(match word {
-        "conventions" => Kind::Convention,
-        "factures" => Kind::Facture,
-        "certificats" => Kind::Certificat,
-        "documents" => Kind::Document,
-        "ruptures" => Kind::Rupture,
-        _ => return None,
-    })
+    let found = DOORS.iter().find(|(door, _)| *door == word);
+    found.map(|(_, kind)| *kind)
 }
 
-/// Reads a body and takes off it what is not the norm's.
+/// Reads a body and takes off it what is not the norm's. Its file is told apart.
 pub(super) fn read(kind: Kind, body: &[u8], headers: &HeaderMap) -> Result<FollowUp, Problem> {
     let beside = envelope::of_headers(headers)?;
     let mut reading = Payload::read(kind, body).map_err(|error| unreadable(&error))?;

@@ -1,7 +1,10 @@
 //! What would become of a payload, and nothing kept.
 
-use actix_web::{HttpRequest, HttpResponse, web};
-use domain::Finding;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use domain::payload::part_name;
+use domain::{Finding, Kind};
+use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,6 +14,8 @@ use super::problem::{self, Code, Constat, Problem};
 use super::routes::RouteBody;
 use super::submit::{DossierDocument, Received};
 use super::trace_context::TraceContext;
+use super::upload::described::{AnyForm, PayloadWithFile};
+use super::upload::{self, Upload};
 use super::{envelope, follow_ups, words};
 use crate::app::App;
 use crate::follow_up::{self, Judged, Whose};
@@ -35,6 +40,10 @@ pub(crate) struct ValidationBody {
     /// The version of the norm it would be sent in.
     #[schema(value_type = Option<String>, example = "v2")]
     version: Option<domain::NormVersion>,
+    /// Whether a file was looked at: `checked`, or `not_looked` where none was given and a deposit may
+    /// need one; absent for a kind that has none.
+    #[schema(value_type = Option<String>, example = "checked")]
+    file: Option<&'static str>,
     /// Why that OPCO; absent when it would be refused before that was asked, and for what follows a
     /// contract: it goes where its contract went.
     route: Option<RouteBody>,
@@ -79,24 +88,31 @@ pub(crate) async fn dossier(
         ("CFA-Livraison-Contrat" = Option<String>, Header, description = "Au lieu de `livraison_contrat`."),
         ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
     ),
-    request_body = serde_json::Value,
+    request_body(content((PayloadWithFile = "application/json"), (AnyForm = "multipart/form-data"))),
     responses(
         (status = 200, description = "Le verdict ; un envoi à corriger répond 200 aussi.", body = ValidationBody),
         (status = 400, response = problem::Refusal),
         (status = 404, response = problem::Refusal),
+        (status = 408, response = problem::Refusal),
         (status = 413, response = problem::Refusal),
         (status = 415, response = problem::Refusal),
+        (status = 422, response = problem::Refusal),
     ),
 )]
 pub(crate) async fn payload(
     app: web::Data<App>,
     caller: Caller,
-    word: web::Path<String>,
     request: HttpRequest,
-    body: JsonBody,
+    body: Validated,
 ) -> Result<HttpResponse, Problem> {
-    let kind = follow_ups::kind(&word).ok_or_else(|| Problem::plain(Code::UnknownRoute))?;
-    let follow = follow_ups::read(kind, &body.0, request.headers())?;
+    let mut follow = follow_ups::read(body.kind, &body.upload.json, request.headers())?;
+    let file = part_name(body.kind).map(|_| match body.upload.file {
+        Some(_) => "checked",
+        None => "not_looked",
+    });
+    if body.upload.file.is_some() {
+        follow.file = body.upload.facts();
+    }
     let judged = Box::pin(follow_up::judge(
         &app,
         &Whose::of(&caller.sender()),
@@ -108,7 +124,35 @@ pub(crate) async fn payload(
         Err(Refused::Findings(findings)) => refused(&findings),
         Err(other) => return Err(other.into()),
     };
-    Ok(HttpResponse::Ok().json(verdict))
+    Ok(HttpResponse::Ok().json(ValidationBody { file, ..verdict }))
+}
+
+/// The body of a validation: of the kind that the address names. Its file is gone with it.
+#[derive(Debug)]
+pub(crate) struct Validated {
+    kind: Kind,
+    upload: Upload,
+}
+
+impl FromRequest for Validated {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let kind = follow_ups::kind(request.match_info().get("payload").unwrap_or_default());
+            let kind = kind.ok_or_else(|| Problem::plain(Code::UnknownRoute))?;
+            let upload = match part_name(kind) {
+                Some(_) => upload::read(&request, &mut payload, kind).await?,
+                None => Upload {
+                    json: JsonBody::from_request(&request, &mut payload).await?.0,
+                    file: None,
+                },
+            };
+            Ok(Self { kind, upload })
+        })
+    }
 }
 
 fn followed(judged: &Judged) -> ValidationBody {
@@ -118,7 +162,7 @@ fn followed(judged: &Judged) -> ValidationBody {
         waiting,
         held,
         opco: judged.target.map(|target| target.opco),
-        version: judged.version,
+        version: judged.version(),
         ..refused(&judged.findings)
     }
 }

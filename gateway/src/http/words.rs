@@ -159,6 +159,10 @@ fn hold_fr(reason: domain::HoldReason) -> &'static str {
             "Le contrat auquel il se rattache n'est pas chez l'OPCO (refusé, annulé ou abandonné) : \
              déposez le contrat puis « retry », ou « cancel »."
         }
+        HoldReason::FileUnreadable => {
+            "Le fichier gardé avec cet envoi ne se lit plus : l'exploitant rétablit le stockage puis \
+             « retry » ; sinon annulez (action « cancel ») et déposez l'envoi de nouveau."
+        }
     }
 }
 

@@ -206,6 +206,7 @@ fn held(reason: HoldReason) -> &'static str {
         HoldReason::ProbableDuplicate => "doublon probable",
         HoldReason::OutcomeUnknown => "sort inconnu",
         HoldReason::ContractMissing => "contrat absent",
+        HoldReason::FileUnreadable => "fichier illisible",
     }
 }
 

@@ -14,11 +14,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::harness::{Answer, Gateway, send};
+use crate::files::Held;
 use crate::http::caller::Permission::Submit;
 use crate::http::gate::{path, post};
 use crate::http::problem::Problem;
 use crate::http::request_log;
-use crate::http::upload::{Carries, Certificat, Convention, Document, Facture, Held, Uploaded};
+use crate::http::upload::{Carries, Certificat, Convention, Document, Facture, Uploaded};
 
 /// The largest file of these tests.
 const MAX: usize = 200_000;
@@ -52,7 +53,7 @@ async fn told<C: Carries + 'static>(
             })
         });
     if request.query_string() == "keep" {
-        upload.file.map(Held::keep);
+        upload.file.map(Held::pledge);
     }
     Ok(HttpResponse::Ok().json(json!({"kind": C::KIND.as_str(), "json": text, "file": file})))
 }

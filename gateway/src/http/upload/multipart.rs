@@ -5,7 +5,8 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
-use super::{AT_FILE, FICHIER, Held, Inbound, Incoming, JSON_MAX, Upload, interrupted, refusal};
+use super::{AT_FILE, FICHIER, Inbound, Incoming, JSON_MAX, Upload, interrupted, refusal};
+use crate::files::Held;
 use crate::http::body::too_large_problem;
 use crate::http::problem::{Code, Problem};
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from norme.payloads import Apprenti, apprentis
+from stage.gateway import Gateway
 from stage.simulator import Simulator
 
 
@@ -47,6 +48,16 @@ def opcos(binary: Path, tmp_path_factory: pytest.TempPathFactory, environment: d
 def cle(request: pytest.FixtureRequest) -> str:
     """A CFA key of this test alone."""
     return hashlib.sha256(request.node.nodeid.encode()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def gateway(
+    binary: Path, tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], opcos: Simulator
+) -> Iterator[Gateway]:
+    """A gateway that tests share, before the shared simulator."""
+    running = Gateway(binary, tmp_path_factory.mktemp("gateway"), environment, opcos, ("akto", "afdas", "opcoep"))
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -73,15 +73,15 @@ NOT_OPEN = "not open yet"
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     rows: dict[str, Counter[str]] = {}
-    for outcome in ("passed", "failed", "error", "skipped"):
+    for outcome in ("passed", "failed", "error", "xfailed", "xpassed", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
             suite = report.nodeid.split("::")[0]
-            told = outcome
+            told = {"xfailed": "known", "xpassed": "passed"}.get(outcome, outcome)
             if outcome == "skipped" and NOT_OPEN in str(report.longrepr):
                 told = NOT_OPEN
             rows.setdefault(suite, Counter())[told] += 1
     terminalreporter.section("compatibility")
-    columns = ("passed", "failed", "error", NOT_OPEN, "skipped")
+    columns = ("passed", "failed", "error", "known", NOT_OPEN, "skipped")
     width = max((len(suite) for suite in rows), default=0)
     terminalreporter.write_line(f"{'':{width}}  " + "  ".join(f"{name:>{len(name)}}" for name in columns))
     for suite, counted in sorted(rows.items()):

@@ -15,10 +15,11 @@ CLE_CFA = "cle-cfa-du-site"
 
 
 class Simulator:
-    """A private simulator; its clock moves when told, and by itself as any clock."""
+    """A private simulator, whose clock moves only when told."""
 
     def __init__(self, binary: Path, folder: Path, environment: dict[str, str], name: str = "simulator") -> None:
         command = [str(binary), "simulator", "--listen", "127.0.0.1:0", "--sandbox", "--format", "json"]
+        command += ["--clock-factor", "0"]
         self.process = Process(name, command, folder, environment)
         self.address = self.process.address
         self.http = httpx.Client(base_url=self.address, timeout=30, trust_env=False)

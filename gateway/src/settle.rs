@@ -165,6 +165,11 @@ impl Verdict {
         if let Some(receipt) = receipt {
             settlement.receipt = Some(receipt.clone());
         }
+        let numeros = store::Numeros {
+            facture: self.record.numeros.facture.clone(),
+            document: self.record.numeros.document.clone(),
+        };
+        settlement.numeros = Some(numeros).filter(|numeros| !numeros.is_empty());
         if let (Some(receipt), Kind::Dossier) = (receipt, self.job.delivery.kind) {
             settlement.dossier = Some(NewDossier {
                 id: DossierId::new(self.now),

@@ -31,6 +31,7 @@ pub mod mandates;
 pub mod near;
 pub mod overrides;
 mod pairs;
+pub mod pieces;
 pub mod read_jobs;
 pub mod retention;
 pub mod settle;
@@ -48,6 +49,7 @@ pub use crate::error::StoreError;
 pub use crate::files::{Bucket, FileError, Files, FilesConfig, NewFile, Received, StoredFile};
 pub use crate::near::NearHit;
 pub use crate::pairs::ActivePair;
+pub use crate::pieces::Numeros;
 pub use crate::pool::{EngineKind, Store, StoreConfig, Tx};
 pub use crate::sealing::{
     FileFacts, Fingerprint, MasterKey, NirPart, OpenPayload, SealError, SealedPayload,

@@ -10,6 +10,7 @@ use crate::claim::{Claimed, Was};
 use crate::deliveries::{NewEvent, Standing};
 use crate::error::StoreError;
 use crate::lanes;
+use crate::pieces::Numeros;
 use crate::pool::{Pools, Store};
 use crate::sealing::Fingerprint;
 
@@ -39,6 +40,8 @@ pub struct Settlement {
     pub first_lost_at: Option<Timestamp>,
     /// The numbers the OPCO gave; absent keeps those there are.
     pub receipt: Option<Receipt>,
+    /// The OPCO's numbers of a piece that is no contract; absent keeps those there are.
+    pub numeros: Option<Numeros>,
     /// The failure, masked; absent clears the one before.
     pub fault: Option<Fault>,
     /// The version of the norm it went out in; absent keeps the one there is.
@@ -121,6 +124,7 @@ impl Claimed {
             looks: self.delivery.looks,
             first_lost_at: self.delivery.first_lost_at,
             receipt: None,
+            numeros: None,
             fault: None,
             version: None,
             attempt,

@@ -26,6 +26,9 @@ on_both! {
         let taken = ledger(&scene, Opco::Akto, Kind::Convention);
         assert_eq!(taken.len(), 1);
         assert_eq!(taken[0].dossiers, [numero.as_str().unwrap()]);
+        assert_eq!(delivered["numero_document"], taken[0].numero_interne.as_str());
+        assert_eq!(delivered["numero_interne"], Value::Null, "it is no dossier");
+        assert_eq!(delivered["file"]["kind"], "pdf");
         let (_, content) = agreement.file.as_ref().unwrap();
         assert_eq!(taken[0].file.as_ref().unwrap().sha256, sha256(content));
         // What the log proves: the payload and its file, hashed under the payload's own key.

@@ -7,6 +7,7 @@ use domain::rules::Known;
 use domain::{DeliveryId, Dossier, Instance, Kind, Opco, Siret};
 use store::deliveries::{self, Delivery};
 use store::dossiers::{self, Filter};
+use store::pieces;
 use store::{Fingerprint, NewEvent, SealError, StoreError, TenantKey};
 
 use super::Whose;
@@ -118,6 +119,22 @@ pub(crate) async fn find(
                 .await?;
         link.delivery = found.filter(|found| sees(sender, found));
     }
+    if let (false, None, Some(numero)) = (link.is_found(), named, facture(payload)) {
+        link.looked = true;
+        let (tenant, world) = (sender.tenant, sender.environment);
+        let found = pieces::by_facture(&mut tx, tenant, world, opco, &numero).await?;
+        let mut opcos: Vec<Opco> = found.iter().filter_map(|one| one.opco).collect();
+        opcos.dedup();
+        if opcos.len() > 1 {
+            return Ok(Linked::Several(opcos));
+        }
+        if let Some(invoice) = found.first() {
+            // It stands in line behind its contract, whose place is its pairing key.
+            let lane = invoice.lane;
+            let contract = deliveries::active_by_pairing(&mut tx, tenant, world, lane).await?;
+            link.delivery = contract.filter(|contract| sees(sender, contract));
+        }
+    }
     match (&link.delivery, &link.dossier) {
         (Some(delivery), None) => {
             link.dossier = dossiers::find_by_delivery(&mut tx, delivery).await?;
@@ -161,6 +178,13 @@ fn numbers(payload: &mut Payload) -> Vec<String> {
         .chain(deca)
         .filter(|numero| !numero.is_empty())
         .collect()
+}
+
+/// Returns the number of the invoice that the payload goes with.
+fn facture(payload: &mut Payload) -> Option<String> {
+    let mut numeros = payload.numeros_mut().into_iter();
+    let found = numeros.find(|(what, _)| *what == Numero::FactureInterne);
+    found.map(|(_, numero)| numero.clone())
 }
 
 async fn by_number(

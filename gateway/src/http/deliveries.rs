@@ -8,10 +8,10 @@ use domain::id::DeliveryId;
 use domain::{Kind, Opco, Siret, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::deliveries::{self, Filter, Page};
-use store::{attempts, events};
+use store::{attempts, events, pieces};
 use utoipa::{IntoParams, ToSchema};
 
-use self::view::{AttemptBody, DeliveryBody};
+use self::view::{AttemptBody, DeliveryBody, FileBody};
 use super::caller::Caller;
 use super::events::EventBody;
 use super::problem::{self, Constat, Problem};
@@ -19,6 +19,7 @@ use super::routes::RouteBody;
 use super::{page, request_log, words};
 use crate::actions;
 use crate::app::App;
+use crate::files::outgoing;
 
 /// A page of deliveries, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,6 +36,15 @@ pub(crate) struct Deliveries {
 pub(crate) struct DeliveryDetail {
     #[serde(flatten)]
     delivery: DeliveryBody,
+    /// The OPCO's number of the invoice, when it is one and was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numero_facture: Option<String>,
+    /// The OPCO's number of the file it stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numero_document: Option<String>,
+    /// The file that goes with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<FileBody>,
     /// What a person may do now.
     #[schema(value_type = Vec<words::Action>)]
     actions: Vec<Action>,
@@ -161,11 +171,16 @@ pub(crate) async fn detail(
     let submission = deliveries::submission(&mut tx, caller.tenant, id).await?;
     let attempts = attempts::of_delivery(&mut tx, caller.tenant, id).await?;
     let timeline = events::of_delivery(&mut tx, caller.tenant, id).await?;
+    let numeros = pieces::of_delivery(&mut tx, caller.tenant, id).await?;
+    let file = outgoing::of(&mut tx, &delivery).await?;
     let route = submission
         .as_ref()
         .map(|s| serde_json::from_str::<domain::Route>(&s.route_json));
     Ok(DeliveryDetail {
         delivery: DeliveryBody::from(&delivery),
+        numero_facture: numeros.facture,
+        numero_document: numeros.document,
+        file: file.as_ref().map(FileBody::from),
         actions: actions::allowed(&delivery),
         route: route.and_then(Result::ok).map(RouteBody::from),
         warnings: submission

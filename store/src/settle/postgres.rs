@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::column::{At, json_text, ms, raw};
 use crate::deliveries::NewEvent;
 use crate::error::StoreError;
+use crate::pieces::Numeros;
 use crate::pool::Store;
 use crate::settle::{Ended, NewDossier, Settled, Settlement, answers, freed, wake};
 
@@ -102,6 +103,16 @@ const SETTLE: &str = "
                 then read_job.interval_ms else excluded.interval_ms end
         where read_job.due_at > excluded.due_at
         returning 1
+    ), numbered as (
+        insert into piece (tenant_id, delivery_id, numero_facture, numero_document)
+        select tenant_id, delivery_id, p.numero_facture, p.numero_document
+        from unnest($45::uuid[], $46::uuid[], $47::text[], $48::text[])
+        as p (tenant_id, delivery_id, numero_facture, numero_document)
+        join mine m using (tenant_id, delivery_id)
+        on conflict (tenant_id, delivery_id) do update set
+            numero_facture = coalesce(excluded.numero_facture, piece.numero_facture),
+            numero_document = coalesce(excluded.numero_document, piece.numero_document)
+        returning 1
     ), said as materialized (
         select e.*, row_number() over (partition by e.tenant_id order by e.n desc) - 1 as back
         from unnest($26::uuid[], $27::uuid[], $28::uuid[], $29::bigint[], $30::text[],
@@ -113,7 +124,7 @@ const SETTLE: &str = "
         insert into event_head (tenant_id, position)
         select tenant_id, count(*) from said
         where (select count(*) from opened) + (select count(*) from planned)
-            + (select count(*) from freed) >= 0
+            + (select count(*) from freed) + (select count(*) from numbered) >= 0
         group by tenant_id order by tenant_id
         on conflict (tenant_id) do update set position = event_head.position + excluded.position
         returning tenant_id, position
@@ -138,6 +149,7 @@ pub(super) async fn settle(
     let query = bind_attempt(query, &ordered);
     let query = bind_events(query, &ordered)?;
     let query = bind_dossiers(query, &ordered);
+    let query = bind_pieces(query, &ordered);
     let rows = query.fetch_all(pool).await?;
     let mut lanes: HashMap<DeliveryId, Vec<u8>> = HashMap::with_capacity(rows.len());
     for (id, lane) in rows {
@@ -332,4 +344,23 @@ fn bind_dossiers<'q>(query: Query<'q>, batch: &[&'q Settlement]) -> Query<'q> {
         .bind(text(|dossier| dossier.receipt.numero_deca.as_deref()))
         .bind(text(|dossier| dossier.etat().map(domain::Etat::as_str)))
         .bind(text(|dossier| dossier.receipt.etat.as_deref()))
+}
+
+/// `$45` to `$48`.
+fn bind_pieces<'q>(query: Query<'q>, batch: &[&'q Settlement]) -> Query<'q> {
+    let numbered: Vec<(&Settlement, &Numeros)> = batch
+        .iter()
+        .filter_map(|settlement| Some((*settlement, settlement.numeros.as_ref()?)))
+        .collect();
+    let text = |value: fn(&Numeros) -> Option<&str>| -> Vec<Option<&str>> {
+        numbered.iter().map(|(_, numeros)| value(numeros)).collect()
+    };
+    let ids = |value: fn(&Settlement) -> Uuid| -> Vec<Uuid> {
+        numbered.iter().map(|(owner, _)| value(owner)).collect()
+    };
+    query
+        .bind(ids(|owner| raw(owner.tenant)))
+        .bind(ids(|owner| raw(owner.id)))
+        .bind(text(|numeros| numeros.facture.as_deref()))
+        .bind(text(|numeros| numeros.document.as_deref()))
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::column::{At, json_text, ms, raw};
 use crate::error::StoreError;
+use crate::pieces::Numeros;
 use crate::pool::{Engine, Store};
 use crate::repeated::{self, Texts};
 use crate::sealing::Fingerprint;
@@ -60,10 +61,18 @@ const READ: &str = "
                 then read_job.interval_ms else excluded.interval_ms end
         where read_job.due_at > excluded.due_at";
 
+const PIECE: &str = "
+    insert into piece (tenant_id, delivery_id, numero_facture, numero_document)
+    values ($1, $2, $3, $4)
+    on conflict (tenant_id, delivery_id) do update set
+        numero_facture = coalesce(excluded.numero_facture, piece.numero_facture),
+        numero_document = coalesce(excluded.numero_document, piece.numero_document)";
+
 static FENCES: LazyLock<Texts> = LazyLock::new(|| repeated::texts(FENCED, 18));
 static CLOSES: LazyLock<Texts> = LazyLock::new(|| repeated::texts(CLOSED, 11));
 static DOSSIERS: LazyLock<Texts> = LazyLock::new(|| repeated::texts(DOSSIER, 10));
 static READS: LazyLock<Texts> = LazyLock::new(|| repeated::texts(READ, 4));
+static PIECES: LazyLock<Texts> = LazyLock::new(|| repeated::texts(PIECE, 4));
 
 pub(super) async fn settle(
     store: &Store,
@@ -86,6 +95,7 @@ pub(super) async fn settle(
         close(conn, &mine).await?;
         open_dossiers(conn, &mine).await?;
         plan_reads(conn, &mine).await?;
+        number_pieces(conn, &mine).await?;
     }
     wake(&mut tx, batch, &done).await?;
     for (one, _) in batch.iter().zip(&done).filter(|(_, done)| done.is_some()) {
@@ -202,6 +212,28 @@ async fn plan_reads(conn: &mut SqliteConnection, mine: &[&Settlement]) -> Result
                 .bind(raw(settlement.id))
                 .bind(ms(read.due_at))
                 .bind(i64::try_from(read.interval_ms).unwrap_or(i64::MAX));
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+async fn number_pieces(
+    conn: &mut SqliteConnection,
+    mine: &[&Settlement],
+) -> Result<(), StoreError> {
+    let numbered: Vec<(&Settlement, &Numeros)> = mine
+        .iter()
+        .filter_map(|settlement| Some((*settlement, settlement.numeros.as_ref()?)))
+        .collect();
+    for (text, part) in repeated::parts(&PIECES, &numbered) {
+        let mut query = sqlx::query(text);
+        for (settlement, numeros) in part {
+            query = query
+                .bind(raw(settlement.tenant))
+                .bind(raw(settlement.id))
+                .bind(numeros.facture.as_deref())
+                .bind(numeros.document.as_deref());
         }
         query.execute(&mut *conn).await?;
     }

@@ -1,12 +1,12 @@
 //! What came of an attempt.
 
 use domain::id::{DossierId, TenantId};
-use domain::{Environment, Etat, Fault, FaultKind, Receipt, Status, WaitReason};
+use domain::{Environment, Etat, Fault, FaultKind, Kind, Opco, Receipt, Status, WaitReason};
 use store::accept::NewDelivery;
 use store::read_jobs::{self, ReadKey};
 use store::{
-    Accepted, AttemptEnd, Claimed, EtatSeen, NewDossier, NewEvent, ReadPlan, Settled, Settlement,
-    Standing, Want, deliveries, dossiers, events,
+    Accepted, AttemptEnd, Claimed, EtatSeen, NewDossier, NewEvent, Numeros, ReadPlan, Settled,
+    Settlement, Standing, Want, deliveries, dossiers, events, pieces,
 };
 
 use crate::harness::{Database, afdas, at, contract, now, on_both, paired, site};
@@ -143,6 +143,40 @@ on_both! {
                 deliveries::find(&mut tx, tenant, claimed.delivery.id).await.unwrap().unwrap();
             assert!(dossiers::find_by_delivery(&mut tx, &found).await.unwrap().is_some());
         }
+    }
+
+    async fn the_numbers_of_a_piece_are_kept_apart_and_an_invoice_is_found_by_its_own(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let mut batch = [contract(&keys, at(0)), contract(&keys, at(0))];
+        (batch[0].kind, batch[1].kind) = (Kind::Facture, Kind::Convention);
+        let claims = in_flight(db, &batch).await;
+        let numeros = |facture: Option<&str>, document: &str| Numeros {
+            facture: facture.map(str::to_owned),
+            document: Some(document.to_owned()),
+        };
+        let told = [numeros(Some("900042"), "500001"), numeros(None, "500002")];
+        let batch: Vec<Settlement> = claims.iter().zip(&told).map(|(claim, numeros)| {
+            let mut settlement =
+                claim.settlement(at(2), Standing::ended(Status::Delivered), end("taken"));
+            settlement.numeros = Some(numeros.clone());
+            settlement
+        }).collect();
+        assert_eq!(db.store.settle(&batch).await.unwrap(), [Settled::Done, Settled::Done]);
+        let mut tx = db.store.reading().await.unwrap();
+        for (claim, told) in claims.iter().zip(&told) {
+            let kept = pieces::of_delivery(&mut tx, tenant, claim.delivery.id).await.unwrap();
+            assert_eq!(kept, *told);
+        }
+        let environment = claims[0].delivery.environment;
+        let found = pieces::by_facture(&mut tx, tenant, environment, None, "900042").await.unwrap();
+        assert_eq!(found.iter().map(|one| one.id).collect::<Vec<_>>(), [claims[0].delivery.id]);
+        for (whose, numero) in [(tenant, "500001"), (TenantId::new(at(0)), "900042")] {
+            let found = pieces::by_facture(&mut tx, whose, environment, None, numero).await.unwrap();
+            assert_eq!(found, []);
+        }
+        let other = pieces::by_facture(&mut tx, tenant, environment, Some(Opco::Akto), "900042");
+        assert_eq!(other.await.unwrap(), []);
     }
 
     async fn a_failure_is_kept_and_the_delivery_waits(db) {

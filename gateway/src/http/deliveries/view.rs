@@ -3,6 +3,7 @@
 use domain::id::DeliveryId;
 use domain::{Fault, Opco, Timestamp};
 use serde::Serialize;
+use store::StoredFile;
 use store::attempts::Attempt;
 use store::deliveries::Delivery;
 use utoipa::ToSchema;
@@ -65,6 +66,17 @@ pub(crate) struct DeliveryBody {
     /// When it came to its end.
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
+}
+
+/// A file in custody.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = File)]
+pub(crate) struct FileBody {
+    /// What it is, by its content: `pdf`, `jpeg` or `png`.
+    #[schema(value_type = String, example = "pdf")]
+    kind: &'static str,
+    /// How many bytes.
+    bytes: u64,
 }
 
 /// One failure of a call to an OPCO.
@@ -152,6 +164,15 @@ impl From<&Delivery> for DeliveryBody {
             created_at: delivery.created_at,
             updated_at: delivery.updated_at,
             finished_at: delivery.finished_at,
+        }
+    }
+}
+
+impl From<&StoredFile> for FileBody {
+    fn from(file: &StoredFile) -> Self {
+        Self {
+            kind: file.kind.as_str(),
+            bytes: file.bytes,
         }
     }
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from norme.payloads import Apprenti, apprentis
 from stage.gateway import Gateway
 from stage.simulator import Simulator

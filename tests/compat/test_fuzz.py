@@ -12,6 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
+
 from stage.gateway import Gateway
 from stage.published import published
 from stage.receiver import Receiver
@@ -60,7 +61,7 @@ NO_415 = ("/actions/", "/replay", "/rotate", "POST /api/v1/webhooks", "PUT /api/
 
 @native.parametrize()
 @bounded
-def test_the_native_api_answers_as_it_is_described(case: Case, tried: Gateway, receiver: Receiver) -> None:
+def test_the_native_api_answers_as_it_is_described(case: "Case[Any]", tried: Gateway, receiver: Receiver) -> None:
     keep_home(case.body, receiver)
     answer = case.call(base_url=tried.address, headers={"Authorization": f"Bearer {tried.cle}"})
     if answer.status_code == 415 and any(one in case.operation.label for one in NO_415):
@@ -78,5 +79,5 @@ else:
 
     @facade.parametrize()
     @bounded
-    def test_the_facade_answers_as_it_is_described(case: Case, tried: Gateway) -> None:
+    def test_the_facade_answers_as_it_is_described(case: "Case[Any]", tried: Gateway) -> None:
         case.call_and_validate(base_url=tried.address)

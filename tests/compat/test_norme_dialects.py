@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 import pytest
+
 from norme import dialects
 from norme.client import File, Json, Norme
 from norme.payloads import Apprenti, Contrat, facture, invoiceable, ligne
 from norme.pdf import pdf
 from norme.wire import day
+from stage.lives import engaged
 from stage.simulator import Simulator
-from test_norme_life import engaged
 
 SLUGS = ("akto", "afdas", "opcoep")
 WRITERS = (dialects.php_cerfa, dialects.python_cerfa, dialects.local_offset)

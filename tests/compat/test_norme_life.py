@@ -1,40 +1,16 @@
 """The norm's whole life of a contract, at simulated OPCOs of each path family."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import timedelta
 
 import pytest
-from norme.life import Life
-from norme.payloads import Apprenti, Contrat, invoiceable
+
+from norme.payloads import Apprenti, invoiceable
 from norme.wire import cents, day
+from stage.lives import engaged
 from stage.simulator import Simulator
 
 SLUGS = ("akto", "atlas", "opcomobilites", "afdas", "opcoep", "uniformation")
-
-
-@dataclass
-class OpcoTime:
-    """The simulator's clock, which opens a line of the schedule by being moved to its day."""
-
-    simulator: Simulator
-
-    def advance(self, *, seconds: float = 0, days: float = 0) -> None:
-        self.simulator.advance(seconds=seconds, days=days)
-
-    def reach(self, opening: date) -> None:
-        noon = datetime(opening.year, opening.month, opening.day, 12, tzinfo=timezone.utc)
-        self.simulator.advance_to(int(noon.timestamp() * 1000))
-
-
-def engaged(simulator: Simulator, apprenti: Iterator[Apprenti], slug: str, version: int, mois: int) -> Life:
-    contrat = Contrat(next(apprenti), debut=date(2026, 9, 1), mois=mois)
-    life = Life(simulator.client(slug), contrat, OpcoTime(simulator), version)
-    life.file()
-    life.instruct()
-    life.engage()
-    life.agree()
-    return life
 
 
 @pytest.mark.parametrize("version", (1, 2))
@@ -58,7 +34,8 @@ def test_an_instalment_after_the_first_is_not_paid_before_its_certificate(
     number = life.bill(2)
     simulator.advance(days=2)
     listed = life.facture(number)
-    assert listed is not None and listed["etatFacture"] == "EN_COURS_INSTRUCTION"
+    assert listed is not None
+    assert listed["etatFacture"] == "EN_COURS_INSTRUCTION"
     life.certify(2, "structured")
     life.pay(2)
 

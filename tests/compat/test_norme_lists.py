@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
+
 from norme.answers import PageRepeated
 from norme.client import Norme
 from norme.payloads import Apprenti, Contrat
@@ -56,7 +57,8 @@ def test_a_page_wrapped_in_an_array_is_read(simulator: Simulator, apprenti: Iter
     numeros = filed(client, apprenti, 2)
     simulator.control("POST", "akto/faults", {"kind": "wrapped_page", "route": "etats"})
     body = client.call("GET", "/v2/dossiers/etats").json
-    assert isinstance(body, list) and len(body) == 1
+    assert isinstance(body, list)
+    assert len(body) == 1
     assert sorted(one["numeroInterne"] for one in client.etats(2)) == sorted(numeros)
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+
 from norme.answers import Answer, texts
 from norme.client import File, Json, Norme
 from norme.life import Life
@@ -14,8 +15,8 @@ from norme.payloads import Apprenti, Contrat, facture, invoiceable, ligne
 from norme.pdf import pdf
 from norme.rejections import recognised
 from norme.wire import cents, euros
+from stage.lives import engaged
 from stage.simulator import Simulator
-from test_norme_life import OpcoTime, engaged
 
 SLUGS = ("akto", "atlas", "afdas", "opcoep")
 SECOND_SITE = "98765432400027"
@@ -64,9 +65,12 @@ def contrat(apprenti: Iterator[Apprenti]) -> Contrat:
 
 # Who calls
 
+
 @pytest.mark.parametrize("slug", SLUGS)
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_each_check_of_the_headers_comes_in_its_order(opcos: Simulator, cle: str, slug: str, method: str, path: str) -> None:
+def test_each_check_of_the_headers_comes_in_its_order(
+    opcos: Simulator, cle: str, slug: str, method: str, path: str
+) -> None:
     client = opcos.client(slug, cle)
     nothing = client.call(method, path, headers={"Authorization": None, "X-API-KEY": None, "EDITEUR": None})
     assert nothing.status == 401
@@ -80,7 +84,7 @@ def test_each_check_of_the_headers_comes_in_its_order(opcos: Simulator, cle: str
 
 
 def test_the_status_needs_no_header(opcos: Simulator, cle: str) -> None:
-    bare = {name: None for name in ("Authorization", "X-API-KEY", "EDITEUR", "LOGICIEL", "VERSION")}
+    bare = dict.fromkeys(("Authorization", "X-API-KEY", "EDITEUR", "LOGICIEL", "VERSION"))
     answer = opcos.client("akto", cle).call("GET", "/v1/status", headers=bare)
     assert answer.taken()["status"] in ("healthy", "degraded", "unhealthy")
     assert isinstance(answer.json["supportedVersions"], list)
@@ -132,6 +136,7 @@ def test_afdas_gives_no_token_without_a_proof(opcos: Simulator, cle: str) -> Non
 
 # What is not there
 
+
 @pytest.mark.parametrize("slug", SLUGS)
 @pytest.mark.parametrize("version", (1, 2))
 def test_an_unknown_dossier_is_told_in_each_opcos_way(opcos: Simulator, cle: str, slug: str, version: int) -> None:
@@ -150,6 +155,7 @@ def test_a_flow_that_is_not_open_answers_501(simulator: Simulator, apprenti: Ite
 
 
 # Contracts
+
 
 def without(block: str, name: str) -> Callable[[Json], None]:
     def change(cerfa: Json) -> None:
@@ -306,7 +312,8 @@ def test_an_invoice_rejected_later_can_be_sent_again(
     number = life.bill(1)
     simulator.control("POST", f"{slug}/factures/{number}/etat", {"etat": "REJETE", "motif": "SIRET_EMETTEUR_INCONNU"})
     rejected = life.facture(number)
-    assert rejected is not None and rejected["etatFacture"] == "REJETE"
+    assert rejected is not None
+    assert rejected["etatFacture"] == "REJETE"
     assert rejected["commentaire"]
     assert invoiceable(life.echeance(1)) == cents(life.echeance(1)["montantTotal"])
     life.bill(1)
@@ -330,6 +337,7 @@ def test_a_second_termination_is_refused(simulator: Simulator, apprenti: Iterato
 
 
 # Files
+
 
 @pytest.mark.parametrize("slug", ("akto", "afdas"))
 def test_a_file_that_is_no_pdf_is_refused_and_the_documents_route_speaks_with_capitals(

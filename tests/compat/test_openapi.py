@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+
 from stage.published import DOCUMENTS, published
 
 
@@ -22,7 +23,8 @@ def document(name: str) -> dict[str, Any]:
 def test_a_published_description_is_valid(name: str) -> None:
     read = document(name)
     assert read["openapi"].startswith("3.1."), read["openapi"]
-    faults = [f"{'/'.join(map(str, one.absolute_path))}: {one.message}" for one in OpenAPIV31SpecValidator(read).iter_errors()]
+    found = OpenAPIV31SpecValidator(read).iter_errors()
+    faults = ["/".join(map(str, one.absolute_path)) + f": {one.message}" for one in found]
     assert faults == []
 
 

@@ -4,17 +4,18 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from standardwebhooks import Webhook, WebhookVerificationError
+
 from norme.payloads import Apprenti, Contrat
 from stage.gateway import Gateway
 from stage.receiver import Receiver, Told
 from stage.wait import until
-from standardwebhooks import Webhook, WebhookVerificationError
 
 OTHER_SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
@@ -96,8 +97,8 @@ def test_a_real_delivery_is_verified_by_the_reference_library(
     verified = Webhook(subscribed.secret).verify(told.body, told.headers)
     assert verified["data"]["delivery_id"] == delivery
     assert told.headers["content-type"] == "application/json"
-    sent = datetime.fromtimestamp(int(told.headers["webhook-timestamp"]), timezone.utc)
-    assert abs(datetime.now(timezone.utc) - sent) < timedelta(minutes=5)
+    sent = datetime.fromtimestamp(int(told.headers["webhook-timestamp"]), UTC)
+    assert abs(datetime.now(UTC) - sent) < timedelta(minutes=5)
 
 
 def test_the_asymmetric_signature_is_verified_with_the_public_key_alone(

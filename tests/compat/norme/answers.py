@@ -54,12 +54,11 @@ def texts(body: str) -> list[str]:
         return [body] if body.strip() else []
     if not isinstance(value, dict):
         return []
-    body = _uncapped(value)
-    found = [body[key] for key in TEXT_KEYS if isinstance(body.get(key), str)]
-    for item in body.get("errors") or []:
-        if isinstance(item, dict):
-            item = _uncapped(item)
-            found += [str(item[key]) for key in ITEM_KEYS if item.get(key)]
+    read = _uncapped(value)
+    found = [read[key] for key in TEXT_KEYS if isinstance(read.get(key), str)]
+    for item in filter(lambda one: isinstance(one, dict), read.get("errors") or []):
+        words = _uncapped(item)
+        found += [str(words[key]) for key in ITEM_KEYS if words.get(key)]
     return found
 
 
@@ -91,4 +90,4 @@ class Pages:
             raise PageRepeated(self.name)
         self.seen.add(mark)
         self.items += page
-        return len(self.items) < body["total"]
+        return len(self.items) < int(body["total"])

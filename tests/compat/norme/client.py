@@ -2,12 +2,13 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from .answers import Answer, Pages, Refused
+from .answers import Answer, Pages
 from .endpoints import Endpoint
 from .tokens import Software, Tokens
 
@@ -38,7 +39,7 @@ class Editor:
 class Norme:
     """A client of one OPCO with one CFA key.
 
-    A call that was refused raises [`Refused`]; `call` gives any answer as it came. `patience_s` is how long an answer
+    A call that was refused raises `Refused`; `call` gives any answer as it came. `patience_s` is how long an answer
     "503, come back later" is followed: an OPCO gives none, a gateway that waits for an OPCO does.
     """
 
@@ -67,9 +68,9 @@ class Norme:
 
     # Calls
 
-    def headers(self) -> dict[str, str | bytes]:
+    def headers(self) -> dict[str, str | bytes | None]:
         """Returns the headers of a business call."""
-        headers: dict[str, str | bytes] = {
+        headers: dict[str, str | bytes | None] = {
             self.key_header: self.cle_cfa,
             "EDITEUR": self.editor.editeur,
             "LOGICIEL": self.editor.logiciel,
@@ -88,47 +89,33 @@ class Norme:
         query: dict[str, str] | None = None,
         body: Any = None,
         parts: dict[str, Any] | None = None,
-        headers: dict[str, str | bytes | None] | None = None,
+        headers: Mapping[str, str | bytes | None] | None = None,
     ) -> Answer:
         """Makes one call; a 401 gets a new token and one replay. A header given as None is left out."""
-        answer = self._once(method, path, query, body, parts, headers)
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+
+        def once() -> Answer:
+            sent = {**self.headers(), **(headers or {})}
+            if content is not None:
+                sent = {"Content-Type": "application/json", **sent}
+            kept = [(name.encode(), _bytes(value)) for name, value in sent.items() if value is not None]
+            answer = self.http.request(
+                method, self.endpoint.base + path, params=query, content=content, files=parts, headers=kept
+            )
+            return Answer(answer.status_code, answer.headers, answer.text, f"{method} {path}")
+
+        answer = once()
         if answer.status == 401 and not self.key_only and headers is None:
             self.tokens.forget()
-            answer = self._once(method, path, query, body, parts, headers)
+            answer = once()
         until = time.monotonic() + self.patience_s
         while answer.status == 503 and "retry-after" in answer.headers:
             pause = float(answer.headers["retry-after"])
             if time.monotonic() + pause > until:
                 break
             time.sleep(pause)
-            answer = self._once(method, path, query, body, parts, headers)
+            answer = once()
         return answer
-
-    def _once(
-        self,
-        method: str,
-        path: str,
-        query: dict[str, str] | None,
-        body: Any,
-        parts: dict[str, Any] | None,
-        changes: dict[str, str | bytes | None] | None,
-    ) -> Answer:
-        headers: dict[str, str | bytes | None] = {**self.headers(), **(changes or {})}
-        kept = [(name, value) for name, value in headers.items() if value is not None]
-        content = None
-        if body is not None:
-            content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
-            if not any(name.lower() == "content-type" for name, _ in kept):
-                kept.append(("Content-Type", "application/json"))
-        answer = self.http.request(
-            method,
-            self.endpoint.base + path,
-            params=query,
-            content=content,
-            files=parts,
-            headers=kept,
-        )
-        return Answer(answer.status_code, answer.headers, answer.text, f"{method} {path}")
 
     def parts(self, name: str, payload: Json, file: File | None) -> dict[str, Any]:
         """Returns a multipart body: a named part of JSON without a content type of its own, and `fichier`."""
@@ -198,4 +185,5 @@ class Norme:
         return dict(self.call("POST", "/v2/dossiers/rupture/employeur", body=rupture).taken())
 
 
-__all__ = ["Answer", "Editor", "File", "Norme", "Refused", "Software"]
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()

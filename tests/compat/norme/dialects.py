@@ -18,7 +18,7 @@ EDITORS = {
 
 
 def php_cerfa(cerfa: Json) -> Json:
-    """Returns a contract as the PHP client sends it: numbers as texts, read-only fields, empty texts, other spellings."""
+    """Returns a contract as the PHP client sends it: numbers as texts, read-only fields, empty texts."""
     sent = copy.deepcopy(cerfa)
     contrat, apprenti = sent["contrat"], sent["apprenti"]
     for name in ("modeContractuel", "typeContratApp", "dureeTravailHebdoHeures", "salaireEmbauche"):
@@ -34,7 +34,7 @@ def php_cerfa(cerfa: Json) -> Json:
     contrat["dateEffetAvenant"] = ""
     contrat["numeroContratPrecedent"] = ""
     sent["maitre1"]["nir"] = ""
-    return _dated(sent, "T00:00:00+0000")
+    return dict(_dated(sent, "T00:00:00+0000"))
 
 
 def python_cerfa(cerfa: Json) -> Json:
@@ -43,7 +43,7 @@ def python_cerfa(cerfa: Json) -> Json:
     sent["formation"]["rncp"] = sent["formation"]["rncp"].removeprefix("RNCP")
     sent["apprenti"]["departementNaissance"] = "093"
     sent["versionSchema"] = "2026.1"
-    return _dated(sent, "T00:00:00Z")
+    return dict(_dated(sent, "T00:00:00Z"))
 
 
 def php_facture(facture: Json) -> Json:
@@ -54,12 +54,12 @@ def php_facture(facture: Json) -> Json:
         line["montant"] = f"{line['montant']:.2f}"
         line["quantite"] = str(line["quantite"])
         line["numeroEcheance"] = str(line["numeroEcheance"])
-    return _dated(sent, "T00:00:00+0000")
+    return dict(_dated(sent, "T00:00:00+0000"))
 
 
 def local_offset(cerfa: Json) -> Json:
     """Returns a contract whose days carry a server's local offset, which would move them if anyone shifted zones."""
-    return _dated(cerfa, "T00:00:00+02:00")
+    return dict(_dated(cerfa, "T00:00:00+02:00"))
 
 
 def _dated(value: Any, ending: str) -> Any:

@@ -74,7 +74,8 @@ class Life:
         """Files the contract and finds it again: in the list of states, and by its own number."""
         filed = self.client.post_dossier(self.contrat.cerfa(), self.version)
         self.numero = filed["numeroInterne"]
-        assert self.numero and filed["numeroExterne"]
+        assert self.numero
+        assert filed["numeroExterne"]
         assert not filed.get("numeroDeca"), "no DECA number before the State gave one"
         self.wait("is listed as received", self.state, lambda state: state == "TRANSMIS")
         cerfa = self.dossier()["cerfa"]
@@ -141,7 +142,8 @@ class Life:
         reference = f"FA-{self.contrat.apprenti.nir[5:13]}-{numero:02}-{len(self.factures)}"
         sent = facture(reference, opening, self.contrat.cfa_siret, lignes, certificat=certificat)
         answer = self.client.post_facture(sent, File(f"{reference}.pdf", pdf(f"Facture {reference}")))
-        assert answer["numeroInterneFacture"] and answer["numeroInterneDocument"]
+        assert answer["numeroInterneFacture"]
+        assert answer["numeroInterneDocument"]
         self.factures.append(answer["numeroInterneFacture"])
         self.wait(
             f"échéance {numero} is billed",
@@ -152,7 +154,8 @@ class Life:
         assert listed["referenceFactureCFA"] == reference
         assert cents(listed["montantFacture"]) == cents(sent["montantTotal"])
         assert listed["etatFacture"] in ("TRANSMIS", "EN_COURS_INSTRUCTION")
-        assert not listed["referenceVirement"] and not listed["dateReglement"]
+        assert not listed["referenceVirement"]
+        assert not listed["dateReglement"]
         assert listed["organismeFormation"]["siret"] == self.contrat.cfa_siret
         assert [one["numeroInterneDossier"] for one in listed["dossiers"]] == [self.numero]
         return self.factures[-1]
@@ -180,12 +183,15 @@ class Life:
             lambda: self.facture(self.factures[-1]),
             lambda one: one is not None and one["etatFacture"] == "REGLE",
         )
-        assert paid["referenceVirement"] and paid["dateReglement"]
+        assert paid["referenceVirement"]
+        assert paid["dateReglement"]
         self.wait(
             f"échéance {numero} is paid",
             lambda: self.echeance(numero),
-            lambda one: cents(one["montantRegle"]) == cents(one["montantTotal"])
-            and cents(one["montantEnCoursInstruction"]) == 0,
+            lambda one: (
+                cents(one["montantRegle"]) == cents(one["montantTotal"])
+                and cents(one["montantEnCoursInstruction"]) == 0
+            ),
         )
 
     def settle(self) -> None:

@@ -15,8 +15,19 @@ CFA_UAI = "0939999N"
 EMPLOYEUR_SIRET = "12345678200010"
 
 # Nobody is called so: a tree and a river name each apprentice, far enough apart not to look like one another.
-TREES = ("FRENE", "TILLEUL", "CHARME", "NOISETIER", "AUBEPINE", "PEUPLIER", "MARRONNIER", "GENEVRIER", "OLIVIER", "SORBIER")
-RIVERS = ("Loire", "Dordogne", "Garonne", "Meuse", "Vilaine", "Durance", "Charente", "Moselle", "Sarthe", "Adour")
+TREES = [
+    "FRENE",
+    "TILLEUL",
+    "CHARME",
+    "NOISETIER",
+    "AUBEPINE",
+    "PEUPLIER",
+    "MARRONNIER",
+    "GENEVRIER",
+    "OLIVIER",
+    "SORBIER",
+]
+RIVERS = ["Loire", "Dordogne", "Garonne", "Meuse", "Vilaine", "Durance", "Charente", "Moselle", "Sarthe", "Adour"]
 
 
 @dataclass(frozen=True)
@@ -274,7 +285,8 @@ def adresse(line: str, code_postal: str, commune: str) -> Json:
 
 def invoiceable(echeance: Json) -> int:
     """Returns what can still be billed on a line of the schedule, in cents."""
-    return cents(echeance["montantTotal"]) - cents(echeance["montantRegle"]) - cents(echeance["montantEnCoursInstruction"])
+    taken = cents(echeance["montantRegle"]) + cents(echeance["montantEnCoursInstruction"])
+    return cents(echeance["montantTotal"]) - taken
 
 
 def ligne(dossier: Json, echeance: Json, montant: int, nature: str = "PEDAGOGIE", quantite: int = 1) -> Json:
@@ -290,12 +302,12 @@ def ligne(dossier: Json, echeance: Json, montant: int, nature: str = "PEDAGOGIE"
     }
 
 
-def facture(numero: str, le: date, siret: str, lignes: list[Json], *, certificat: bool = False, iban: str = IBAN) -> Json:
+def facture(numero: str, le: date, siret: str, lignes: list[Json], *, certificat: bool = False) -> Json:
     return {
         "numero": numero,
         "dateEmission": midnight(le),
         "montantTotal": euros(sum(cents(one["montant"]) for one in lignes)),
-        "ibanEmetteur": iban,
+        "ibanEmetteur": IBAN,
         "siretEmetteur": siret,
         "estCertificatRealisation": certificat,
         "lignes": lignes,

@@ -28,7 +28,5 @@ def recognised(texts: list[str]) -> set[str]:
     """Returns the refusals that a list of an OPCO's texts tells."""
     told = [plain(text) for text in texts]
     return {
-        code
-        for code, words in KEYWORDS.items()
-        if any(all(plain(word) in text for word in words) for text in told)
+        code for code, words in KEYWORDS.items() if any(all(plain(word) in text for word in words) for text in told)
     }

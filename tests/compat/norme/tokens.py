@@ -81,5 +81,3 @@ def proof(key: rsa.RSAPrivateKey, token_url: str) -> str:
     signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
     signature = key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
     return f"{signed}.{_base64url(signature)}"
-
-

@@ -21,7 +21,7 @@ class Process:
                 command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
             )
         try:
-            self.address = until(f"{name} says its address", self._address)
+            self.address = until(f"{name} says its address", self._address) or ""
         except BaseException:
             self.stop()
             raise

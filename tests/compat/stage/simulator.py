@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx
 
-from norme.client import Norme, Software
+from norme.client import Norme
 from norme.endpoints import simulated
+from norme.tokens import Software
 
 from .process import Process
 
@@ -54,5 +55,3 @@ class Simulator:
 
     def ledger(self, slug: str, kind: str) -> list[dict[str, Any]]:
         return list(self.control("GET", f"ledger?opco={slug}&kind={kind}&limit=1000")["entries"])
-
-

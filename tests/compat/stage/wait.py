@@ -10,13 +10,13 @@ DEADLINE_S = 40.0
 PAUSE_S = 0.05
 
 
-def until(what: str, look: Callable[[], Seen], good: Callable[[Seen], bool] = bool, deadline_s: float = DEADLINE_S) -> Seen:
+def until(what: str, look: Callable[[], Seen], good: Callable[[Seen], bool] = bool) -> Seen:
     """Looks again and again until `good`, and returns what was seen; fails at the deadline with the last look."""
-    end = time.monotonic() + deadline_s
+    end = time.monotonic() + DEADLINE_S
     while True:
         seen = look()
         if good(seen):
             return seen
         if time.monotonic() >= end:
-            raise AssertionError(f"not within {deadline_s:.0f} s: {what}; last seen: {seen!r}")
+            raise AssertionError(f"not within {DEADLINE_S:.0f} s: {what}; last seen: {seen!r}")
         time.sleep(PAUSE_S)

@@ -35,6 +35,9 @@ const ENV_PREFIX: &str = "CFA_GATEWAY__";
 pub struct Config {
     /// The native API's door.
     pub server: Server,
+    /// The norm, spoken by the gateway.
+    #[serde(default)]
+    pub convergence: crate::convergence::Settings,
     /// Where everything is remembered.
     pub database: Database,
     /// Where the master key comes from.
@@ -211,6 +214,7 @@ impl Config {
         problems.extend(self.transport.problems());
         problems.extend(delivery::problems(&self.delivery));
         problems.extend(webhook_problems(&self.webhook));
+        problems.extend(convergence_problems(&self.convergence));
         if let Err(error) = self.profiles() {
             problems.push(Problem::new("opco", chain(&error)));
         }
@@ -225,6 +229,18 @@ fn webhook_problems(webhook: &crate::notify::Settings) -> Vec<Problem> {
         Problem::new("webhook.allowed_networks", said)
     });
     bound.into_iter().chain(networks).collect()
+}
+
+fn convergence_problems(facade: &crate::convergence::Settings) -> Vec<Problem> {
+    let checks = [
+        ("convergence.wait_ms", facade.wait_ms, 0, 120_000),
+        ("convergence.waiting_max", facade.waiting_max, 1, 100_000),
+        ("convergence.token_s", facade.token_s, 60, 86_400),
+    ];
+    checks
+        .into_iter()
+        .filter_map(|(key, value, least, most)| within(key, value, least, most))
+        .collect()
 }
 
 impl Server {

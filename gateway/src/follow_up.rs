@@ -18,7 +18,7 @@ use domain::{
     Capability, DeliveryId, Effect, Environment, Etat, Finding, HoldReason, Instance, Kind,
     NormVersion, Opco, Route, Severity, Siret, TenantId, Timestamp, WaitReason,
 };
-use store::{Delivery, StoreError};
+use store::{Delivery, NewEvent, StoreError};
 
 use self::link::{Link, Linked};
 use crate::app::App;
@@ -387,6 +387,27 @@ pub(crate) async fn again(
             Err(_) => None,
         },
     )
+}
+
+/// Returns the payload of a delivery in custody, in its wire form. Opening it is itself on record.
+/// Nothing, when it is gone.
+pub(crate) async fn written(
+    app: &App,
+    delivery: &Delivery,
+) -> Result<Option<serde_json::Value>, StoreError> {
+    let network = app.views.network(app, delivery.tenant).await?;
+    let mut tx = app.store.writing().await?;
+    let sealed = store::deliveries::payload(&mut tx, delivery.tenant, delivery.id).await?;
+    let Some(sealed) = sealed else {
+        return Ok(None);
+    };
+    let opened = NewEvent::new(app.clock.now(), "payload.opened")
+        .delivery(delivery.id)
+        .with(serde_json::json!({"why": "same_call"}));
+    store::events::append(&mut tx, delivery.tenant, &[opened]);
+    tx.commit().await?;
+    let opened = send::open(&network.keys, delivery.id, delivery.kind, &sealed);
+    Ok(opened.ok().map(|follow| follow.reading.payload.write()))
 }
 
 fn with(mut findings: Vec<Finding>, one: Finding) -> Vec<Finding> {

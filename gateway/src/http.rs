@@ -2,38 +2,39 @@
 //!
 //! A request meets, in order: `request_log` (trace, one line), the path's gate (405, 401, 429,
 //! 403), the extractors (413, 415, 408), the handler (400, 422…). `problem` makes every refusal.
+//! The norm itself, on the same door, is in `convergence`.
 
 mod actions;
 pub(crate) mod api_key;
 mod batches;
-mod body;
+pub(crate) mod body;
 pub(crate) mod caller;
 pub(crate) mod credentials;
 mod deliveries;
 mod docs;
 mod dossiers;
-mod envelope;
+pub(crate) mod envelope;
 mod events;
-mod follow_ups;
+pub(crate) mod follow_ups;
 mod gate;
 mod health;
-mod idempotency;
+pub(crate) mod idempotency;
 mod ndjson;
 mod opcos;
 pub(crate) mod openapi;
 mod page;
-mod patience;
+pub(crate) mod patience;
 pub(crate) mod problem;
-mod quota;
-mod request_log;
+pub(crate) mod quota;
+pub(crate) mod request_log;
 mod routes;
 #[cfg(test)]
-mod snapshot;
-mod submit;
+pub(crate) mod snapshot;
+pub(crate) mod submit;
 #[cfg(test)]
 mod tests;
-mod trace_context;
-mod upload;
+pub(crate) mod trace_context;
+pub(crate) mod upload;
 mod validations;
 mod webhooks;
 pub(crate) mod words;
@@ -50,7 +51,7 @@ use self::caller::Permission::{Act, Submit, Webhook};
 use self::gate::{delete, get, get_with, open, path, post, post_outside, put};
 use self::problem::{Code, Problem};
 use crate::app::App;
-use crate::{config, files};
+use crate::{config, convergence, files};
 
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -75,15 +76,24 @@ struct Bounds {
 pub(crate) struct State {
     bounds: Bounds,
     credentials: credentials::Memory,
-    quotas: quota::Quotas,
-    in_flight: idempotency::InFlight,
+    /// What each credential may still ask.
+    pub(crate) quotas: quota::Quotas,
+    /// The keys in use.
+    pub(crate) in_flight: idempotency::InFlight,
     batches: batches::Places,
-    patience: patience::Patience,
+    /// How long the store may take.
+    pub(crate) patience: patience::Patience,
+    /// What the façade remembers.
+    pub(crate) convergence: convergence::State,
 }
 
 impl State {
     /// Starts with nobody known.
-    pub(crate) fn new(server: &config::Server, files: &files::Settings) -> Self {
+    pub(crate) fn new(
+        server: &config::Server,
+        files: &files::Settings,
+        facade: &convergence::Settings,
+    ) -> Self {
         let bounds = Bounds {
             body_bytes: server.body_bytes_max,
             batch_bytes: server.batch_bytes_max,
@@ -98,6 +108,7 @@ impl State {
             in_flight: idempotency::InFlight::default(),
             batches: batches::Places::default(),
             patience: patience::Patience::new(Duration::from_millis(server.store_timeout_ms)),
+            convergence: convergence::State::new(facade),
         }
     }
 }
@@ -113,7 +124,9 @@ pub(crate) fn serve(
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(data.clone())
+            .configure(convergence::table)
             .configure(table)
+            .wrap(from_fn(convergence::path::canonical))
             .wrap(from_fn(request_log::log))
     })
     .keep_alive(KEEP_ALIVE)

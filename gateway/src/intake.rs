@@ -1,6 +1,7 @@
 //! Taking a contract in: read, judged, routed, compared, and in custody before anyone is told so.
 
 mod likeness;
+mod same;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use crate::view::View;
 use crate::{contract, notes, pause, reroute, worker};
 
 pub(crate) use self::likeness::Twins;
+pub(crate) use self::same::{is_same, recall};
 
 /// How long an idempotency key is remembered. Published in the API's description.
 pub(crate) const IDEMPOTENCY_DAYS: i64 = 7;
@@ -55,6 +57,8 @@ pub(crate) struct Submission {
     pub(crate) idempotency: Option<(&'static str, String)>,
     /// The sender's trace.
     pub(crate) traceparent: Option<String>,
+    /// Whether what a person would have to mend is refused, instead of being kept for that person.
+    pub(crate) refuses_holds: bool,
 }
 
 /// A management mandate, as the sender records it.
@@ -107,6 +111,8 @@ pub(crate) struct Accepted {
 pub(crate) enum Refused {
     /// The rules refuse it.
     Findings(Vec<Finding>),
+    /// A person must mend something first, and the sender wanted it refused then.
+    Held(HoldReason, Vec<Finding>),
     /// The same contract is on its way already (DUP-001).
     Duplicate {
         /// That delivery.
@@ -249,6 +255,14 @@ async fn take(
     // One contract of a person at a time: two spellings sent together must see each other.
     let _turn = app.views.twins.enter(sender.tenant, prints.person).await;
     let mut standing = standing(&judged.plan, &judged.findings, judged.question.now);
+    let refuses_holds = submission.refuses_holds;
+    let kept = |standing: Standing, judged: &mut Judged| match standing.hold_reason {
+        Some(reason) if refuses_holds => {
+            Err(Refused::Held(reason, std::mem::take(&mut judged.findings)))
+        }
+        _ => Ok(()),
+    };
+    kept(standing, &mut judged)?;
     let mut new = new_delivery(sender, &mut submission, &prints, &judged, standing)?;
     let id = new.id;
     let slot = match (standing.status, judged.plan.target) {
@@ -276,6 +290,7 @@ async fn take(
             judged.findings.extend(like);
         }
         standing = self::standing(&judged.plan, &judged.findings, judged.question.now);
+        kept(standing, &mut judged)?;
         let again = Arc::make_mut(&mut new);
         again.compared = true;
         again.claim = None;

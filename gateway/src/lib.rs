@@ -10,6 +10,7 @@ pub mod commands;
 pub(crate) mod committer;
 pub mod config;
 pub(crate) mod contract;
+pub mod convergence;
 pub(crate) mod dispatch;
 pub(crate) mod failpoint;
 pub(crate) mod files;

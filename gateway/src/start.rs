@@ -161,7 +161,7 @@ pub(crate) fn assemble(
         settler: Settler::start(&store),
         inbox,
         files: config.files.open(&config.database)?,
-        http: http::State::new(&config.server, &config.files),
+        http: http::State::new(&config.server, &config.files, &config.convergence),
         views: Views::default(),
         profiles,
         limits,

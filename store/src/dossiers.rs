@@ -222,7 +222,6 @@ pub async fn list(
     filter: &Filter,
     limit: u32,
 ) -> Result<Vec<Dossier>, StoreError> {
-    // A SIRET has fourteen digits, so a list of them joined by commas holds no other.
     const SQL: &str = concat!(
         "select ",
         columns!(),
@@ -235,13 +234,7 @@ pub async fn list(
           and ($7 is null or numero_interne = $7 or numero_externe = $7 or numero_deca = $7)
         order by dossier_id desc limit $8"
     );
-    let sites = filter.sites.as_ref().map(|sites| {
-        sites
-            .iter()
-            .map(Siret::as_str)
-            .collect::<Vec<_>>()
-            .join(",")
-    });
+    let sites = filter.sites.as_deref().map(joined);
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(raw(tenant))
         .bind(filter.after.map(raw))
@@ -254,6 +247,74 @@ pub async fn list(
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(Dossier::try_from).collect()
+}
+
+/// Which part of the list of states, as an operator gives it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Window {
+    /// Only those after this one, oldest first.
+    pub after: Option<DossierId>,
+    /// How many are passed over.
+    pub skip: u64,
+    /// How many at most, up to [`MAX_PAGE`].
+    pub limit: u32,
+}
+
+/// Lists the dossiers of a network that have a number, oldest first: a list that grows at its end,
+/// so that its pages stay what they were.
+pub async fn numbered(
+    tx: &mut Tx,
+    tenant: TenantId,
+    environment: Environment,
+    sites: Option<&[Siret]>,
+    window: Window,
+) -> Result<Vec<Dossier>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from dossier where tenant_id = $1 and environment = $2 and numero_interne is not null
+          and ($3 is null or $3 like '%' || siret_cfa || '%')
+          and ($4 is null or dossier_id > $4)
+        order by dossier_id limit $5 offset $6"
+    );
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(environment.as_str())
+        .bind(sites.map(joined))
+        .bind(window.after.map(raw))
+        .bind(i64::from(window.limit.clamp(1, MAX_PAGE)))
+        .bind(i64::try_from(window.skip).unwrap_or(i64::MAX))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(Dossier::try_from).collect()
+}
+
+/// Returns how many dossiers [`numbered`] lists in all.
+pub async fn count_numbered(
+    tx: &mut Tx,
+    tenant: TenantId,
+    environment: Environment,
+    sites: Option<&[Siret]>,
+) -> Result<u64, StoreError> {
+    const SQL: &str = "select count(*) from dossier
+        where tenant_id = $1 and environment = $2 and numero_interne is not null
+          and ($3 is null or $3 like '%' || siret_cfa || '%')";
+    let count: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(environment.as_str())
+        .bind(sites.map(joined))
+        .fetch_one(conn)
+        .await?);
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+/// Joins SIRETs by commas: each has fourteen digits, so that the text holds no other.
+fn joined(sites: &[Siret]) -> String {
+    sites
+        .iter()
+        .map(Siret::as_str)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// Returns what a dossier was, oldest first.

@@ -189,6 +189,44 @@ pub async fn due(
         .collect()
 }
 
+/// Returns, for each system that lists dossiers of these sites, when the least fresh of its lists was
+/// last read; nothing when one never was.
+pub async fn freshness(
+    tx: &mut Tx,
+    tenant: TenantId,
+    environment: Environment,
+    sites: Option<&[Siret]>,
+) -> Result<Vec<(Instance, Option<Timestamp>)>, StoreError> {
+    const SQL: &str = "select opco, instance, min(coalesce(last_read_at, -1)) from read_job
+        where tenant_id = $1 and environment = $2
+          and ($3 is null or $3 like '%' || siret_cfa || '%')
+        group by opco, instance order by opco, instance";
+    let sites = sites.map(|sites| {
+        let sites: Vec<&str> = sites.iter().map(Siret::as_str).collect();
+        sites.join(",")
+    });
+    let rows: Vec<(String, i64, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(environment.as_str())
+        .bind(&sites)
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter()
+        .map(|(opco, number, read_at)| {
+            let at = At {
+                table: "read_job",
+                row: &opco,
+            };
+            let instance = Instance {
+                opco: at.word("opco", &opco)?,
+                number: at.number("instance", number)?,
+            };
+            let read_at = (read_at >= 0).then_some(read_at);
+            Ok((instance, at.maybe_instant("last_read_at", read_at)?))
+        })
+        .collect()
+}
+
 /// Keeps what came of a read. Returns whether the reader still held it; otherwise nothing changed.
 ///
 /// A contract delivered during the read asks for an earlier one: that plan stands.

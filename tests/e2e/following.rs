@@ -198,7 +198,7 @@ async fn dossier(scene: &Scene, numero: &str) -> Value {
     scene.erp.get(&path).await.expect(200)["dossiers"][0].clone()
 }
 
-fn rupture(contract: &Contract) -> Value {
+pub(crate) fn rupture(contract: &Contract) -> Value {
     let of = |pointer: &str| contract.body.pointer(pointer).unwrap().clone();
     json!({
         "employeur": { "siret": of("/cerfa/employeur/siret") },

@@ -16,6 +16,7 @@ pub mod database;
 pub mod erp;
 pub mod gateway;
 pub mod network;
+pub mod norm;
 pub mod opcos;
 pub mod payload;
 pub mod pieces;

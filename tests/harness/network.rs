@@ -171,10 +171,15 @@ impl Network {
         tx.commit().await.unwrap();
     }
 
+    /// Returns the text of a site's key at an OPCO.
+    pub fn key(&self, site: Siret, opco: Opco) -> String {
+        format!("{}-cle-{opco}-{site}-0123456789abcdef", self.mark)
+    }
+
     /// Gives a site its key at an OPCO, in use at once.
     pub async fn add_key(&self, store: &Store, site: Siret, opco: Opco, now: Timestamp) {
         let id = KeyId::new(now);
-        let secret = Secret::new(format!("{}-cle-{opco}-{site}-0123456789abcdef", self.mark));
+        let secret = Secret::new(self.key(site, opco));
         let tenant_key = store.keys(self.tenant).await.unwrap();
         let sealed = tenant_key.seal_secret(id.as_bytes(), SEAL_PART, &secret);
         let key = CfaKey {

@@ -93,6 +93,13 @@ impl Opcos {
         self.handle().requests(Some(opco.slug()), ALL).unwrap()
     }
 
+    /// Returns the address before the version, and the token endpoint, of an OPCO.
+    pub fn addresses(&self, opco: Opco) -> (String, String) {
+        let slug = opco.slug();
+        let base = self.running.base_url(slug).unwrap();
+        (base, self.running.token_url(slug).unwrap())
+    }
+
     /// Returns the settings that lead a gateway here; `limits` is written for every OPCO.
     pub fn settings(&self, limits: &str) -> String {
         let slugs = Opco::ALL.into_iter().map(Opco::slug);

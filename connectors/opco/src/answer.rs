@@ -102,6 +102,8 @@ pub struct DossierDetail {
     pub echeancier: Echeancier,
     /// The members of the money that are there but not of their type, by JSON Pointer.
     pub oddities: Vec<String>,
+    /// The whole answer as it came, for whoever passes it on.
+    pub brut: Value,
 }
 
 /// What an OPCO says of a CFA key (protocol §14).

@@ -18,6 +18,7 @@ use super::{CONTRACT, FollowUp, Judged, Whose, judge};
 use crate::app::App;
 use crate::files::{Held, Pledged, outgoing};
 use crate::intake::{self, Accepted, IDEMPOTENCY_DAYS, Refused, Sender};
+use crate::plan::Way;
 use crate::system::System;
 use crate::{notes, pause, reroute};
 
@@ -28,6 +29,8 @@ pub(crate) struct Beside {
     pub(crate) idempotency: Option<(&'static str, String)>,
     /// The sender's trace.
     pub(crate) traceparent: Option<String>,
+    /// Whether what a person would have to mend is refused, instead of being kept for that person.
+    pub(crate) refuses_holds: bool,
 }
 
 /// Takes a payload into custody, and its file with it. Refused or answered before, the file is removed.
@@ -53,6 +56,9 @@ pub(crate) async fn accept(
         return Ok(earlier);
     }
     let judged = judged?;
+    if let (true, Way::Hold(reason)) = (beside.refuses_holds, judged.way) {
+        return Err(Refused::Held(reason, judged.findings));
+    }
     let beside = (idempotency, beside.traceparent);
     let file = held.as_ref().and_then(Held::received);
     let mut new = new_delivery(sender, &keys, &follow, (&judged, beside), file, now)?;

@@ -58,9 +58,22 @@ impl Memory {
 
 /// Recognises who calls.
 pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let text = key(headers)?;
-    let (environment, hash) =
-        api_key::read(text).ok_or_else(|| Problem::plain(Code::UnknownKey))?;
+    let known = recognise(app, key(headers)?).await?;
+    Ok(known.caller)
+}
+
+/// Whose a key is, and until when.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    /// Who calls with it.
+    pub(crate) caller: Caller,
+    /// Its last instant, when it has one.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// Recognises whose a key is.
+pub(crate) async fn recognise(app: &App, key: &str) -> Result<Known, Problem> {
+    let (environment, hash) = api_key::read(key).ok_or_else(|| Problem::plain(Code::UnknownKey))?;
     let now = app.clock.now();
     let seen = if let Some(seen) = app.http.credentials.recall(&hash, now) {
         seen
@@ -74,7 +87,10 @@ pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, P
     };
     match seen.expires_at {
         Some(expired) if expired <= now => Err(Problem::plain(Code::ExpiredKey)),
-        _ => Ok(seen.caller),
+        _ => Ok(Known {
+            caller: seen.caller,
+            expires_at: seen.expires_at,
+        }),
     }
 }
 

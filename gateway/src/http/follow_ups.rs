@@ -123,6 +123,7 @@ async fn hand_in(
     let beside = Beside {
         idempotency: key.map(|key| (word, key)),
         traceparent: Some(trace.header()),
+        refuses_holds: false,
     };
     // On the heap: the whole path of a payload lies in this one future.
     let sender = caller.sender();
@@ -137,7 +138,7 @@ pub(super) fn kind(word: &str) -> Option<Kind> {
 }
 
 /// Reads a body and takes off it what is not the norm's. Its file is told apart.
-pub(super) fn read(kind: Kind, body: &[u8], headers: &HeaderMap) -> Result<FollowUp, Problem> {
+pub(crate) fn read(kind: Kind, body: &[u8], headers: &HeaderMap) -> Result<FollowUp, Problem> {
     let beside = envelope::of_headers(headers)?;
     let mut reading = Payload::read(kind, body).map_err(|error| unreadable(&error))?;
     let named = taken(&mut reading.payload, CONTRACT);

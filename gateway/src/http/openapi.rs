@@ -19,12 +19,23 @@ const REFUSALS: [&str; 5] = ["401", "403", "429", "500", "503"];
 
 /// Returns the document as the binary serves it and as it is committed.
 pub(crate) fn document() -> String {
-    let mut document = serde_json::to_value(Api::openapi()).unwrap_or_default();
-    if let Ok(texts) = toml::from_str::<Texts>(TEXTS) {
+    let mut document = told(&Api::openapi(), TEXTS);
+    complete(&mut document);
+    printed(&document)
+}
+
+/// Puts the words of a file on a document made from the handlers.
+pub(crate) fn told(api: &utoipa::openapi::OpenApi, texts: &str) -> Value {
+    let mut document = serde_json::to_value(api).unwrap_or_default();
+    if let Ok(texts) = toml::from_str::<Texts>(texts) {
         texts.tell(&mut document);
     }
-    complete(&mut document);
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    document
+}
+
+/// Writes a document as it is served and committed.
+pub(crate) fn printed(document: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -153,7 +164,8 @@ fn describe(property: &mut Map<String, Value>, text: &str) {
     property.insert("description".to_owned(), json!(text));
 }
 
-fn operations(document: &mut Value) -> Vec<(String, &mut Map<String, Value>)> {
+/// Returns every operation, with its path.
+pub(crate) fn operations(document: &mut Value) -> Vec<(String, &mut Map<String, Value>)> {
     let Some(Value::Object(paths)) = document.get_mut("paths") else {
         return Vec::new();
     };
@@ -208,7 +220,7 @@ fn members(list: Option<&mut Value>) -> impl Iterator<Item = &mut Map<String, Va
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
@@ -220,8 +232,21 @@ mod tests {
 
     #[test]
     fn everything_is_told_in_french_and_nothing_else_is() {
-        let texts: Texts = toml::from_str(TEXTS).unwrap();
+        tells_everything(&Api::openapi(), TEXTS);
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
         let mut document = serde_json::to_value(Api::openapi()).unwrap();
+        let all = operations(&mut document);
+        let names: BTreeSet<_> = all.iter().map(|(_, o)| o["operationId"].as_str()).collect();
+        assert_eq!(names.len(), all.len());
+    }
+
+    /// Checks that a file of words tells everything that a document has, and nothing else.
+    pub(crate) fn tells_everything(api: &utoipa::openapi::OpenApi, texts: &str) {
+        let texts: Texts = toml::from_str(texts).unwrap();
+        let mut document = serde_json::to_value(api).unwrap();
         let mut met = BTreeSet::new();
         for (_, operation) in operations(&mut document) {
             met.insert(format!(
@@ -259,13 +284,5 @@ mod tests {
             Vec::<&String>::new(),
             "not met"
         );
-    }
-
-    #[test]
-    fn every_operation_has_a_name_of_its_own() {
-        let mut document = serde_json::to_value(Api::openapi()).unwrap();
-        let all = operations(&mut document);
-        let names: BTreeSet<_> = all.iter().map(|(_, o)| o["operationId"].as_str()).collect();
-        assert_eq!(names.len(), all.len());
     }
 }

@@ -14,9 +14,9 @@ use super::problem::{Code, Problem};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     /// For knowing who calls.
-    pub(super) caller: Duration,
+    pub(crate) caller: Duration,
     /// For the answer, once the body is there. A row of a batch has as much for itself.
-    pub(super) answer: Duration,
+    pub(crate) answer: Duration,
 }
 
 impl Patience {
@@ -31,7 +31,7 @@ impl Patience {
 }
 
 /// Awaits `work`; nothing when it takes longer than `bound`.
-pub(super) async fn within<F: Future>(bound: Duration, work: F) -> Option<F::Output> {
+pub(crate) async fn within<F: Future>(bound: Duration, work: F) -> Option<F::Output> {
     let done = tokio::time::timeout(bound, work).await.ok();
     if done.is_none() {
         tracing::warn!("the store did not answer in time");
@@ -40,7 +40,7 @@ pub(super) async fn within<F: Future>(bound: Duration, work: F) -> Option<F::Out
 }
 
 /// Makes the answer to who waited in vain.
-pub(super) fn late(method: &Method) -> Problem {
+pub(crate) fn late(method: &Method) -> Problem {
     let detail = if matches!(*method, Method::GET | Method::HEAD) {
         "La base de données n'a pas répondu à temps."
     } else {

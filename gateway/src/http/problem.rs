@@ -201,6 +201,27 @@ impl Problem {
         self.0.code
     }
 
+    /// Returns what happened, in French.
+    pub(crate) fn detail(&self) -> Cow<'_, str> {
+        match self.0.place {
+            None => Cow::Borrowed(&self.0.detail),
+            Some((line, column)) => Cow::Owned(format!(
+                "Ligne {line}, colonne {column} : {}",
+                self.0.detail
+            )),
+        }
+    }
+
+    /// Returns how long to wait, in seconds, when it is known.
+    pub(crate) fn wait_s(&self) -> Option<u64> {
+        self.0.retry_after_s
+    }
+
+    /// Returns the findings, as they are told.
+    pub(crate) fn constats(&self) -> &[Constat] {
+        &self.0.constats
+    }
+
     /// Returns the document, with the trace when it is known.
     pub(crate) fn body<'a>(&'a self, trace_id: Option<&'a str>) -> ProblemBody<'a> {
         let entry = self.0.code.entry();
@@ -209,13 +230,7 @@ impl Problem {
             title: entry.title,
             status: entry.status.as_u16(),
             code: entry.slug,
-            detail: match self.0.place {
-                None => Cow::Borrowed(&self.0.detail),
-                Some((line, column)) => Cow::Owned(format!(
-                    "Ligne {line}, colonne {column} : {}",
-                    self.0.detail
-                )),
-            },
+            detail: self.detail(),
             remedy: entry.remedy,
             actor: entry.actor,
             retryable: entry.retryable,

@@ -115,6 +115,7 @@ impl Received {
             opco: self.envelope.opco,
             idempotency: key.map(|key| (ROUTE, key.to_owned())),
             traceparent: Some(trace.header()),
+            refuses_holds: false,
         }
     }
 }
@@ -136,7 +137,7 @@ impl From<&Accepted> for AcceptedBody {
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Findings(findings) => Self::refused(&findings),
+            Refused::Findings(findings) | Refused::Held(_, findings) => Self::refused(&findings),
             Refused::Duplicate { existing, findings } => Self::plain(Code::DuplicateDossier)
                 .delivery(existing)
                 .findings(&findings),

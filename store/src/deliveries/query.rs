@@ -240,6 +240,20 @@ pub async fn by_idempotency_key(
     .transpose()
 }
 
+/// Forgets the idempotency key of a delivery, so that the same call is a new one.
+pub async fn forget_idempotency_key(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: DeliveryId,
+) -> Result<(), StoreError> {
+    const SQL: &str = "update submission
+        set idempotency_route = null, idempotency_key = null, idempotency_content = null,
+            idempotency_expires_at = null
+        where tenant_id = $1 and delivery_id = $2";
+    run!(tx, sqlx::query(SQL).bind(raw(tenant)).bind(raw(id)));
+    Ok(())
+}
+
 /// Lists deliveries of a network, newest first.
 pub async fn list(
     tx: &mut Tx,

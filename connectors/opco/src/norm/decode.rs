@@ -304,6 +304,7 @@ fn detail(profile: &Profile, detail: &Value) -> Option<DossierDetail> {
         cerfa: plain_names(cerfa),
         echeancier: money.echeancier,
         oddities: money.oddities,
+        brut: detail.clone(),
     })
 }
 

@@ -1,0 +1,46 @@
+//! What is asked in an address. Parameters nobody knows are passed over, as OPCOs do.
+
+use actix_web::{HttpRequest, web};
+
+use super::refusal::Refusal;
+
+/// The longest value read; the longest number or key is far shorter.
+const VALUE_MAX: usize = 8 * 1024;
+
+/// Returns a parameter that is there and not empty.
+pub(super) fn parameter(request: &HttpRequest, name: &str) -> Option<String> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let found = pairs.ok()?.into_inner().into_iter().find_map(|pair| {
+        let (own, value) = pair;
+        own.eq_ignore_ascii_case(name).then_some(value)
+    })?;
+    let value = found.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Returns a parameter that must be there.
+pub(super) fn required(request: &HttpRequest, name: &str) -> Result<String, Refusal> {
+    let value = parameter(request, name)
+        .ok_or_else(|| Refusal::unreadable(format!("Le paramètre {name} est obligatoire.")))?;
+    // No text of ours holds the null character, and PostgreSQL takes none.
+    if value.len() > VALUE_MAX || value.contains('\0') {
+        return Err(Refusal::unreadable(format!(
+            "Le paramètre {name} n'a pas la forme attendue."
+        )));
+    }
+    Ok(value)
+}
+
+/// Returns the page asked for, from 1.
+pub(super) fn page(request: &HttpRequest) -> Result<u64, Refusal> {
+    match parameter(request, "numeroPage") {
+        None => Ok(1),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|page| (1..=u64::from(u32::MAX)).contains(page))
+            .ok_or_else(|| {
+                Refusal::unreadable("numeroPage doit être un entier à partir de 1.".to_owned())
+            }),
+    }
+}

@@ -17,6 +17,9 @@ PAGES_MAX = 200
 
 Json = dict[str, Any]
 
+# A call without any of the norm's headers.
+BARE: dict[str, None] = dict.fromkeys(("Authorization", "X-API-KEY", "EDITEUR", "LOGICIEL", "VERSION"))
+
 
 @dataclass(frozen=True)
 class File:
@@ -95,7 +98,7 @@ class Norme:
         content = body if body is None or isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
 
         def once() -> Answer:
-            sent = {**self.headers(), **(headers or {})}
+            sent = {**(self.headers() if headers is not BARE else {}), **(headers or {})}
             if content is not None:
                 sent = {"Content-Type": "application/json", **sent}
             kept = [(name.encode(), _bytes(value)) for name, value in sent.items() if value is not None]

@@ -40,6 +40,7 @@ calls_per_minute = 6000
 burst = 100
 key_burst = 100
 in_flight = 16
+look_after_s = [1, 1, 2, 4]
 """
 # All of the norm's, but that an OPCO pays the first instalment without being asked.
 FLOWS = (

@@ -265,10 +265,7 @@ async fn follow(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
             lease_holds(app, job, context.profile)?;
             let (keys, object) = (&context.view.network.keys, (job.delivery.id, &job.sealed));
             let sent = keys.content_hash(object.0, object.1, ready.text.as_bytes());
-            let file = ready
-                .file
-                .as_ref()
-                .map(|file| file.proof(object.0, object.1));
+            let file = ready.file.as_ref().map(|file| file.proof(keys, object));
             let record = Record {
                 version: Some(context.profile.version(&ready.operation)),
                 sent: Some(sent.map_err(broken)?),

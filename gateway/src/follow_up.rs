@@ -1,6 +1,7 @@
 //! Payloads that belong to a contract: agreement, invoice, certificate, document, termination. Linked,
 //! judged and planned here; each goes to the OPCO of its contract, after it.
 
+mod certificate;
 mod link;
 pub(crate) mod send;
 pub(crate) mod take;
@@ -150,10 +151,19 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
     }
     let kind = follow.reading.payload.kind();
     let channel = match target {
-        Some(target) => settle(app, sender, &view, (target, follow, now), &mut findings),
+        Some(target) => settle(
+            app,
+            sender,
+            &view,
+            (target, follow, &link, now),
+            &mut findings,
+        ),
         None => None,
     };
     let findings = rules::effective(findings, &view.network.rules);
+    if findings.iter().any(|one| one.effect == Effect::Refuse) {
+        return Err(Refused::Findings(findings));
+    }
     let way = way(kind, &link, target, &findings, now);
     Ok(Judged {
         completed: reading.payload,
@@ -171,7 +181,7 @@ fn settle(
     app: &App,
     sender: &Whose,
     view: &Arc<View>,
-    (target, follow, now): (Instance, &FollowUp, Timestamp),
+    (target, follow, link, now): (Instance, &FollowUp, &Link, Timestamp),
     findings: &mut Vec<Finding>,
 ) -> Option<opco::Way> {
     let kind = follow.reading.payload.kind();
@@ -181,17 +191,23 @@ fn settle(
     };
     let switches = view.platform.switches(target);
     let capabilities = app.seed.of(target.opco).with_switches(switches, now);
-    let has_file = matches!(follow.file, FileFacts::Given { .. });
     let channel = match opco::choose_way(&capabilities, sender.environment, kind) {
-        // A certificate that would have to go as a document needs its file.
-        Ok(way) if as_document(kind, way) && !has_file => {
-            let openness = capabilities.openness(Capability::Certificats);
-            let closed = opco::Closed {
-                capability: Capability::Certificats,
-                openness,
-            };
-            findings.push(plan::closed(target.opco, closed));
-            None
+        Ok(way) if as_document(kind, way) => {
+            let missing = unwritten(sender, follow, link);
+            let there = missing.is_empty();
+            if sender.compares {
+                findings.extend(missing);
+            } else if !there {
+                // What was right at the door has changed: the flow that took it as data is closed.
+                let openness = capabilities.openness(Capability::Certificats);
+                let capability = Capability::Certificats;
+                let closed = opco::Closed {
+                    capability,
+                    openness,
+                };
+                findings.push(plan::closed(target.opco, closed));
+            }
+            there.then_some(way)
         }
         Ok(way) => Some(way),
         Err(closed) => {
@@ -201,6 +217,22 @@ fn settle(
     };
     plan::credentials(view, system, day_in_france(now), findings);
     channel
+}
+
+/// Returns what keeps a certificate without a file from being written from its data.
+fn unwritten(sender: &Whose, follow: &FollowUp, link: &Link) -> Vec<Finding> {
+    let Payload::Certificat(certificat) = &follow.reading.payload else {
+        return Vec::new();
+    };
+    if matches!(follow.file, FileFacts::Given { .. }) {
+        return Vec::new();
+    }
+    let contract = if sender.compares {
+        link.contrat.is_some()
+    } else {
+        link.delivery.is_some()
+    };
+    certificate::missing(certificat, contract)
 }
 
 /// Returns whether it is a certificate that goes as any other document.

@@ -26,6 +26,7 @@ pub(crate) mod notes;
 pub(crate) mod notify;
 pub mod opening;
 pub(crate) mod pause;
+pub(crate) mod pdf;
 pub(crate) mod plan;
 pub(crate) mod poll;
 pub(crate) mod reroute;

@@ -1,12 +1,12 @@
 //! What travels with a file: taken in whichever form, kept once, sent as it came, and nothing left of what
 //! was refused.
 
-use domain::Opco;
+use domain::{Capability, Opco};
 use harness::payload::contract;
-use harness::pieces::{Form, convention, document, pdf};
+use harness::pieces::{Form, certificat, convention, document, pdf};
 use harness::scene::Scene;
-use harness::{erp, on_both, wait};
-use serde_json::Value;
+use harness::{erp, network, on_both, wait};
+use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, Kind, LedgerEntry, Scope};
 
 on_both! {
@@ -73,6 +73,54 @@ on_both! {
         assert_eq!(taken[0].file.as_ref().unwrap().sha256, sha256(&pdf(20_000)));
     }
 
+    async fn a_certificate_goes_as_a_document_where_only_that_route_is_open(scene) {
+        let contract = contract(710).to(Opco::Akto);
+        let first = scene.erp.submit(&contract).await;
+        let bare = certificat(&contract).of(&first);
+        let signed = bare.clone()
+            .with("echeance", json!({"numero": 2, "codification": "A2", "duree": 35,
+                "dateDebut": "2026-09-01", "dateFin": "2026-09-01", "echeancePartielle": false}))
+            .filed(Some(("signé.pdf", pdf(9_000))));
+        let verdict = scene.erp.validate(&bare, Form::Base64).await.expect(200);
+        assert_eq!((&verdict["acceptable"], &verdict["version"]), (&true.into(), &"v1".into()));
+        let written = erp::id(&scene.erp.hand_in(&bare, Form::Base64, &[]).await.expect(202));
+        let given = erp::id(&scene.erp.hand_in(&signed, Form::Turned, &[]).await.expect(202));
+        let unsigned = bare.clone().with("representantLegal", json!({}));
+        let refused = scene.erp.hand_in(&unsigned, Form::Base64, &[]).await.expect(422);
+        assert!(refused["constats"].to_string().contains("/representantLegal/nom"), "{refused:#}");
+        for id in [&written, &given] {
+            let delivered = scene.erp.until_delivered(id).await;
+            assert_eq!((&delivered["kind"], &delivered["version"]), (&"certificat".into(), &"v1".into()));
+            assert!(delivered["numero_document"].is_string(), "{delivered:#}");
+        }
+        let numero = scene.erp.delivery(&first).await["numero_interne"].clone();
+        let taken = ledger(&scene, Opco::Akto, Kind::Document);
+        assert_eq!(taken.len(), 2);
+        assert!(taken.iter().all(|one| one.dossiers == [numero.as_str().unwrap()]));
+        assert!(taken[0].natural_key.contains("CERTIFICAT_REALISATION"), "{:?}", taken[0]);
+        let given = sha256(&pdf(9_000));
+        let sent: Vec<bool> = taken.iter()
+            .map(|one| one.file.as_ref().unwrap().sha256 == given).collect();
+        assert_eq!(sent.iter().filter(|given| **given).count(), 1, "the other was written here");
+    }
+
+    async fn a_structured_certificate_takes_its_file_along(scene) {
+        scene.opcos.open(Opco::Akto, simulator::Capability::Certificats);
+        network::switch(&scene.store, Opco::Akto, Capability::Certificats, scene.now()).await;
+        let contract = contract(711).to(Opco::Akto);
+        let first = scene.erp.submit(&contract).await;
+        let signed = certificat(&contract).of(&first).filed(Some(("signé.pdf", pdf(9_000))));
+        let id = erp::id(&scene.erp.hand_in(&signed, Form::Multipart, &[]).await.expect(202));
+        let delivered = scene.erp.until_delivered(&id).await;
+        assert_eq!(delivered["version"], "v2");
+        let taken = ledger(&scene, Opco::Akto, Kind::Certificat);
+        assert_eq!(taken.len(), 1);
+        assert_eq!(taken[0].file.as_ref().unwrap().sha256, sha256(&pdf(9_000)));
+        // A period is certified once, with a file or without.
+        let again = certificat(&contract).of(&first);
+        scene.erp.hand_in(&again, Form::Base64, &[]).await.expect(409);
+    }
+
     async fn a_file_that_cannot_go_is_refused_by_its_code_and_nothing_is_left(scene) {
         let contract = contract(703).to(Opco::Akto);
         let first = scene.erp.submit(&contract).await;
@@ -129,13 +177,13 @@ on_both! {
         scene.erp.until_held(&id, "outcome_unknown").await;
         assert_eq!(ledger(&scene, Opco::Akto, Kind::Convention).len(), 1);
         // Asked to look again, it has nothing to look with, and still writes nothing.
-        scene.erp.act(&id, "retry", serde_json::json!({})).await.expect(200);
+        scene.erp.act(&id, "retry", json!({})).await.expect(200);
         scene.erp.until(&id, "the look", |delivery| {
             let attempts = delivery["attempts"].as_array().unwrap();
             delivery["status"] == "held" && attempts.iter().any(|one| one["purpose"] == "look")
         }).await;
         // No number is known by which it could be confirmed.
-        let confirmed = scene.erp.act(&id, "confirm-sent", serde_json::json!({})).await.expect(200);
+        let confirmed = scene.erp.act(&id, "confirm-sent", json!({})).await.expect(200);
         assert_eq!(confirmed["status"], "delivered");
         assert_eq!(ledger(&scene, Opco::Akto, Kind::Convention).len(), 1);
     }
@@ -176,7 +224,7 @@ on_both! {
         scene.erp.until_held(&id, "file_unreadable").await;
         assert!(ledger(&scene, Opco::Akto, Kind::Convention).is_empty());
         std::fs::write(&kept[0], content).unwrap();
-        scene.erp.act(&id, "retry", serde_json::json!({})).await.expect(200);
+        scene.erp.act(&id, "retry", json!({})).await.expect(200);
         scene.erp.until_delivered(&id).await;
         assert_eq!(ledger(&scene, Opco::Akto, Kind::Convention).len(), 1);
     }

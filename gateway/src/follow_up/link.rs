@@ -149,7 +149,7 @@ pub(crate) async fn find(
     }
     drop(tx);
     if let (true, Some(delivery)) = (sender.compares, &link.delivery) {
-        link.contrat = open(app, delivery, &keys.keys).await?;
+        link.contrat = open(app, delivery, &keys.keys, "follow_up").await?;
     }
     Ok(Linked::To(Box::new(link)))
 }
@@ -226,11 +226,12 @@ fn pairing(payload: &Payload, keys: &TenantKey) -> Option<Fingerprint> {
     Some(keys.fingerprint(contract::PAIRING, &matching::pairing_text(&traits)))
 }
 
-/// Opens the contract, which is itself on record.
-async fn open(
+/// Opens the contract, which is itself on record, with why.
+pub(super) async fn open(
     app: &App,
     delivery: &Delivery,
     keys: &TenantKey,
+    why: &'static str,
 ) -> Result<Option<Dossier>, StoreError> {
     let mut tx = app.store.writing().await?;
     let Some(sealed) = deliveries::payload(&mut tx, delivery.tenant, delivery.id).await? else {
@@ -238,7 +239,7 @@ async fn open(
     };
     let opened = NewEvent::new(app.clock.now(), "payload.opened")
         .delivery(delivery.id)
-        .with(serde_json::json!({"why": "follow_up"}));
+        .with(serde_json::json!({"why": why}));
     store::events::append(&mut tx, delivery.tenant, &[opened]);
     tx.commit().await?;
     match contract::open_sealed(keys, delivery.id, &sealed) {

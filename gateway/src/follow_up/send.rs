@@ -1,14 +1,14 @@
 //! One attempt at a payload that belongs to a contract: opened, completed with what the OPCO has told
 //! since, judged again, sent or looked for.
 
-use domain::payload::Payload;
+use domain::payload::{Certificat, Payload};
 use domain::{Fault, FaultKind, HoldReason, Outcome};
 use opco::Operation;
 use serde_json::Value;
 use store::{SealedPayload, StoredFile};
 
 use super::link::{self, Linked};
-use super::{CONTRACT, FollowUp, Judged, Whose, as_document, judge};
+use super::{CONTRACT, FollowUp, Judged, Whose, as_document, certificate, judge};
 use crate::contract::OpenError;
 use crate::dispatch::{Attempt, Stop, broken};
 use crate::files::{Outgoing, outgoing};
@@ -82,17 +82,19 @@ pub(crate) async fn ready(context: &Attempt<'_>) -> Result<Ready, Stop> {
         Way::Hold(reason) => return Err(hold(reason, &judged)),
     }
     let kind = context.job.delivery.kind;
-    let keys = &context.view.network.keys;
-    let file = file.map(|file| Outgoing::new(context.app, keys, file));
-    let file = file.transpose().map_err(|error| {
-        let fault = Fault::new(FaultKind::Misconfigured, format!("its file: {error}"));
-        Stop::Hold(HoldReason::FileUnreadable, fault)
-    })?;
-    let (kind, payload) = match (&judged.completed, judged.channel) {
+    let (kind, payload, file) = match (&judged.completed, judged.channel) {
         (Payload::Certificat(certificat), Some(way)) if as_document(kind, way) => {
-            (Kind::Document, opco::as_document(certificat).write())
+            let file = match file {
+                Some(file) => stored(context, file)?,
+                None => certificate(context, certificat, &judged).await?,
+            };
+            let described = opco::as_document(certificat);
+            (Kind::Document, described.write(), Some(file))
         }
-        (payload, _) => (kind, payload.write()),
+        (payload, _) => {
+            let file = file.map(|file| stored(context, file)).transpose()?;
+            (kind, payload.write(), file)
+        }
     };
     let text = payload.to_string();
     let fichier = file.as_ref().map(|file| file.fichier(kind));
@@ -101,6 +103,37 @@ pub(crate) async fn ready(context: &Attempt<'_>) -> Result<Ready, Stop> {
         text,
         file,
     })
+}
+
+fn stored(context: &Attempt<'_>, file: StoredFile) -> Result<Outgoing, Stop> {
+    let keys = &context.view.network.keys;
+    Outgoing::stored(context.app, keys, file).map_err(|error| {
+        let fault = Fault::new(FaultKind::Misconfigured, format!("its file: {error}"));
+        Stop::Hold(HoldReason::FileUnreadable, fault)
+    })
+}
+
+/// Writes the certificate that goes as a document, from its own data and its contract's.
+async fn certificate(
+    context: &Attempt<'_>,
+    certificat: &Certificat,
+    judged: &Judged,
+) -> Result<Outgoing, Stop> {
+    let keys = &context.view.network.keys;
+    let contract = match &judged.link.delivery {
+        Some(contract) => link::open(context.app, contract, keys, "certificate").await,
+        None => Ok(None),
+    };
+    let contract = contract.map_err(broken)?;
+    let pdf = contract.and_then(|contract| certificate::written(certificat, &contract));
+    let pdf = pdf.ok_or_else(|| {
+        let why = "no file, and not enough data to write the certificate from";
+        Stop::Hold(
+            HoldReason::FileUnreadable,
+            Fault::new(FaultKind::Misconfigured, why),
+        )
+    })?;
+    Outgoing::written(pdf, certificate::NAME).map_err(broken)
 }
 
 /// Looks for a payload whose answer was lost, where the norm has a read for it (design §6.1).

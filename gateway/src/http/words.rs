@@ -160,8 +160,8 @@ fn hold_fr(reason: domain::HoldReason) -> &'static str {
              déposez le contrat puis « retry », ou « cancel »."
         }
         HoldReason::FileUnreadable => {
-            "Le fichier gardé avec cet envoi ne se lit plus : l'exploitant rétablit le stockage puis \
-             « retry » ; sinon annulez (action « cancel ») et déposez l'envoi de nouveau."
+            "Le fichier de cet envoi manque ou ne se lit plus : l'exploitant rétablit le stockage, puis \
+             « retry » ; sinon annulez (action « cancel ») et déposez l'envoi de nouveau avec son fichier."
         }
     }
 }

@@ -105,6 +105,8 @@ ids! {
     FileId;
     /// A contract as the OPCO knows it.
     DossierId;
+    /// One reading of a dossier's schedule that told something new.
+    SnapshotId;
     /// One line of the tenant's log.
     EventId;
     /// A recorded management mandate (mandat de gestion).

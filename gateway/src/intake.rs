@@ -403,6 +403,7 @@ fn new_delivery(
         compared: false,
         sealed,
         files: Vec::new(),
+        invoice: None,
         person: prints.person,
         rule_set: RULE_SET.to_owned(),
         traceparent: submission.traceparent.take(),

@@ -169,6 +169,14 @@ pub(crate) fn open_version(app: &App, view: &View, system: System) -> Option<Nor
     opco::choose_version(&capabilities, system.environment).ok()
 }
 
+/// Returns whether an OPCO pays the first échéance of a dossier without an invoice.
+pub(crate) fn pays_first_by_itself(app: &App, view: &View, target: Instance) -> bool {
+    let switches = view.platform.switches(target);
+    let capabilities = app.seed.of(target.opco);
+    let capabilities = capabilities.with_switches(switches, app.clock.now());
+    capabilities.openness(Capability::AutoEcheance1) == domain::Openness::Production
+}
+
 /// Returns whether payloads of a kind can be sent to a system now.
 pub(crate) fn is_open(app: &App, view: &View, system: System, kind: Kind) -> bool {
     let switches = view.platform.switches(system.instance);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Etat, Fault, FaultKind, NormVersion, Timestamp};
+use domain::{Etat, Fault, FaultKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::read_jobs::{ReadBudget, ReadJob, ReadResult};
 use store::{EtatSeen, NewEvent, StateChange, StoreError};
@@ -13,9 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::breaker::State;
-use crate::dispatch::{self, Stop};
+use crate::dispatch;
 use crate::pause;
-use crate::states::{self, Reader, Unread};
+use crate::states::{self, Account, Unread};
 use crate::system::System;
 
 /// How often the store is asked which reads are due, on the gateway's clock.
@@ -44,6 +44,13 @@ pub struct Settings {
     pub at_once: usize,
     /// How long a read is held, in seconds.
     pub lease_s: u64,
+    /// The interval between two readings of a schedule of which something can be billed, in seconds;
+    /// before an invoice leaves, a reading older than a day is made again whatever this says.
+    pub schedule_s: u64,
+    /// The longest interval between two readings of a schedule, in seconds.
+    pub schedule_cold_s: u64,
+    /// How many dossiers are asked for at once where the OPCO has a list of whole dossiers.
+    pub listed_at_once: u32,
 }
 
 impl Default for Settings {
@@ -54,6 +61,9 @@ impl Default for Settings {
             cold_s: 21_600,
             at_once: 1,
             lease_s: 300,
+            schedule_s: 72_000,
+            schedule_cold_s: 604_800,
+            listed_at_once: 20,
         }
     }
 }
@@ -136,7 +146,7 @@ pub(crate) async fn run(app: App) {
 
 async fn read(app: App, job: ReadJob, system: System, _place: OwnedSemaphorePermit) {
     let started = std::time::Instant::now();
-    let listed = listed(&app, &job, system).await;
+    let listed = listed(&app, &job).await;
     let now = app.clock.now();
     let (word, result) = match listed {
         Ok(seen) => {
@@ -236,11 +246,15 @@ async fn apply(
         tx.commit().await?;
         changes.extend(applied);
     }
+    // What the OPCO has committed to has a schedule, to be read for the first time.
+    let mut tx = app.store.writing().await?;
+    store::schedules::enlist(&mut tx, key, now).await?;
+    tx.commit().await?;
     Ok(changes)
 }
 
 /// Returns what the log says of a change: names as the norm's users know them (design §4.4).
-fn told(change: &StateChange, now: Timestamp) -> Vec<NewEvent> {
+pub(crate) fn told(change: &StateChange, now: Timestamp) -> Vec<NewEvent> {
     let event = |kind: &'static str, data| {
         let mut event = NewEvent::new(now, kind)
             .delivery(change.delivery)
@@ -293,32 +307,12 @@ enum ReadFault {
     Unable(&'static str),
 }
 
-async fn listed(app: &App, job: &ReadJob, system: System) -> Result<Vec<EtatSeen>, ReadFault> {
-    let profile = app
-        .profiles
-        .get(system.instance)
-        .ok_or(ReadFault::Unable("no_profile"))?;
-    let view = app
-        .views
-        .of(app, job.key.tenant, job.key.siret_cfa)
+async fn listed(app: &App, job: &ReadJob) -> Result<Vec<EtatSeen>, ReadFault> {
+    let account = Account::of(app, &job.key)
         .await
-        .map_err(|_| ReadFault::Unable("store"))?;
-    let (key, identity) = dispatch::identity(app, &view, system).map_err(|stop| match stop {
-        Stop::Hold(reason, _) => ReadFault::Unable(reason.as_str()),
-        _ => ReadFault::Unable("sealed"),
-    })?;
-    let version = crate::plan::open_version(app, &view, system).unwrap_or(NormVersion::V1);
-    let deadline = pause::later(app.clock.now(), profile.timeout());
-    let key = key.id.to_string();
-    let reader = Reader {
-        profile,
-        identity: &identity,
-        system,
-        version,
-        key: &key,
-        deadline,
-    };
-    let bound = app.real(profile.timeout().saturating_mul(2));
+        .map_err(ReadFault::Unable)?;
+    let reader = account.reader(pause::later(app.clock.now(), account.profile.timeout()));
+    let bound = app.real(account.profile.timeout().saturating_mul(2));
     let etats = match tokio::time::timeout(bound, states::all(app, &reader, false)).await {
         Ok(Ok(etats)) => etats,
         Ok(Err(Unread::Fault(fault))) => return Err(ReadFault::Opco(fault)),

@@ -1,11 +1,69 @@
 //! Reading the whole list of states of a site, one turn for each page.
 
+use std::sync::Arc;
+
 use domain::{Fault, FaultKind, NormVersion, Timestamp};
-use opco::{Answer, Etats, Identity, Profile, Walk};
+use opco::{Answer, Etats, Identity, Operation, Profile, Walk};
+use store::read_jobs::ReadKey;
 
 use crate::app::App;
+use crate::dispatch::{self, Stop};
 use crate::limits::Turn;
+use crate::plan;
 use crate::system::System;
+use crate::view::View;
+
+/// What a site reads a system with.
+pub(crate) struct Account<'a> {
+    /// The facts of the OPCO.
+    pub(crate) profile: &'a Profile,
+    /// Where.
+    pub(crate) system: System,
+    /// The version to read in.
+    pub(crate) version: NormVersion,
+    /// What is known of the site and its network.
+    pub(crate) view: Arc<View>,
+    identity: Identity,
+    key: String,
+}
+
+impl<'a> Account<'a> {
+    /// Finds what a site reads a system with, or the stable word of what is missing.
+    pub(crate) async fn of(app: &'a App, key: &ReadKey) -> Result<Self, &'static str> {
+        let system = System {
+            instance: key.instance,
+            environment: key.environment,
+        };
+        let profile = app.profiles.get(key.instance).ok_or("no_profile")?;
+        let view = app.views.of(app, key.tenant, key.siret_cfa).await;
+        let view = view.map_err(|_| "store")?;
+        let (cfa_key, identity) =
+            dispatch::identity(app, &view, system).map_err(|stop| match stop {
+                Stop::Hold(reason, _) => reason.as_str(),
+                _ => "sealed",
+            })?;
+        Ok(Self {
+            profile,
+            system,
+            version: plan::open_version(app, &view, system).unwrap_or(NormVersion::V1),
+            view,
+            identity,
+            key: cfa_key.id.to_string(),
+        })
+    }
+
+    /// Returns who reads, until an instant.
+    pub(crate) fn reader(&self, deadline: Timestamp) -> Reader<'_> {
+        Reader {
+            profile: self.profile,
+            identity: &self.identity,
+            system: self.system,
+            version: self.version,
+            key: &self.key,
+            deadline,
+        }
+    }
+}
 
 /// Who reads, and until when.
 pub(crate) struct Reader<'a> {
@@ -39,28 +97,35 @@ pub(crate) async fn all(
 ) -> Result<Etats, Unread> {
     let mut walk = Walk::new(reader.profile, reader.version);
     while let Some(operation) = walk.next() {
-        opco::ready(
-            &app.transport,
-            reader.profile,
-            reader.identity,
-            reader.version,
-        )
-        .await
-        .map_err(Unread::Fault)?;
-        if !std::mem::take(&mut turn_taken)
-            && let Turn::NotBefore(at) = app
-                .limits
-                .turn(reader.system, reader.key, reader.deadline)
-                .await
-        {
-            return Err(Unread::NotBefore(at));
-        }
-        let asked = opco::exchange(&app.transport, reader.profile, reader.identity, &operation);
-        let Answer::Etats(page) = asked.await.map_err(Unread::Fault)? else {
+        let turn = std::mem::take(&mut turn_taken);
+        let Answer::Etats(page) = ask(app, reader, &operation, turn).await? else {
             let fault = Fault::new(FaultKind::Unreadable, "not a page of states");
             return Err(Unread::Fault(fault));
         };
         walk.take(page).map_err(Unread::Fault)?;
     }
     Ok(walk.finish())
+}
+
+/// Asks one thing, when its turn has come. `turn_taken` says that it is the caller's already.
+pub(crate) async fn ask(
+    app: &App,
+    reader: &Reader<'_>,
+    operation: &Operation,
+    turn_taken: bool,
+) -> Result<Answer, Unread> {
+    let version = reader.profile.version(operation);
+    opco::ready(&app.transport, reader.profile, reader.identity, version)
+        .await
+        .map_err(Unread::Fault)?;
+    if !turn_taken
+        && let Turn::NotBefore(at) = app
+            .limits
+            .turn(reader.system, reader.key, reader.deadline)
+            .await
+    {
+        return Err(Unread::NotBefore(at));
+    }
+    let asked = opco::exchange(&app.transport, reader.profile, reader.identity, operation);
+    asked.await.map_err(Unread::Fault)
 }

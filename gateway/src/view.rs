@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::intake::Twins;
 use crate::look::Strangers;
 use crate::routing::RouteOverride;
+use crate::schedules::Listless;
 use crate::system::System;
 
 pub(crate) use self::read::ALLOW_MEDIUM;
@@ -38,6 +39,8 @@ pub(crate) struct Views {
     pub(crate) twins: Twins,
     /// Dossiers at an OPCO that no delivery of ours has.
     pub(crate) strangers: Strangers,
+    /// Which systems have no list of whole dossiers.
+    pub(crate) listless: Listless,
 }
 
 #[derive(Debug)]

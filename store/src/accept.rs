@@ -14,6 +14,7 @@ use jiff::civil::Date;
 use crate::deliveries::{NewEvent, Standing};
 use crate::error::StoreError;
 use crate::files::NewFile;
+use crate::invoices::NewInvoice;
 use crate::near::{NearHit, NearQuery};
 use crate::pool::{Pools, Store};
 use crate::sealing::{Fingerprint, SealedPayload};
@@ -65,6 +66,8 @@ pub struct NewDelivery {
     pub sealed: SealedPayload,
     /// The files that go with it, received and kept already.
     pub files: Vec<NewFile>,
+    /// Its row, when it is an invoice.
+    pub invoice: Option<NewInvoice>,
     /// The person it concerns.
     pub person: Fingerprint,
     /// The version of the rules that judged it.

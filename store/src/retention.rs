@@ -101,9 +101,13 @@ pub async fn shred_payload(
     const PRINTS: &str = "update submission set match_1 = null, match_2 = null, match_3 = null,
             pairing = case when active = 1 then pairing end
         where tenant_id = $1 and delivery_id = $2";
+    // What the OPCO told of the money of that contract: it names accounts and a disability.
+    const READINGS: &str = "update schedule_snapshot set sealed = null
+        where tenant_id = $1 and dossier_id in (
+            select dossier_id from dossier where tenant_id = $1 and delivery_id = $2)";
     let (tenant, delivery) = (raw(tenant), raw(delivery));
     let done = run!(tx, sqlx::query(KEY).bind(tenant).bind(delivery));
-    for sql in [BYTES, PRINTS] {
+    for sql in [BYTES, PRINTS, READINGS] {
         run!(tx, sqlx::query(sql).bind(tenant).bind(delivery));
     }
     run!(tx, sqlx::query(FILES).bind(tenant).bind(delivery));

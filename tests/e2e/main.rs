@@ -11,6 +11,7 @@ mod delivery;
 mod door;
 mod filing;
 mod following;
+mod money;
 mod people;
 mod reading;
 mod trouble;

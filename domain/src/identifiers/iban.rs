@@ -32,6 +32,12 @@ impl Iban {
         &self.0
     }
 
+    /// Returns its last four characters, by which its owner knows it and nobody else can use it.
+    pub fn ending(&self) -> String {
+        let from = self.0.len().saturating_sub(4);
+        format!("…{}", self.0.get(from..).unwrap_or_default())
+    }
+
     /// Returns whether the account is kept in France.
     pub fn is_french(&self) -> bool {
         self.0.starts_with("FR")

@@ -224,6 +224,7 @@ fn new_delivery(
         event,
         claim: None,
         files: Vec::new(),
+        invoice: None,
     })
 }
 

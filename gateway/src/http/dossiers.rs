@@ -1,9 +1,12 @@
-//! Contracts as the OPCOs know them: state, numbers, history. What is not told is not guessed.
+//! Contracts as the OPCOs know them: state, numbers, history, money. What is not told is not guessed.
+
+mod money;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::id::DossierId;
 use domain::{Etat, Opco, Siret, Timestamp};
 use serde::{Deserialize, Serialize};
+use store::NewEvent;
 use store::dossiers::{self, Dossier, Filter, HistoryEntry};
 use utoipa::{IntoParams, ToSchema};
 
@@ -11,6 +14,7 @@ use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::{page, words};
 use crate::app::App;
+use crate::plan;
 
 /// A page of dossiers, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,6 +73,12 @@ pub(crate) struct DossierDetail {
     dossier: DossierBody,
     /// Every state seen, the oldest first.
     history: Vec<HistoryBody>,
+    /// The schedule as last read; null until the OPCO has committed to the contract.
+    echeancier: Option<money::EcheancierBody>,
+    /// Every reading of the schedule that told something new, the oldest first.
+    lectures: Vec<money::LectureBody>,
+    /// The invoices that bill it, in the order they were handed in.
+    factures: Vec<money::FactureBody>,
 }
 
 /// One thing the OPCO was seen to say.
@@ -175,9 +185,34 @@ pub(crate) async fn find(
     let seen = |d: &Dossier| d.environment == caller.environment && caller.covers(&d.siret_cfa);
     let dossier = dossier.filter(seen).ok_or_else(Problem::not_found)?;
     let history = dossiers::history(&mut tx, caller.tenant, *id).await?;
+    drop(tx);
+    let view = app.views.of(&app, caller.tenant, dossier.siret_cfa).await?;
+    let keys = &view.network.keys;
+    // Accounts and a disability are in it: whoever opens it is on record.
+    let mut tx = app.store.writing().await?;
+    let plan = store::schedules::plan(&mut tx, caller.tenant, *id).await?;
+    let snapshots = store::schedules::snapshots(&mut tx, caller.tenant, *id).await?;
+    let known = crate::money::of(&mut tx, keys, &dossier).await?;
+    if !snapshots.is_empty() || !known.bills.is_empty() {
+        let mut opened = NewEvent::new(app.clock.now(), "dossier.opened")
+            .delivery(dossier.delivery)
+            .by(format!("credential:{}", caller.credential));
+        opened.dossier = Some(dossier.id);
+        store::events::append(&mut tx, caller.tenant, &[opened]);
+    }
+    tx.commit().await?;
+    let auto = plan::pays_first_by_itself(&app, &view, dossier.instance);
+    let externe = dossier.numero_externe.as_deref();
     let detail = DossierDetail {
         dossier: DossierBody::from(&dossier),
         history: history.iter().map(HistoryBody::from).collect(),
+        echeancier: money::echeancier(&known, plan.as_ref(), auto, app.clock.now()),
+        lectures: money::lectures(keys, &snapshots),
+        factures: known
+            .bills
+            .iter()
+            .map(|bill| money::facture(bill, externe))
+            .collect(),
     };
     Ok(HttpResponse::Ok().json(detail))
 }

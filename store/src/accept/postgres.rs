@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::accept::{Accepted, Claim, NewDelivery, refused};
 use crate::column::{json_text, ms, raw};
 use crate::error::StoreError;
-use crate::files;
 use crate::pool::{Engine, Store};
+use crate::{files, invoices};
 
 type Query<'q> = sqlx::query::QueryAs<'q, Postgres, (Uuid, bool), PgArguments>;
 
@@ -177,11 +177,11 @@ pub(super) async fn accept(
         .bind(each(&ordered, |new| {
             claim(new).map(|claim| raw(claim.opened))
         }));
-    let rows = if batch.iter().all(|new| new.files.is_empty()) {
+    let rows = if batch.iter().all(|new| is_alone(new)) {
         // A statement alone is its own transaction: begin and commit cost no round trip.
         query.fetch_all(pool).await?
     } else {
-        with_files(store, query, batch).await?
+        with_rows(store, query, batch).await?
     };
     let mut stored = HashMap::with_capacity(rows.len());
     for (id, claimed) in rows {
@@ -207,8 +207,14 @@ pub(super) async fn accept(
     Ok(answers)
 }
 
-/// Stores a group of which a member has files: their rows are in the same transaction.
-async fn with_files(
+/// Returns whether a member has no row but those of the statement.
+fn is_alone(new: &NewDelivery) -> bool {
+    new.files.is_empty() && new.invoice.is_none()
+}
+
+/// Stores a group of which a member has files or is an invoice: those rows are in the same
+/// transaction.
+async fn with_rows(
     store: &Store,
     query: Query<'_>,
     batch: &[&NewDelivery],
@@ -222,6 +228,7 @@ async fn with_files(
     for new in batch {
         if stored.contains(&raw(new.id)) {
             files::insert(&mut tx, new).await?;
+            invoices::insert(&mut tx, new).await?;
         }
     }
     tx.commit().await?;

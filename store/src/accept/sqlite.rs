@@ -14,7 +14,7 @@ use crate::column::{ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Engine, Store};
 use crate::repeated::{self, Texts};
-use crate::{events, files};
+use crate::{events, files, invoices};
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
@@ -88,6 +88,7 @@ pub(super) async fn accept(
             continue;
         };
         files::insert(&mut tx, new).await?;
+        invoices::insert(&mut tx, new).await?;
         events::append(&mut tx, new.tenant, std::slice::from_ref(&new.event));
         if let (Accepted::Claimed, Some(claim)) = (&taken, &new.claim) {
             events::append(&mut tx, new.tenant, &[claim.event(new)]);

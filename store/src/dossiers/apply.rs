@@ -8,9 +8,9 @@ use domain::{
 use uuid::Uuid;
 
 use crate::column::{At, ms, raw};
-use crate::deliveries;
 use crate::error::StoreError;
 use crate::pool::{Engine, Tx, on, run};
+use crate::{deliveries, invoices, schedules};
 
 /// One line of an OPCO's list of states.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -226,6 +226,8 @@ async fn keep(
             .bind(raw(change.delivery))
             .bind(ms(now))
     );
+    invoices::wake(tx, tenant.into(), change.delivery, false, now).await?;
+    schedules::moved(tx, tenant, dossier, now).await?;
     if change.after.is_some_and(Etat::reopens) && change.before != change.after {
         deliveries::set_active(tx, tenant.into(), change.delivery, false).await?;
     }

@@ -240,6 +240,7 @@ pub(crate) fn contract(keys: &TenantKey, created_at: Timestamp) -> NewDelivery {
         compared: true,
         sealed,
         files: Vec::new(),
+        invoice: None,
         person: keys.fingerprint("person", &id.to_string()),
         rule_set: "2026-09".to_owned(),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),

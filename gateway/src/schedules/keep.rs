@@ -1,0 +1,185 @@
+//! Keeping what was read: only what is new becomes a reading of its own, and nothing that was known is
+//! ever forgotten for an empty answer.
+
+use std::time::Duration;
+
+use domain::echeancier::{Change, Changed, Echeancier, changes};
+use domain::id::SnapshotId;
+use domain::{Etat, Secret, Timestamp};
+use opco::DossierDetail;
+use store::schedules::{self, Batch, ScheduleJob, Told};
+use store::{EtatSeen, NewEvent, StoreError, TenantKey, Tx};
+
+use super::read::Read;
+use super::{open, rest};
+use crate::app::App;
+use crate::{pause, poll};
+
+/// The least rest after a reading that failed; it doubles.
+const FAILED_REST: Duration = Duration::from_mins(5);
+/// The most it doubles.
+const DOUBLED_MAX: u32 = 6;
+/// The rest when a key or a profile is missing.
+pub(super) const UNABLE_REST: Duration = Duration::from_hours(1);
+
+/// Writes what came of a batch, in one transaction.
+pub(super) async fn all(
+    app: &App,
+    batch: &Batch,
+    read: Read,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let keys = app.store.keys(batch.key.tenant).await?;
+    let mut tx = app.store.writing().await?;
+    let mut events = Vec::new();
+    let mut states = Vec::new();
+    for job in &batch.jobs {
+        let detail = job.dossier.numero_interne.as_ref();
+        let detail = detail.and_then(|numero| read.details.get(numero));
+        let told = match detail {
+            Some(detail) => {
+                states.extend(state(detail));
+                one(app, &mut tx, &keys, (job, detail), &mut events, now).await?
+            }
+            None => unread(job, &read, now),
+        };
+        schedules::settle(&mut tx, job, &app.owner, &told, now).await?;
+    }
+    let key = &batch.key;
+    let changed = store::dossiers::apply_states(
+        &mut tx,
+        key.tenant,
+        &key.siret_cfa,
+        key.instance,
+        key.environment,
+        &states,
+        now,
+    );
+    let changed = changed.await?;
+    events.extend(changed.iter().flat_map(|change| poll::told(change, now)));
+    store::events::append(&mut tx, key.tenant, &events);
+    tx.commit().await
+}
+
+/// Keeps one reading, and says what came of it.
+async fn one(
+    app: &App,
+    tx: &mut Tx,
+    keys: &TenantKey,
+    (job, detail): (&ScheduleJob, &DossierDetail),
+    events: &mut Vec<NewEvent>,
+    now: Timestamp,
+) -> Result<Told, StoreError> {
+    let (tenant, id) = (job.dossier.tenant, job.dossier.id);
+    let after = &detail.echeancier;
+    let current = schedules::current(tx, tenant, id).await?;
+    let before = current.as_ref().and_then(|current| open(keys, current));
+    if before
+        .as_ref()
+        .is_some_and(|before| after.would_erase(before))
+    {
+        tracing::warn!(dossier.id = %id, "a schedule came back empty: the one that is known stays");
+        return Ok(failed(job, "empty", now));
+    }
+    let moved = match (&current, &before) {
+        (Some(current), Some(before)) if before == after => {
+            schedules::seen_again(tx, tenant, id, current.id, now).await?;
+            false
+        }
+        _ => {
+            let snapshot = SnapshotId::new(now);
+            let text = Secret::new(after.expose().to_string());
+            let sealed = keys.seal_secret(snapshot.as_bytes(), schedules::PART, &text)?;
+            schedules::keep(tx, tenant, id, (snapshot, &sealed), now).await?;
+            let found = before.as_ref().map(|before| changes(before, after));
+            events.extend(event(job, after, found.as_deref(), now));
+            true
+        }
+    };
+    store::invoices::wake(tx, tenant, job.dossier.delivery, moved, now).await?;
+    let etat = detail.etat.or(job.dossier.etat);
+    Ok(Told {
+        word: "read",
+        read: true,
+        due_at: rest::next(after, etat, &app.settings.poll, now),
+    })
+}
+
+/// Says why a schedule was not read, and when it is tried again.
+fn unread(job: &ScheduleJob, read: &Read, now: Timestamp) -> Told {
+    let numero = job.dossier.numero_interne.as_deref().unwrap_or_default();
+    match read.stopped {
+        _ if read.unknown.iter().any(|unknown| unknown == numero) => failed(job, "not_found", now),
+        Some((word, Some(until))) => Told {
+            word,
+            read: false,
+            due_at: until.max(pause::later(now, Duration::from_secs(1))),
+        },
+        Some((word, None)) => failed(job, word, now),
+        None => failed(job, "unreadable", now),
+    }
+}
+
+fn failed(job: &ScheduleJob, word: &'static str, now: Timestamp) -> Told {
+    let doubled = 1_u32 << job.failures.min(DOUBLED_MAX);
+    Told {
+        word,
+        read: false,
+        due_at: pause::later(now, FAILED_REST.saturating_mul(doubled)),
+    }
+}
+
+/// Returns the state that comes with the dossier, under the norm's own word where it is known.
+fn state(detail: &DossierDetail) -> Option<EtatSeen> {
+    let raw = detail.numeros.etat.clone();
+    let etat = match (&raw, detail.etat) {
+        (Some(raw), Some(known)) if Etat::read(raw).is_none() => Some(known.as_str().to_owned()),
+        _ => raw,
+    };
+    Some(EtatSeen {
+        numero_interne: detail.numeros.numero_interne.clone()?,
+        numero_externe: detail.numeros.numero_externe.clone(),
+        numero_deca: detail.numeros.numero_deca.clone(),
+        etat,
+    })
+}
+
+/// Returns what the log says of a reading: which échéances, and what of them. No amount and no nature:
+/// a supplement would tell a disability.
+fn event(
+    job: &ScheduleJob,
+    after: &Echeancier,
+    found: Option<&[Change]>,
+    now: Timestamp,
+) -> Option<NewEvent> {
+    let data = match found {
+        None => {
+            let mut numeros: Vec<i64> = after.echeances.iter().filter_map(|e| e.numero).collect();
+            numeros.sort_unstable();
+            numeros.dedup();
+            serde_json::json!({ "first": true, "echeances": numeros, "what": [] })
+        }
+        Some([]) => return None,
+        Some(found) => {
+            let mut numeros: Vec<i64> = found.iter().filter_map(|change| change.numero).collect();
+            numeros.sort_unstable();
+            numeros.dedup();
+            let mut what: Vec<Changed> = found.iter().map(|change| plain(change.what)).collect();
+            what.sort_unstable();
+            what.dedup();
+            serde_json::json!({ "first": false, "echeances": numeros, "what": what })
+        }
+    };
+    let mut event = NewEvent::new(now, "dossier.echeancier_changed")
+        .delivery(job.dossier.delivery)
+        .with(data);
+    event.dossier = Some(job.dossier.id);
+    Some(event)
+}
+
+fn plain(what: Changed) -> Changed {
+    match what {
+        Changed::Rqth => Changed::Amount,
+        other => other,
+    }
+}

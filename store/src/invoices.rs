@@ -1,0 +1,297 @@
+//! Invoices as the OPCO tells of them, and which contracts each bills. What they bill is in their
+//! payloads, sealed.
+
+use domain::echeancier::EtatFacture;
+use domain::id::{DeliveryId, TenantId};
+use domain::{Environment, Siret, Status, Timestamp};
+use jiff::civil::Date;
+use uuid::Uuid;
+
+use crate::accept::NewDelivery;
+use crate::column::{At, ms, raw};
+use crate::error::StoreError;
+use crate::pool::{Tx, on, run};
+
+/// The row of an invoice that is a new delivery's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInvoice {
+    /// Who is paid.
+    pub siret_emetteur: Siret,
+    /// The CFA's own number.
+    pub numero: String,
+    /// The deliveries that brought the contracts it bills.
+    pub contracts: Vec<DeliveryId>,
+}
+
+/// An invoice, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoice {
+    /// The delivery it is.
+    pub delivery: DeliveryId,
+    /// Where that delivery stands.
+    pub status: Status,
+    /// When it was handed in.
+    pub created_at: Timestamp,
+    /// When the delivery ended.
+    pub finished_at: Option<Timestamp>,
+    /// Who is paid.
+    pub siret_emetteur: Siret,
+    /// The CFA's own number.
+    pub numero: String,
+    /// What the OPCO says of it, or what its schedules show.
+    pub etat: Option<EtatFacture>,
+    /// The state as the OPCO spelled it; absent when it was derived.
+    pub etat_raw: Option<String>,
+    /// Since when.
+    pub etat_at: Option<Timestamp>,
+    /// The OPCO's number.
+    pub numero_interne: Option<String>,
+    /// The reference of the transfer.
+    pub reference_virement: Option<String>,
+    /// The day of the transfer.
+    pub paid_on: Option<Date>,
+}
+
+/// What is newly told of an invoice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Its state.
+    pub etat: Option<EtatFacture>,
+    /// As the OPCO spelled it.
+    pub etat_raw: Option<String>,
+    /// The OPCO's number.
+    pub numero_interne: Option<String>,
+    /// The reference of the transfer.
+    pub reference_virement: Option<String>,
+    /// The day of the transfer.
+    pub paid_on: Option<Date>,
+}
+
+impl Invoice {
+    /// Returns whether it counts as billed: on its way or at the OPCO, and not refused there.
+    pub fn counts(&self) -> bool {
+        let gone = matches!(
+            self.status,
+            Status::Rejected | Status::Cancelled | Status::Dead
+        );
+        !gone && !self.etat.is_some_and(EtatFacture::is_void)
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    delivery_id: Uuid,
+    status: String,
+    created_at: i64,
+    finished_at: Option<i64>,
+    siret_emetteur: String,
+    numero: String,
+    etat: Option<String>,
+    etat_raw: Option<String>,
+    etat_at: Option<i64>,
+    numero_interne: Option<String>,
+    reference_virement: Option<String>,
+    paid_on: Option<String>,
+}
+
+macro_rules! columns {
+    () => {
+        "i.delivery_id, d.status, d.created_at, d.finished_at, i.siret_emetteur, i.numero, i.etat,
+         i.etat_raw, i.etat_at, i.numero_interne, i.reference_virement, i.paid_on"
+    };
+}
+
+impl TryFrom<Row> for Invoice {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let at = At {
+            table: "invoice",
+            row: &row.delivery_id,
+        };
+        Ok(Self {
+            delivery: row.delivery_id.into(),
+            status: at.word("status", &row.status)?,
+            created_at: at.instant("created_at", row.created_at)?,
+            finished_at: at.maybe_instant("finished_at", row.finished_at)?,
+            siret_emetteur: at.word("siret_emetteur", &row.siret_emetteur)?,
+            etat: at.maybe_word("etat", row.etat.as_deref())?,
+            etat_at: at.maybe_instant("etat_at", row.etat_at)?,
+            paid_on: at.maybe_word("paid_on", row.paid_on.as_deref())?,
+            numero: row.numero,
+            etat_raw: row.etat_raw,
+            numero_interne: row.numero_interne,
+            reference_virement: row.reference_virement,
+        })
+    }
+}
+
+/// Writes the rows of a delivery that was just stored.
+pub(crate) async fn insert(tx: &mut Tx, new: &NewDelivery) -> Result<(), StoreError> {
+    const INVOICE: &str = "insert into invoice (tenant_id, delivery_id, environment,
+            siret_emetteur, numero)
+        values ($1, $2, $3, $4, $5)";
+    const CONTRACT: &str = "insert into invoice_contract (tenant_id, contract_id, delivery_id)
+        values ($1, $2, $3) on conflict do nothing";
+    let Some(invoice) = &new.invoice else {
+        return Ok(());
+    };
+    run!(
+        tx,
+        sqlx::query(INVOICE)
+            .bind(raw(new.tenant))
+            .bind(raw(new.id))
+            .bind(new.environment.as_str())
+            .bind(invoice.siret_emetteur.as_str())
+            .bind(invoice.numero.as_str())
+    );
+    for contract in &invoice.contracts {
+        run!(
+            tx,
+            sqlx::query(CONTRACT)
+                .bind(raw(new.tenant))
+                .bind(raw(*contract))
+                .bind(raw(new.id))
+        );
+    }
+    Ok(())
+}
+
+/// Returns the invoices that bill a contract, in the order they were handed in.
+pub async fn of_contract(
+    tx: &mut Tx,
+    tenant: TenantId,
+    contract: DeliveryId,
+) -> Result<Vec<Invoice>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from invoice_contract c
+          join invoice i on i.tenant_id = c.tenant_id and i.delivery_id = c.delivery_id
+          join delivery d on d.tenant_id = c.tenant_id and d.delivery_id = c.delivery_id
+          where c.tenant_id = $1 and c.contract_id = $2 order by c.delivery_id"
+    );
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(contract))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(Invoice::try_from).collect()
+}
+
+/// Returns the contracts that an invoice bills.
+pub async fn contracts(
+    tx: &mut Tx,
+    tenant: TenantId,
+    invoice: DeliveryId,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    const SQL: &str = "select contract_id from invoice_contract
+        where tenant_id = $1 and delivery_id = $2 order by contract_id";
+    let rows: Vec<(Uuid,)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(invoice))
+        .fetch_all(conn)
+        .await?);
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+}
+
+/// Returns the invoices that bear a number of an emitter, the newest first.
+pub async fn by_numero(
+    tx: &mut Tx,
+    tenant: TenantId,
+    environment: Environment,
+    siret_emetteur: Siret,
+    numero: &str,
+) -> Result<Vec<Invoice>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from invoice i
+          join delivery d on d.tenant_id = i.tenant_id and d.delivery_id = i.delivery_id
+          where i.tenant_id = $1 and i.environment = $2 and i.siret_emetteur = $3
+            and i.numero = $4 order by i.delivery_id desc limit 20"
+    );
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(environment.as_str())
+        .bind(siret_emetteur.as_str())
+        .bind(numero)
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(Invoice::try_from).collect()
+}
+
+/// Returns one invoice.
+pub async fn find(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> Result<Option<Invoice>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from invoice i
+          join delivery d on d.tenant_id = i.tenant_id and d.delivery_id = i.delivery_id
+          where i.tenant_id = $1 and i.delivery_id = $2"
+    );
+    let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(delivery))
+        .fetch_optional(conn)
+        .await?);
+    row.map(Invoice::try_from).transpose()
+}
+
+/// Keeps what is newly told of an invoice; what is not told stays.
+pub async fn tell(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+    told: &Told,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "update invoice set
+            etat_at = case when $3 is null or etat = $3 then etat_at else $8 end,
+            etat = coalesce($3, etat), etat_raw = coalesce($4, etat_raw),
+            numero_interne = coalesce($5, numero_interne),
+            reference_virement = coalesce($6, reference_virement),
+            paid_on = coalesce($7, paid_on)
+        where tenant_id = $1 and delivery_id = $2";
+    run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(delivery))
+            .bind(told.etat.map(EtatFacture::as_str))
+            .bind(told.etat_raw.as_deref())
+            .bind(told.numero_interne.as_deref())
+            .bind(told.reference_virement.as_deref())
+            .bind(told.paid_on.map(|day| day.to_string()))
+            .bind(ms(now))
+    );
+    Ok(())
+}
+
+/// Has the invoices of a contract that wait for its dossier looked at again at once; those that wait
+/// for an opening too when `schedule_moved`.
+pub async fn wake(
+    tx: &mut Tx,
+    tenant: TenantId,
+    contract: DeliveryId,
+    schedule_moved: bool,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    const SQL: &str = "update delivery set due_at = $3
+        where tenant_id = $1 and delivery_id in (
+            select delivery_id from invoice_contract where tenant_id = $1 and contract_id = $2)
+          and status = 'waiting' and due_at > $3
+          and (wait_reason = 'dossier' or ($4 and wait_reason = 'opening_date'))";
+    Ok(run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(contract))
+            .bind(ms(now))
+            .bind(schedule_moved)
+    ))
+}

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use domain::rejet::Rejet;
 use domain::step::{self, Course, Next, Policy, Progress};
 use domain::{Fault, FaultKind, HoldReason, Kind, NormVersion, Outcome, Timestamp, WaitReason};
-use opco::{Filed, Identity, Operation, Profile};
+use jiff::civil::Date;
+use opco::{Filed, Identity, Operation, Profile, Refus};
 use store::{Claimed, Was};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
@@ -83,10 +85,12 @@ async fn deliver(
     trace_id: Option<String>,
 ) {
     let started = Instant::now();
+    let mut refus = Refus::default();
     let verdict = match attempt(app, &job, system).await {
         Ok(mut exchanged) => {
             learn(app, system, &exchanged.outcome).await;
             exchanged.outcome = misread(exchanged.outcome);
+            refus.clone_from(&exchanged.invoice.refus);
             decided(app, job, system, exchanged)
         }
         Err(Stop::Later(reason, until)) => {
@@ -117,6 +121,9 @@ async fn deliver(
     tell(app, system, &verdict, took);
     app.settler.settle(app, &verdict, took, trace_id).await;
     failpoint::pass(Step::Settled);
+    if verdict.job.delivery.kind == Kind::Facture {
+        follow_up::invoice::after(app, &verdict, &refus).await;
+    }
 }
 
 /// Returns an outcome as it is, but for a fault that a test has planted.
@@ -166,6 +173,19 @@ pub(crate) async fn put_back(app: &App, job: &Claimed, reason: WaitReason, until
 struct Exchanged {
     outcome: Outcome,
     record: Record,
+    /// What is peculiar to invoices.
+    invoice: Said,
+}
+
+/// What an OPCO said of an invoice.
+#[derive(Default)]
+struct Said {
+    /// Which of the known refusals its words are.
+    refus: Refus,
+    /// The day the OPCO's schedule opens what it says is not open yet.
+    opens_on: Option<Date>,
+    /// Whether the OPCO has a list of invoices to look in.
+    listed: bool,
 }
 
 impl Exchanged {
@@ -177,6 +197,7 @@ impl Exchanged {
                 version: Some(version),
                 ..Record::default()
             },
+            invoice: Said::default(),
         }
     }
 }
@@ -282,6 +303,11 @@ async fn follow(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
                     numeros: filed.numeros,
                     ..record
                 },
+                invoice: Said {
+                    refus: filed.refus,
+                    opens_on: ready.opens_on,
+                    listed: false,
+                },
             }
         }
         Was::Unknown => {
@@ -291,7 +317,14 @@ async fn follow(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
         }
     };
     failpoint::pass(Step::Answered);
-    Ok(exchanged)
+    let listed = follow_up::invoice::lists_states(app, context.view, context.system);
+    Ok(Exchanged {
+        invoice: Said {
+            listed,
+            ..exchanged.invoice
+        },
+        ..exchanged
+    })
 }
 
 /// Waits for the call's turn.
@@ -419,7 +452,8 @@ fn answered(app: &App, system: System) {
 
 fn decided(app: &App, job: Claimed, system: System, exchanged: Exchanged) -> Verdict {
     let now = app.clock.now();
-    let course = course(app, system, job.delivery.kind);
+    let lists = exchanged.invoice.listed;
+    let course = course(app, system, job.delivery.kind, lists);
     let progress = Progress {
         attempts: job.delivery.attempts,
         looks: job.delivery.looks,
@@ -427,22 +461,31 @@ fn decided(app: &App, job: Claimed, system: System, exchanged: Exchanged) -> Ver
         fault: job.delivery.fault.clone(),
         chance: chance(&job, now),
     };
-    let next = step::next_in(&progress, &exchanged.outcome, &course, now);
+    let next = if is_early(&exchanged.invoice.refus) {
+        step::until_open(exchanged.invoice.opens_on, now)
+    } else {
+        step::next_in(&progress, &exchanged.outcome, &course, now)
+    };
     let kept = step::remember(&progress, &exchanged.outcome, now);
     Verdict::new(job, &exchanged.outcome, next, kept, exchanged.record, now)
 }
 
-/// Returns how a kind is treated at a system after each outcome; invoices are not read yet.
-fn course(app: &App, system: System, kind: Kind) -> Course {
+/// Returns whether an OPCO refused an invoice for nothing but its coming before the day.
+fn is_early(refus: &Refus) -> bool {
+    refus.known == [Rejet::EcheanceNonOuverte] && refus.unknown.is_empty()
+}
+
+/// Returns how a kind is treated at a system after each outcome.
+fn course(app: &App, system: System, kind: Kind, lists_invoices: bool) -> Course {
     let schedule = app.settings.worker.schedule();
     if let Some(profile) = app.profiles.get(system.instance) {
-        return profile.course(kind, schedule, false);
+        return profile.course(kind, schedule, lists_invoices);
     }
     let policy = Policy {
         schedule,
         ..Policy::default()
     };
-    Course::of(kind, policy, false, false)
+    Course::of(kind, policy, lists_invoices, false)
 }
 
 /// A number that differs between jobs, so that retries spread; nothing secret hangs on it.

@@ -2,6 +2,8 @@
 //! judged and planned here; each goes to the OPCO of its contract, after it.
 
 mod certificate;
+mod facts;
+pub(crate) mod invoice;
 mod link;
 pub(crate) mod send;
 pub(crate) mod take;
@@ -13,7 +15,7 @@ use domain::calendar::{day_in_france, start_of_day_in_france};
 use domain::payload::{Payload, Reading};
 use domain::rules::{
     self, Awaits, BillingProfile, CertificatContext, ConventionContext, DocumentContext,
-    FactureContext, FileFacts, Known, Origin, RuptureContext,
+    FactureContext, FileFacts, Known, RuptureContext,
 };
 use domain::{
     Capability, DeliveryId, Effect, Environment, Etat, Finding, HoldReason, Instance, Kind,
@@ -32,10 +34,15 @@ use crate::view::View;
 
 /// The member beside a payload that names the delivery of its contract; it is sealed with it.
 pub(crate) const CONTRACT: &str = "livraison_contrat";
+/// The member beside an invoice that says why it is not what the schedule expects (FAC-011); it is
+/// sealed with it.
+pub(crate) const ADJUSTED: &str = "facture_ajustee";
 
 /// How long a payload waits for its dossier before it is looked at again by itself; a change of the
 /// dossier wakes it sooner.
 const AGAIN: Duration = Duration::from_hours(6);
+/// The least wait for an échéance that opens.
+const OPENED_AGAIN: Duration = Duration::from_mins(1);
 /// How long one waits whose contract has no OPCO yet.
 const ROUTED_AGAIN: Duration = Duration::from_mins(2);
 
@@ -48,6 +55,8 @@ pub(crate) struct FollowUp {
     pub(crate) contract: Option<DeliveryId>,
     /// The OPCO the sender names.
     pub(crate) opco: Option<Opco>,
+    /// Why an invoice is not what the schedule expects, when it is sent as adjusted.
+    pub(crate) adjusted: Option<String>,
     /// Its file.
     pub(crate) file: FileFacts,
 }
@@ -57,6 +66,8 @@ pub(crate) struct FollowUp {
 pub(crate) struct Judged {
     /// Its contract.
     pub(crate) link: Link,
+    /// The other contracts of an invoice that bills several.
+    pub(crate) also: Vec<Link>,
     /// The payload, with the numbers that the OPCO has told since.
     pub(crate) completed: Payload,
     /// The site that sends.
@@ -83,6 +94,8 @@ pub(crate) struct Whose {
     /// Whether the contract is opened and compared with, which is itself on record: once, when the
     /// payload comes in.
     pub(crate) compares: bool,
+    /// The payload itself, when it is in custody already.
+    pub(crate) this: Option<DeliveryId>,
 }
 
 impl Judged {
@@ -100,6 +113,7 @@ impl Whose {
             environment: sender.environment,
             sites: sender.sites.clone(),
             compares: true,
+            this: None,
         }
     }
 
@@ -110,6 +124,7 @@ impl Whose {
             environment: delivery.environment,
             sites: None,
             compares: false,
+            this: Some(delivery.id),
         }
     }
 }
@@ -126,8 +141,22 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
     if follow.contract.is_some() && !link.is_found() {
         return Err(Refused::Findings(with(reading.findings, nobodys())));
     }
-    link::complete(&mut reading.payload, &link);
-    let examine = |billing, now| examine(&reading, follow.file, &link, billing, now);
+    let also = match &reading.payload {
+        Payload::Facture(facture) => link::others(app, sender, facture, &link, follow.opco).await?,
+        _ => Ok(Vec::new()),
+    };
+    let also = also.map_err(|opcos| Refused::Findings(vec![several(&opcos)]))?;
+    link::complete(&mut reading.payload, &link, &also);
+    let of_invoice = invoice::context(app, sender, follow, (&link, &also)).await?;
+    let examine = |billing, now| {
+        examine(
+            &reading,
+            follow.file,
+            (&link, &also),
+            (&of_invoice, billing),
+            now,
+        )
+    };
     let now = app.clock.now();
     let target = link.target().or_else(|| follow.opco.map(Instance::first));
     let Some(siret_cfa) = follow.reading.payload.siret_cfa().or(link.siret_cfa()) else {
@@ -168,6 +197,7 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
     Ok(Judged {
         completed: reading.payload,
         link,
+        also,
         siret_cfa,
         target,
         channel,
@@ -257,8 +287,8 @@ fn billing(app: &App, view: &View, target: Instance, now: Timestamp) -> BillingP
 fn examine(
     reading: &Reading<Payload>,
     file: FileFacts,
-    link: &Link,
-    billing: Option<BillingProfile>,
+    (link, also): (&Link, &[Link]),
+    (of_invoice, billing): (&invoice::Context, Option<BillingProfile>),
     now: Timestamp,
 ) -> Vec<Finding> {
     let (known, today) = (link.known(), day_in_france(now));
@@ -273,18 +303,19 @@ fn examine(
             },
         ),
         Payload::Facture(facture) => {
-            let dossiers: &[Known<'_>] = &[known];
-            let dossiers = if link.is_found() { dossiers } else { &[] };
+            let links = std::iter::once(link).chain(also);
+            let dossiers: Vec<Known<'_>> =
+                links.filter(|l| l.is_found()).map(Link::known).collect();
             rules::check_facture(
                 facture,
                 &FactureContext {
                     now,
-                    dossiers,
+                    dossiers: &dossiers,
                     profile: billing.unwrap_or_default(),
                     emitters: None,
-                    already_sent: None,
-                    adjusted: None,
-                    origin: Origin::NotLooked,
+                    already_sent: of_invoice.already_sent.as_deref(),
+                    adjusted: of_invoice.adjusted.as_deref(),
+                    origin: of_invoice.origin,
                     file,
                 },
             )
@@ -335,7 +366,11 @@ fn way(
     if known.etat.is_some_and(Etat::reopens) {
         return Way::Hold(HoldReason::ContractMissing);
     }
-    // Behind a contract that is on its way, the place in line says it all.
+    // Behind a contract that is on its way, the place in line says it all; but an invoice stands in no
+    // line: what it waits for may last for months, and must not hold up what comes after it.
+    if known.on_its_way && kind == Kind::Facture {
+        return Way::Await(WaitReason::Dossier, again);
+    }
     if known.on_its_way {
         return Way::Go;
     }
@@ -350,7 +385,7 @@ fn way(
     match rules::opens_on(findings) {
         Some(day) if awaited.iter().all(|one| *one == Awaits::Opening) => Way::Await(
             WaitReason::OpeningDate,
-            start_of_day_in_france(day).max(again),
+            start_of_day_in_france(day).max(pause::later(now, OPENED_AGAIN)),
         ),
         _ if awaited.is_empty() => Way::Go,
         _ => Way::Await(WaitReason::Dossier, again),

@@ -52,6 +52,12 @@ struct Held {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    opco: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Exchange {
     opco: &'static str,
     operation: &'static str,
@@ -123,6 +129,7 @@ pub struct Metrics {
     refused: Family<ByRule, Counter>,
     settled: Family<Settled, Counter>,
     held: Family<Held, Counter>,
+    refusals: Family<Refusal, Counter>,
     attempts: Timed<Exchange>,
     reads: Timed<Exchange>,
     queue: Level<Queue>,
@@ -166,6 +173,11 @@ impl Metrics {
             ),
             settled: counts(r, "deliveries_settled", "Deliveries that reached an end"),
             held: counts(r, "deliveries_held", "Deliveries held for a person"),
+            refusals: counts(
+                r,
+                "invoice_refusals",
+                "Refusals of invoices, by the reason recognised in the OPCO's words",
+            ),
             attempts: durations(r, "attempt", "Writes to an OPCO"),
             reads: durations(r, "read", "Reads at an OPCO"),
             queue: counts(
@@ -234,6 +246,23 @@ impl Metrics {
                 reason: reason.as_str(),
             })
             .inc();
+    }
+
+    /// Counts why an OPCO refused an invoice; `UNKNOWN` counts words that nobody knows yet.
+    pub fn refusals(&self, opco: Opco, refus: &opco::Refus) {
+        let count = |reason: &'static str, by: u64| {
+            let labels = Refusal {
+                opco: opco.slug(),
+                reason,
+            };
+            self.refusals.get_or_create(&labels).inc_by(by);
+        };
+        for known in &refus.known {
+            count(known.as_str(), 1);
+        }
+        if let Ok(unknown @ 1..) = u64::try_from(refus.unknown.len()) {
+            count("UNKNOWN", unknown);
+        }
     }
 
     /// Measures one write to an OPCO. `outcome` is a word of a closed list.

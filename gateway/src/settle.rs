@@ -109,6 +109,11 @@ impl Verdict {
         }
     }
 
+    /// Returns the OPCO's numbers of what is no dossier.
+    pub(crate) fn numeros(&self) -> &Numeros {
+        &self.record.numeros
+    }
+
     /// Returns the word of the outcome, for logs and metrics.
     pub(crate) fn outcome(&self) -> &'static str {
         self.outcome

@@ -2,8 +2,8 @@
 //! carries, else the one it describes.
 
 use domain::matching::{self, Traits};
-use domain::payload::{Numero, Payload, TypeObjet};
-use domain::rules::Known;
+use domain::payload::{Facture, Numero, Payload, TypeObjet};
+use domain::rules::{self, Known};
 use domain::{DeliveryId, Dossier, Instance, Kind, Opco, Siret};
 use store::deliveries::{self, Delivery};
 use store::dossiers::{self, Filter};
@@ -11,6 +11,7 @@ use store::pieces;
 use store::{Fingerprint, NewEvent, SealError, StoreError, TenantKey};
 
 use super::Whose;
+use super::facts::{self, Facts};
 use crate::app::App;
 use crate::contract;
 
@@ -28,6 +29,8 @@ pub(crate) struct Link {
     pub(crate) contrat: Option<Dossier>,
     /// The person it concerns.
     pub(crate) person: Option<Fingerprint>,
+    /// What is known of its money and its certificates, for the kinds that are judged by them.
+    pub(crate) facts: Option<Facts>,
     /// Whether anything was there to look by.
     looked: bool,
 }
@@ -69,7 +72,7 @@ impl Link {
     pub(crate) fn known(&self) -> Known<'_> {
         let dossier = self.dossier.as_ref();
         let on_its_way = |delivery: &Delivery| !delivery.standing.status.is_final();
-        Known {
+        let known = Known {
             found: self.looked.then(|| self.is_found()),
             on_its_way: dossier.is_none() && self.delivery.as_ref().is_some_and(on_its_way),
             numero_interne: dossier.and_then(|dossier| dossier.numero_interne.as_deref()),
@@ -78,6 +81,10 @@ impl Link {
             etat: dossier.and_then(|dossier| dossier.etat),
             contrat: self.contrat.as_ref(),
             ..Known::default()
+        };
+        match &self.facts {
+            Some(facts) => facts.with(known),
+            None => known,
         }
     }
 }
@@ -93,6 +100,7 @@ pub(crate) async fn find(
     let keys = app.views.network(app, sender.tenant).await?;
     let mut link = Link::default();
     let mut tx = app.store.reading().await?;
+    let judged_by_money = matches!(payload, Payload::Facture(_) | Payload::Certificat(_));
     if let Some(id) = named {
         link.looked = true;
         let found = deliveries::find(&mut tx, sender.tenant, id).await?;
@@ -129,29 +137,96 @@ pub(crate) async fn find(
             return Ok(Linked::Several(opcos));
         }
         if let Some(invoice) = found.first() {
-            // It stands in line behind its contract, whose place is its pairing key.
-            let lane = invoice.lane;
-            let contract = deliveries::active_by_pairing(&mut tx, tenant, world, lane).await?;
-            link.delivery = contract.filter(|contract| sees(sender, contract));
+            let contracts = store::invoices::contracts(&mut tx, tenant, invoice.id).await?;
+            if let Some(first) = contracts.first() {
+                let contract = deliveries::find(&mut tx, tenant, *first).await?;
+                link.delivery = contract.filter(|contract| sees(sender, contract));
+            }
         }
     }
-    match (&link.delivery, &link.dossier) {
-        (Some(delivery), None) => {
-            link.dossier = dossiers::find_by_delivery(&mut tx, delivery).await?;
-        }
-        (None, Some(dossier)) => {
-            link.delivery = deliveries::find(&mut tx, sender.tenant, dossier.delivery).await?;
-        }
-        _ => {}
-    }
-    if let Some(delivery) = &link.delivery {
-        link.person = deliveries::person(&mut tx, sender.tenant, delivery.id).await?;
-    }
+    fill(&mut tx, sender, &keys.keys, (&mut link, judged_by_money)).await?;
     drop(tx);
     if let (true, Some(delivery)) = (sender.compares, &link.delivery) {
         link.contrat = open(app, delivery, &keys.keys, "follow_up").await?;
     }
     Ok(Linked::To(Box::new(link)))
+}
+
+/// Adds what else is known of a contract once one side of it was found.
+async fn fill(
+    tx: &mut store::Tx,
+    sender: &Whose,
+    keys: &TenantKey,
+    (link, judged_by_money): (&mut Link, bool),
+) -> Result<(), StoreError> {
+    match (&link.delivery, &link.dossier) {
+        (Some(delivery), None) => {
+            link.dossier = dossiers::find_by_delivery(tx, delivery).await?;
+        }
+        (None, Some(dossier)) => {
+            link.delivery = deliveries::find(tx, sender.tenant, dossier.delivery).await?;
+        }
+        _ => {}
+    }
+    if let Some(delivery) = &link.delivery {
+        link.person = deliveries::person(tx, sender.tenant, delivery.id).await?;
+    }
+    if let (true, Some(dossier)) = (judged_by_money, &link.dossier) {
+        let both = (dossier, link.delivery.as_ref());
+        link.facts = Some(facts::of(tx, keys, both, sender.this).await?);
+    }
+    Ok(())
+}
+
+/// Looks for the other contracts of an invoice that bills several.
+pub(super) async fn others(
+    app: &App,
+    sender: &Whose,
+    facture: &Facture,
+    first: &Link,
+    opco: Option<Opco>,
+) -> Result<Result<Vec<Link>, Vec<Opco>>, StoreError> {
+    let keys = app.views.network(app, sender.tenant).await?;
+    let mut found: Vec<Link> = Vec::new();
+    let mut tx = app.store.reading().await?;
+    let is = |link: &Link, numero: &str| {
+        let dossier = link.dossier.as_ref();
+        let externe = dossier.and_then(|dossier| dossier.numero_externe.as_deref());
+        externe == Some(numero)
+    };
+    for numero in facture
+        .lignes
+        .iter()
+        .filter_map(|l| l.numero_dossier.as_deref())
+    {
+        if is(first, numero) || found.iter().any(|link| is(link, numero)) {
+            continue;
+        }
+        let at = first.target().map(|target| target.opco).or(opco);
+        let same = by_number(&mut tx, sender, &[numero.to_owned()], at).await?;
+        let mut opcos: Vec<Opco> = same.iter().map(|one| one.instance.opco).collect();
+        opcos.dedup();
+        if opcos.len() > 1 {
+            return Ok(Err(opcos));
+        }
+        let Some(dossier) = same.into_iter().next() else {
+            continue;
+        };
+        let mut link = Link {
+            looked: true,
+            dossier: Some(dossier),
+            ..Link::default()
+        };
+        fill(&mut tx, sender, &keys.keys, (&mut link, true)).await?;
+        found.push(link);
+    }
+    drop(tx);
+    for link in &mut found {
+        if let (true, Some(delivery)) = (sender.compares, &link.delivery) {
+            link.contrat = open(app, delivery, &keys.keys).await?;
+        }
+    }
+    Ok(Ok(found))
 }
 
 fn sees(sender: &Whose, delivery: &Delivery) -> bool {
@@ -253,7 +328,12 @@ pub(super) async fn open(
 }
 
 /// Fills in the numbers that the OPCO has told since; what the sender gave stays.
-pub(super) fn complete(payload: &mut Payload, link: &Link) {
+pub(super) fn complete(payload: &mut Payload, link: &Link, also: &[Link]) {
+    if let Payload::Facture(facture) = payload {
+        let links = std::iter::once(link).chain(also);
+        let known: Vec<Known<'_>> = links.filter(|l| l.is_found()).map(Link::known).collect();
+        return rules::complete_facture(facture, &known);
+    }
     let Some(dossier) = &link.dossier else { return };
     let fill = |place: &mut Option<String>, known: &Option<String>| {
         if place.as_deref().is_none_or(str::is_empty) {

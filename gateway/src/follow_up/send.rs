@@ -7,15 +7,18 @@ use opco::Operation;
 use serde_json::Value;
 use store::{SealedPayload, StoredFile};
 
+use super::invoice;
 use super::link::{self, Linked};
-use super::{CONTRACT, FollowUp, Judged, Whose, as_document, certificate, judge};
+use super::{ADJUSTED, CONTRACT, FollowUp, Judged, Whose, as_document, certificate, judge};
 use crate::contract::OpenError;
 use crate::dispatch::{Attempt, Stop, broken};
 use crate::files::{Outgoing, outgoing};
 use crate::intake::Refused;
 use crate::plan::{self, Way};
+use domain::calendar::day_in_france;
 use domain::rules::FileFacts;
 use domain::{DeliveryId, Kind};
+use jiff::civil::Date;
 use store::TenantKey;
 
 /// A payload ready to be sent.
@@ -26,6 +29,8 @@ pub(crate) struct Ready {
     pub(crate) text: String,
     /// The file that goes with it.
     pub(crate) file: Option<Outgoing>,
+    /// The day on which what an invoice bills opens, by the schedule last read.
+    pub(crate) opens_on: Option<Date>,
 }
 
 impl Ready {
@@ -57,15 +62,18 @@ pub(crate) fn open(
     let open = keys.open_payload(id, sealed)?;
     let mut root: Value =
         serde_json::from_slice(&open.body).map_err(|_| OpenError::NotAContract)?;
-    let contract = root
-        .as_object_mut()
-        .and_then(|members| members.remove(CONTRACT))
-        .and_then(|id| id.as_str()?.parse().ok());
+    let mut beside = |name| {
+        root.as_object_mut()
+            .and_then(|members| members.remove(name))
+    };
+    let contract = beside(CONTRACT).and_then(|id| id.as_str()?.parse().ok());
+    let adjusted = beside(ADJUSTED).and_then(|reason| Some(reason.as_str()?.to_owned()));
     let reading =
         Payload::read(kind, root.to_string().as_bytes()).map_err(|_| OpenError::NotAContract)?;
     Ok(FollowUp {
         reading,
         contract,
+        adjusted,
         opco: None,
         file: FileFacts::NotLooked,
     })
@@ -78,7 +86,12 @@ pub(crate) async fn ready(context: &Attempt<'_>) -> Result<Ready, Stop> {
         Way::Go => {}
         // Where it goes was settled when it was claimed.
         Way::Lookup => return Err(missing("the contract has no OPCO")),
-        Way::Await(reason, until) => return Err(Stop::Later(reason, until)),
+        Way::Await(reason, until) => {
+            invoice::refresh(context.app, &judged)
+                .await
+                .map_err(broken)?;
+            return Err(Stop::Later(reason, until));
+        }
         Way::Hold(reason) => return Err(hold(reason, &judged)),
     }
     let kind = context.job.delivery.kind;
@@ -99,6 +112,7 @@ pub(crate) async fn ready(context: &Attempt<'_>) -> Result<Ready, Stop> {
     let text = payload.to_string();
     let fichier = file.as_ref().map(|file| file.fichier(kind));
     Ok(Ready {
+        opens_on: invoice::opens_on(&judged, day_in_france(context.app.clock.now())),
         operation: Operation::filing(kind, context.version, payload, fichier),
         text,
         file,
@@ -141,6 +155,9 @@ async fn certificate(
 /// It is not judged again: what the OPCO has done with it meanwhile would speak against sending it, and
 /// is what is looked for.
 pub(crate) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
+    if context.job.delivery.kind == Kind::Facture {
+        return invoice::look(context).await;
+    }
     if context.job.delivery.kind != Kind::Rupture {
         // Nobody was asked: it says nothing about the OPCO's health.
         let why = "the answer was lost and the norm has no read for it";
@@ -186,7 +203,7 @@ pub(crate) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
 }
 
 /// Opens the payload of an attempt and finds its file.
-async fn opened(context: &Attempt<'_>) -> Result<(FollowUp, Option<StoredFile>), Stop> {
+pub(super) async fn opened(context: &Attempt<'_>) -> Result<(FollowUp, Option<StoredFile>), Stop> {
     let delivery = &context.job.delivery;
     let keys = &context.view.network.keys;
     let mut follow = open(keys, delivery.id, delivery.kind, &context.job.sealed).map_err(broken)?;

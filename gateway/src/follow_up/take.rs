@@ -14,7 +14,7 @@ use store::{
 };
 use zeroize::Zeroizing;
 
-use super::{CONTRACT, FollowUp, Judged, Whose, judge};
+use super::{ADJUSTED, CONTRACT, FollowUp, Judged, Whose, invoice, judge};
 use crate::app::App;
 use crate::files::{Held, Pledged, outgoing};
 use crate::intake::{self, Accepted, IDEMPOTENCY_DAYS, Refused, Sender};
@@ -69,6 +69,7 @@ pub(crate) async fn accept(
     if matches!(stored, Stored::Stored | Stored::Claimed) {
         app.metrics
             .accepted(judged.completed.kind(), sender.environment, standing.status);
+        invoice::refresh(app, &judged).await?;
         return Ok(taken(app, sender, judged, (id, standing)));
     }
     if let Some(pledged) = pledged {
@@ -151,7 +152,8 @@ async fn earlier(
 /// Returns what the sender said, by which two calls are the same: parts and their boundaries are not in
 /// it, the file is by its content.
 fn sent(follow: &FollowUp, held: Option<&Held>) -> Zeroizing<String> {
-    let beside = (follow.contract.map(|id| id.to_string()), follow.opco);
+    let contract = follow.contract.map(|id| id.to_string());
+    let beside = (contract, follow.opco, follow.adjusted.as_deref());
     let payload = follow.reading.payload.write();
     let mut text = Zeroizing::new(format!("{payload}\u{0}{beside:?}"));
     if let Some(file) = held.and_then(Held::received) {
@@ -177,7 +179,7 @@ fn new_delivery(
 ) -> Result<NewDelivery, StoreError> {
     let payload = &follow.reading.payload;
     let (id, kind) = (DeliveryId::new(now), payload.kind());
-    let body = sealed_form(payload, judged);
+    let body = sealed_form(payload, judged, follow.adjusted.as_deref());
     let lane = lane(keys, judged, follow, id);
     let sealed = keys.seal_payload(id, body.as_bytes(), None)?;
     let standing = reroute::standing_of(judged.way, now);
@@ -224,7 +226,7 @@ fn new_delivery(
         event,
         claim: None,
         files: Vec::new(),
-        invoice: None,
+        invoice: invoice::row(payload, judged),
     })
 }
 
@@ -254,10 +256,15 @@ fn accepted(
 }
 
 /// Returns the text it is sealed as: the wire form, with the delivery of its contract beside it.
-fn sealed_form(payload: &Payload, judged: &Judged) -> Zeroizing<String> {
+fn sealed_form(payload: &Payload, judged: &Judged, adjusted: Option<&str>) -> Zeroizing<String> {
     let mut written = payload.write();
-    if let (Value::Object(members), Some(contract)) = (&mut written, &judged.link.delivery) {
-        members.insert(CONTRACT.to_owned(), contract.id.to_string().into());
+    if let Value::Object(members) = &mut written {
+        if let Some(contract) = &judged.link.delivery {
+            members.insert(CONTRACT.to_owned(), contract.id.to_string().into());
+        }
+        if let Some(reason) = adjusted {
+            members.insert(ADJUSTED.to_owned(), reason.into());
+        }
     }
     Zeroizing::new(written.to_string())
 }
@@ -265,6 +272,11 @@ fn sealed_form(payload: &Payload, judged: &Judged) -> Zeroizing<String> {
 /// Returns its place in line: its contract's, so that the contract goes first; else that of the number
 /// it names.
 fn lane(keys: &TenantKey, judged: &Judged, follow: &FollowUp, id: DeliveryId) -> Fingerprint {
+    if let Payload::Facture(facture) = &follow.reading.payload {
+        // It waits for what may last for months: it stands in a line of its own.
+        let named = (facture.siret_emetteur, facture.numero.as_deref());
+        return keys.fingerprint("lane", &format!("facture|{named:?}"));
+    }
     if let Some(contract) = &judged.link.delivery {
         return contract.lane;
     }
@@ -275,11 +287,13 @@ fn lane(keys: &TenantKey, judged: &Judged, follow: &FollowUp, id: DeliveryId) ->
     keys.fingerprint("lane", &format!("{}|{numero}", opco.unwrap_or_default()))
 }
 
-/// Returns what must not be there twice for one contract: it ends once, and a period is certified
-/// once.
+/// Returns what must not be there twice in one lane: a contract ends once, a period is certified once,
+/// an emitter has one invoice of a number.
 fn natural_key(payload: &Payload) -> Option<String> {
     match payload {
         Payload::Rupture(_) => Some("rupture".to_owned()),
+        // Its line is its number.
+        Payload::Facture(_) => Some("facture".to_owned()),
         Payload::Certificat(certificat) => Some(format!(
             "certificat|{:?}|{:?}|{:?}",
             certificat.type_certificat, certificat.echeance.numero, certificat.echeance.date_fin

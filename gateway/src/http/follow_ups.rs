@@ -17,10 +17,14 @@ use super::upload::{Certificat, Convention, Document, Upload, Uploaded};
 use super::{envelope, idempotency};
 use crate::app::App;
 use crate::follow_up::take::{self, Beside};
-use crate::follow_up::{CONTRACT, FollowUp};
+use crate::follow_up::{ADJUSTED, CONTRACT, FollowUp};
 
 /// The header that names the delivery of the contract.
 const CONTRACT_HEADER: &str = "cfa-livraison-contrat";
+/// The header that says why an invoice is not what the schedule expects.
+const ADJUSTED_HEADER: &str = "cfa-facture-ajustee";
+/// The longest such reason.
+const REASON_CHARS_MAX: usize = 500;
 /// The member that names the OPCO.
 const OPCO: &str = "opco";
 
@@ -143,10 +147,12 @@ pub(crate) fn read(kind: Kind, body: &[u8], headers: &HeaderMap) -> Result<Follo
     let mut reading = Payload::read(kind, body).map_err(|error| unreadable(&error))?;
     let named = taken(&mut reading.payload, CONTRACT);
     let chosen = taken(&mut reading.payload, OPCO);
+    let adjusted = taken(&mut reading.payload, ADJUSTED);
     let found = envelope::of_members([None, chosen], &beside, &mut reading.findings);
     Ok(FollowUp {
         contract: contract(named, headers, &mut reading)?,
         opco: found.opco,
+        adjusted: self::adjusted(adjusted, headers, &mut reading),
         file: FileFacts::NotLooked,
         reading,
     })
@@ -190,6 +196,32 @@ fn contract(
         let detail = "« CFA-Livraison-Contrat » n'est pas un identifiant de livraison.";
         Problem::new(Code::InvalidRequest, detail)
     })
+}
+
+/// Returns why an invoice is not what the schedule expects; what the body says wins over the header.
+fn adjusted(
+    named: Option<Value>,
+    headers: &HeaderMap,
+    reading: &mut Reading<Payload>,
+) -> Option<String> {
+    let header = headers.get(ADJUSTED_HEADER);
+    let reason = match named {
+        Some(Value::String(reason)) => Some(reason),
+        Some(Value::Null) | None => {
+            header.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        }
+        Some(_) => Some(String::new()),
+    }?;
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+        reading.findings.push(envelope::wrong(
+            "/facture_ajustee",
+            "Le motif d'une facture ajustée est un texte de 1 à 500 caractères.".to_owned(),
+            "Dites pourquoi la facture diffère de l'échéancier, ou retirez « facture_ajustee ».",
+        ));
+        return None;
+    }
+    Some(reason.to_owned())
 }
 
 fn wrong() -> Finding {

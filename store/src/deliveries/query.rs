@@ -191,6 +191,32 @@ pub async fn payload(
     }))
 }
 
+/// Returns the deliveries of one kind in a lane, in the order they were handed in.
+pub async fn of_lane(
+    tx: &mut Tx,
+    tenant: TenantId,
+    lane: Fingerprint,
+    kind: Kind,
+) -> Result<Vec<(DeliveryId, Status)>, StoreError> {
+    const SQL: &str = "select delivery_id, status from delivery
+        where lane = $2 and tenant_id is not distinct from $1 and kind = $3
+        order by delivery_id limit 200";
+    let rows: Vec<(Uuid, String)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(lane.0.as_slice())
+        .bind(kind.as_str())
+        .fetch_all(conn)
+        .await?);
+    let read = |(id, status): (Uuid, String)| {
+        let at = At {
+            table: "delivery",
+            row: &id,
+        };
+        Ok((id.into(), at.word("status", &status)?))
+    };
+    rows.into_iter().map(read).collect()
+}
+
 /// Returns the fingerprint of the person a payload concerns, unless retention has taken it.
 pub async fn person(
     tx: &mut Tx,

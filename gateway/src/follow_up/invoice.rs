@@ -1,0 +1,420 @@
+//! What only invoices need: what they are judged with besides their dossiers, a fresh schedule before
+//! they leave, and the looks for one whose answer was lost.
+
+use domain::clock::Timestamp;
+use domain::echeancier::Echeancier;
+use domain::payload::{Facture, Payload};
+use domain::rules::{self, Awaits, Origin};
+use domain::step::{self, Next};
+use domain::{Capability, DeliveryId, Fault, FaultKind, Openness, Outcome};
+use jiff::civil::Date;
+use opco::{Answer, Billed, Operation, Refus, Seen, Sighting, Walk};
+use store::invoices::{self, NewInvoice};
+use store::{StoreError, TenantKey, Tx};
+
+use super::link::{self, Link, Linked};
+use super::{FollowUp, Judged, Whose, send};
+use crate::app::App;
+use crate::dispatch::{Attempt, Stop, broken};
+use crate::money::Bill;
+use crate::settle::Verdict;
+use crate::states::{self, Reader, Unread};
+use crate::system::System;
+use crate::view::View;
+use crate::{pause, plan, schedules};
+
+/// What an invoice is judged with besides its dossiers.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    /// The delivery that already carries this number.
+    pub(super) already_sent: Option<String>,
+    /// Why it is not what the schedule expects.
+    pub(super) adjusted: Option<String>,
+    /// The invoice that a credit note corrects.
+    pub(super) origin: Origin,
+}
+
+/// Gathers it; nothing of what is no invoice.
+pub(super) async fn context(
+    app: &App,
+    sender: &Whose,
+    follow: &FollowUp,
+    (link, also): (&Link, &[Link]),
+) -> Result<Context, StoreError> {
+    let Payload::Facture(facture) = &follow.reading.payload else {
+        return Ok(Context::default());
+    };
+    let mut context = Context {
+        adjusted: follow.adjusted.clone(),
+        ..Context::default()
+    };
+    let links = || std::iter::once(link).chain(also);
+    if facture.is_avoir() && links().any(Link::is_found) {
+        let bills = links().filter_map(|link| link.facts.as_ref());
+        let bills: Vec<&Bill> = bills.flat_map(|facts| &facts.money.bills).collect();
+        context.origin = origin(facture, &bills, sender.this);
+    }
+    if let (None, Some(emitter), Some(numero)) =
+        (sender.this, facture.siret_emetteur, &facture.numero)
+    {
+        let mut tx = app.store.reading().await?;
+        let (tenant, world) = (sender.tenant, sender.environment);
+        let found = invoices::by_numero(&mut tx, tenant, world, emitter, numero).await?;
+        let counted = found.iter().find(|invoice| invoice.counts());
+        context.already_sent = counted.map(|invoice| invoice.delivery.to_string());
+    }
+    Ok(context)
+}
+
+/// Returns the invoice that a credit note corrects, among those of its dossiers.
+fn origin(avoir: &Facture, bills: &[&Bill], this: Option<DeliveryId>) -> Origin {
+    let wanted = avoir.numero_facture_origine.as_deref();
+    let total = |facture: &Facture| facture.montant_total.map_or(0, |total| total.cents);
+    let counted = || bills.iter().filter(|bill| bill.invoice.counts());
+    let corrected = counted().find_map(|bill| {
+        let facture = bill.facture.as_ref()?;
+        (facture.numero.as_deref() == wanted && !facture.is_avoir()).then(|| total(facture))
+    });
+    let Some(total_cents) = corrected else {
+        return Origin::Unknown;
+    };
+    let mut seen: Vec<DeliveryId> = Vec::new();
+    let mut credited_cents = 0_i64;
+    for bill in counted() {
+        let Some(facture) = bill.facture.as_ref() else {
+            continue;
+        };
+        let id = bill.invoice.delivery;
+        let of_it = facture.is_avoir() && facture.numero_facture_origine.as_deref() == wanted;
+        if of_it && Some(id) != this && !seen.contains(&id) {
+            seen.push(id);
+            credited_cents = credited_cents.saturating_add(total(facture).saturating_abs());
+        }
+    }
+    Origin::Known {
+        total_cents,
+        credited_cents,
+    }
+}
+
+/// Returns the row of an invoice that is about to be kept.
+pub(super) fn row(payload: &Payload, judged: &Judged) -> Option<NewInvoice> {
+    let Payload::Facture(facture) = payload else {
+        return None;
+    };
+    let links = std::iter::once(&judged.link).chain(&judged.also);
+    let contract = |link: &Link| {
+        let dossier = link.dossier.as_ref().map(|dossier| dossier.delivery);
+        dossier.or_else(|| Some(link.delivery.as_ref()?.id))
+    };
+    Some(NewInvoice {
+        siret_emetteur: facture.siret_emetteur?,
+        numero: facture.numero.clone()?,
+        contracts: links.filter_map(contract).collect(),
+    })
+}
+
+/// Has the schedules read that an invoice waits for.
+pub(super) async fn refresh(app: &App, judged: &Judged) -> Result<(), StoreError> {
+    let mut awaited = judged.findings.iter().filter_map(rules::awaits);
+    if !awaited.any(|one| one == Awaits::Schedule) {
+        return Ok(());
+    }
+    for link in std::iter::once(&judged.link).chain(&judged.also) {
+        if let Some(dossier) = &link.dossier {
+            schedules::hurry(app, dossier, app.clock.now()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the first day after today on which a schedule opens what an invoice bills.
+pub(super) fn opens_on(judged: &Judged, today: Date) -> Option<Date> {
+    let Payload::Facture(facture) = &judged.completed else {
+        return None;
+    };
+    let links = std::iter::once(&judged.link).chain(&judged.also);
+    let schedules: Vec<&Echeancier> = links
+        .filter_map(|link| link.facts.as_ref()?.money.echeancier.as_ref())
+        .collect();
+    let numeros = facture
+        .lignes
+        .iter()
+        .filter_map(|ligne| ligne.numero_echeance);
+    numeros
+        .flat_map(|numero| schedules.iter().filter_map(move |known| known.find(numero)))
+        .filter_map(|line| line.date_ouverture)
+        .filter(|opening| *opening > today)
+        .max()
+}
+
+/// What follows an attempt at an invoice: its schedules are read again, and the OPCO's words counted.
+pub(crate) async fn after(app: &App, verdict: &Verdict, refus: &Refus) {
+    let delivery = &verdict.job.delivery;
+    if let Some(opco) = delivery.opco {
+        app.metrics.refusals(opco, refus);
+    }
+    for text in &refus.unknown {
+        // The OPCO's own words, masked: a few of them in its profile make the refusal known.
+        tracing::warn!(delivery.id = %delivery.id, said = %text.text, "a refusal nobody knows");
+    }
+    let moved = matches!(verdict.next(), Next::Delivered(_) | Next::Rejected(_));
+    if moved && let Err(error) = taken(app, delivery, verdict.numeros().facture.as_deref()).await {
+        tracing::warn!(delivery.id = %delivery.id, error = %error, "its schedules are read in their own time");
+    }
+}
+
+/// Has the schedules read that an invoice will move, once the OPCO has it.
+pub(crate) async fn taken(
+    app: &App,
+    delivery: &store::Delivery,
+    numero_interne: Option<&str>,
+) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    let by = pause::later(now, app.settings.poll.first());
+    let mut tx = app.store.writing().await?;
+    if let Some(numero) = numero_interne {
+        let told = invoices::Told {
+            numero_interne: Some(numero.to_owned()),
+            ..invoices::Told::default()
+        };
+        invoices::tell(&mut tx, delivery.tenant, delivery.id, &told, now).await?;
+    }
+    for contract in invoices::contracts(&mut tx, delivery.tenant, delivery.id).await? {
+        let contract = store::deliveries::find(&mut tx, delivery.tenant, contract).await?;
+        let Some(contract) = contract else { continue };
+        if let Some(dossier) = store::dossiers::find_by_delivery(&mut tx, &contract).await? {
+            store::schedules::hurry(&mut tx, &dossier, by).await?;
+        }
+    }
+    tx.commit().await
+}
+
+/// Returns whether a system lists invoices with their states.
+pub(crate) fn lists_states(app: &App, view: &View, system: System) -> bool {
+    let switches = view.platform.switches(system.instance);
+    let capabilities = app.seed.of(system.instance.opco);
+    let capabilities = capabilities.with_switches(switches, app.clock.now());
+    match capabilities.openness(Capability::FacturesEtats) {
+        Openness::Production => true,
+        Openness::Recette => system.environment == domain::Environment::Test,
+        Openness::Developpement | Openness::Unknown => false,
+    }
+}
+
+/// Looks for an invoice whose answer was lost: in the list of invoices where there is one, else in
+/// the schedules it must have moved.
+pub(super) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
+    let app = context.app;
+    let (follow, _) = send::opened(context).await?;
+    let mut payload = follow.reading.payload.clone();
+    let whose = Whose::sender_of(&context.job.delivery);
+    let linked = link::find(app, &whose, &mut payload, follow.contract, follow.opco);
+    let Linked::To(link) = linked.await.map_err(broken)? else {
+        return Ok(blind("its number is that of several dossiers"));
+    };
+    let Payload::Facture(facture) = &payload else {
+        return Ok(blind("not an invoice"));
+    };
+    let also = link::others(app, &whose, facture, &link, follow.opco);
+    let also = also.await.map_err(broken)?.unwrap_or_default();
+    link::complete(&mut payload, &link, &also);
+    let Payload::Facture(facture) = &payload else {
+        return Ok(blind("not an invoice"));
+    };
+    let links: Vec<&Link> = std::iter::once(&*link).chain(&also).collect();
+    let seen = if lists_states(app, context.view, context.system) {
+        in_list(context, facture, &links).await?
+    } else {
+        in_schedules(context, facture, &links).await?
+    };
+    match seen {
+        Sighting::Found(seen) => found(context, *seen).await,
+        other => Ok(other.outcome()),
+    }
+}
+
+/// What bears our number with another content is a person's to judge.
+async fn found(context: &Attempt<'_>, seen: Seen) -> Result<Outcome, Stop> {
+    if seen.differences.is_empty() {
+        let numero = seen.numeros.facture.as_deref();
+        taken(context.app, &context.job.delivery, numero)
+            .await
+            .map_err(broken)?;
+        return Ok(Outcome::Found(seen.receipt));
+    }
+    let words: Vec<&str> = seen.differences.iter().map(|one| one.as_str()).collect();
+    let why = format!(
+        "another invoice bears its number: {} differ",
+        words.join(", ")
+    );
+    match step::other_content(Fault::new(FaultKind::Duplicate, why)) {
+        Next::Hold(reason, fault) => Err(Stop::Hold(reason, fault)),
+        _ => Ok(blind("another invoice bears its number")),
+    }
+}
+
+async fn in_list(
+    context: &Attempt<'_>,
+    facture: &Facture,
+    links: &[&Link],
+) -> Result<Sighting, Stop> {
+    let this = context.job.delivery.id;
+    let bills = links.iter().filter_map(|link| link.facts.as_ref());
+    let bills = bills.flat_map(|facts| &facts.money.bills);
+    let known: Vec<&str> = bills
+        .filter(|bill| bill.invoice.delivery != this)
+        .filter_map(|bill| bill.invoice.numero_interne.as_deref())
+        .collect();
+    Ok(within(context, listed(context, facture, &known)).await)
+}
+
+/// Walks the list of invoices until ours is there; absent only when all of it was read.
+async fn listed(context: &Attempt<'_>, facture: &Facture, known: &[&str]) -> Sighting {
+    let mut walk = Walk::factures(context.profile);
+    // The first call's turn is the claim's.
+    let mut turn_taken = true;
+    while let Some(operation) = walk.next() {
+        let page = ask(context, &operation, std::mem::take(&mut turn_taken)).await;
+        let taken = match page {
+            Ok(Answer::FacturesEtats(page)) => walk.take(page),
+            Ok(_) => Err(unreadable("not a page of invoices")),
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = taken {
+            return Sighting::CouldNotTell(fault);
+        }
+        let seen = opco::facture_among(facture, walk.items(), known);
+        if let Some(seen) = seen.filter(|seen| seen.differences.is_empty()) {
+            return Sighting::Found(Box::new(seen));
+        }
+    }
+    let etats = walk.finish();
+    match opco::facture_among(facture, &etats.items, known) {
+        Some(seen) => Sighting::Found(Box::new(seen)),
+        None if etats.complete => Sighting::Absent,
+        None => Sighting::CouldNotTell(unreadable("the list of invoices is not whole")),
+    }
+}
+
+async fn in_schedules(
+    context: &Attempt<'_>,
+    facture: &Facture,
+    links: &[&Link],
+) -> Result<Sighting, Stop> {
+    let app = context.app;
+    if !opco::shows_in_schedule(facture) {
+        // Ancillary costs and credit notes move nothing there: a replay tells, by its number.
+        return Ok(Sighting::Absent);
+    }
+    let lost_at = context.job.delivery.first_lost_at;
+    let keys = &context.view.network.keys;
+    let mut billed = Vec::with_capacity(links.len());
+    let mut tx = app.store.reading().await.map_err(broken)?;
+    for link in links {
+        let Some(dossier) = &link.dossier else {
+            continue;
+        };
+        let before = before(&mut tx, keys, dossier, lost_at)
+            .await
+            .map_err(broken)?;
+        let numeros = (&dossier.numero_interne, &dossier.numero_externe);
+        if let ((Some(interne), Some(externe)), Some(before)) = (numeros, before) {
+            billed.push(Billed {
+                numero_interne: interne.clone(),
+                numero_externe: externe.clone(),
+                before,
+            });
+        }
+    }
+    drop(tx);
+    if billed.is_empty() {
+        return Ok(Sighting::CouldNotTell(fault(
+            "no schedule was read before it left",
+        )));
+    }
+    Ok(within(context, moved(context, facture, &billed)).await)
+}
+
+/// Reads the schedules that an invoice bills and compares them with what they were.
+async fn moved(context: &Attempt<'_>, facture: &Facture, billed: &[Billed]) -> Sighting {
+    let version = plan::open_version(context.app, context.view, context.system);
+    let version = version.unwrap_or(context.version);
+    let mut turn_taken = true;
+    let mut readings = Vec::with_capacity(billed.len());
+    for one in billed {
+        let operation = Operation::Detail {
+            version,
+            numero_interne: one.numero_interne.clone(),
+        };
+        match ask(context, &operation, std::mem::take(&mut turn_taken)).await {
+            Ok(Answer::Detail(detail)) => readings.push((one, detail.echeancier)),
+            Ok(_) => return Sighting::CouldNotTell(unreadable("not a dossier")),
+            Err(fault) => return Sighting::CouldNotTell(fault),
+        }
+    }
+    opco::facture_moved(facture, &readings)
+}
+
+/// Returns the schedule of a dossier as it was known when an invoice left.
+async fn before(
+    tx: &mut Tx,
+    keys: &TenantKey,
+    dossier: &store::Dossier,
+    left_at: Option<Timestamp>,
+) -> Result<Option<Echeancier>, StoreError> {
+    let readings = store::schedules::snapshots(tx, dossier.tenant, dossier.id).await?;
+    let mut known = readings
+        .iter()
+        .filter(|reading| left_at.is_none_or(|left| reading.first_seen_at <= left));
+    Ok(known
+        .next_back()
+        .and_then(|reading| schedules::open(keys, reading)))
+}
+
+/// Asks one thing of a look, in its turn.
+async fn ask(
+    context: &Attempt<'_>,
+    operation: &Operation,
+    turn_taken: bool,
+) -> Result<Answer, Fault> {
+    let key = context.key.id.to_string();
+    let reader = Reader {
+        profile: context.profile,
+        identity: &context.identity,
+        system: context.system,
+        version: context.version,
+        key: &key,
+        deadline: context.deadline,
+    };
+    match states::ask(context.app, &reader, operation, turn_taken).await {
+        Ok(answer) => Ok(answer),
+        Err(Unread::Fault(fault)) => Err(fault),
+        Err(Unread::NotBefore(_)) => Err(Fault::new(
+            FaultKind::Throttled,
+            "the look did not fit into the limits",
+        )),
+    }
+}
+
+/// Bounds a look by the attempt's deadline.
+async fn within(context: &Attempt<'_>, look: impl Future<Output = Sighting>) -> Sighting {
+    let app = context.app;
+    let left = pause::span_until(app.clock.now(), context.deadline);
+    match tokio::time::timeout(app.real(left), look).await {
+        Ok(seen) => seen,
+        Err(_) => Sighting::CouldNotTell(Fault::new(FaultKind::Unavailable, "no answer in time")),
+    }
+}
+
+fn blind(why: &str) -> Outcome {
+    Outcome::CouldNotTell(fault(why))
+}
+
+fn unreadable(why: &str) -> Fault {
+    Fault::new(FaultKind::Unreadable, why)
+}
+
+fn fault(why: &str) -> Fault {
+    Fault::new(FaultKind::Misconfigured, why)
+}

@@ -175,6 +175,11 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
     if target.is_none() && !link.is_found() {
         findings.push(unlinked());
     }
+    if let Some(existing) = of_invoice.already_sent {
+        // The double of one that was taken: whatever else its rules say has to do with that.
+        findings.retain(|one| one.effect == Effect::Conflict);
+        return Err(Refused::Duplicate { existing, findings });
+    }
     if findings.iter().any(|one| one.effect == Effect::Refuse) {
         return Err(Refused::Findings(findings));
     }
@@ -306,6 +311,7 @@ fn examine(
             let links = std::iter::once(link).chain(also);
             let dossiers: Vec<Known<'_>> =
                 links.filter(|l| l.is_found()).map(Link::known).collect();
+            let already_sent = of_invoice.already_sent.map(|id| id.to_string());
             rules::check_facture(
                 facture,
                 &FactureContext {
@@ -313,7 +319,7 @@ fn examine(
                     dossiers: &dossiers,
                     profile: billing.unwrap_or_default(),
                     emitters: None,
-                    already_sent: of_invoice.already_sent.as_deref(),
+                    already_sent: already_sent.as_deref(),
                     adjusted: of_invoice.adjusted.as_deref(),
                     origin: of_invoice.origin,
                     file,

@@ -144,7 +144,6 @@ pub(crate) fn serve(
 /// Every line of the API, in reading order.
 fn table(config: &mut ServiceConfig) {
     config
-        .service(path("/api/v1/factures", [post(Submit, submit::not_yet)]))
         .service(path(
             "/api/v1/dossiers",
             [get(dossiers::list), post(Submit, submit::dossier)],
@@ -152,6 +151,10 @@ fn table(config: &mut ServiceConfig) {
         .service(path(
             "/api/v1/conventions",
             [post(Submit, follow_ups::conventions)],
+        ))
+        .service(path(
+            "/api/v1/factures",
+            [post(Submit, follow_ups::factures)],
         ))
         .service(path(
             "/api/v1/documents",

@@ -5,6 +5,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod app;
+pub(crate) mod billed;
 pub(crate) mod breaker;
 pub mod commands;
 pub(crate) mod committer;

@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use crate::accept::NewDelivery;
 use crate::column::{At, ms, raw};
+use crate::deliveries;
 use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
+use crate::read_jobs::ReadKey;
 
 /// The row of an invoice that is a new delivery's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,7 +244,8 @@ pub async fn find(
     row.map(Invoice::try_from).transpose()
 }
 
-/// Keeps what is newly told of an invoice; what is not told stays.
+/// Keeps what is newly told of an invoice; what is not told stays. One that was given up may be handed
+/// in again under its number, corrected.
 pub async fn tell(
     tx: &mut Tx,
     tenant: TenantId,
@@ -269,6 +272,9 @@ pub async fn tell(
             .bind(told.paid_on.map(|day| day.to_string()))
             .bind(ms(now))
     );
+    if told.etat.is_some_and(EtatFacture::is_void) {
+        deliveries::set_active(tx, tenant, delivery, false).await?;
+    }
     Ok(())
 }
 
@@ -294,4 +300,48 @@ pub async fn wake(
             .bind(ms(now))
             .bind(schedule_moved)
     ))
+}
+
+/// Returns the invoices of an emitter that a system has and that are neither paid nor given up.
+pub async fn open_at(tx: &mut Tx, key: &ReadKey) -> Result<Vec<Invoice>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from invoice i
+          join delivery d on d.tenant_id = i.tenant_id and d.delivery_id = i.delivery_id
+          where i.tenant_id = $1 and i.environment = $2 and i.siret_emetteur = $3
+            and d.opco = $4 and d.instance = $5 and d.status = 'delivered'
+            and (i.etat is null or i.etat not in ('REGLE', 'REJETE', 'ANNULE'))
+          order by i.delivery_id desc"
+    );
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(key.tenant))
+        .bind(key.environment.as_str())
+        .bind(key.siret_cfa.as_str())
+        .bind(key.instance.opco.slug())
+        .bind(i64::from(key.instance.number))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(Invoice::try_from).collect()
+}
+
+/// Returns when an invoice left for its OPCO: the first write that it took, or may have taken.
+pub async fn left_at(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> Result<Option<Timestamp>, StoreError> {
+    const SQL: &str = "select min(opened_at) from attempt
+        where tenant_id = $1 and delivery_id = $2 and purpose = 'write'
+          and (outcome is null or outcome in ('taken', 'lost'))";
+    let left: Option<i64> = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(raw(delivery))
+        .fetch_one(conn)
+        .await?);
+    let at = At {
+        table: "attempt",
+        row: &delivery,
+    };
+    at.maybe_instant("opened_at", left)
 }

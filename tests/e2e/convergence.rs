@@ -270,7 +270,7 @@ on_both! {
         let told = norm.post("/v2/dossiers", &contract.body).await.expect(200);
         let numero = told["numeroInterne"].as_str().unwrap().to_owned();
         until_listed(&norm, &numero, "ENGAGE").await;
-        let mut body = crate::following::rupture(&contract);
+        let mut body = harness::pieces::rupture(&contract);
         body["numeroInterneDossier"] = json!(numero);
         let ended = norm.post("/v2/dossiers/rupture/employeur", &body).await;
         assert_eq!(ended.expect(200), json!({"numeroInterne": numero, "etat": "RUPTU"}));

@@ -2,6 +2,7 @@
 
 use domain::{Capability, Opco};
 use harness::payload::{Contract, contract};
+use harness::pieces::rupture;
 use harness::scene::Scene;
 use harness::{erp, network, on_both, wait};
 use serde_json::{Value, json};
@@ -196,25 +197,6 @@ fn filed(scene: &Scene, opco: Opco, kind: Kind) -> Vec<String> {
 async fn dossier(scene: &Scene, numero: &str) -> Value {
     let path = format!("/api/v1/dossiers?opco=akto&numero={numero}");
     scene.erp.get(&path).await.expect(200)["dossiers"][0].clone()
-}
-
-pub(crate) fn rupture(contract: &Contract) -> Value {
-    let of = |pointer: &str| contract.body.pointer(pointer).unwrap().clone();
-    json!({
-        "employeur": { "siret": of("/cerfa/employeur/siret") },
-        "apprenti": {
-            "nom": of("/cerfa/apprenti/nom"),
-            "prenom": of("/cerfa/apprenti/prenom"),
-            "dateNaissance": of("/cerfa/apprenti/dateNaissance"),
-        },
-        "contrat": {
-            "dateDebutContrat": of("/cerfa/contrat/dateDebutContrat"),
-            "dateRupture": "2027-01-15T00:00:00+00:00",
-        },
-        "dateNotification": "2027-01-10T00:00:00+00:00",
-        "motifRupture": "COMMUN_ACCORD",
-        "organismeFormation": { "siret": of("/cerfa/organismeFormation/siret") },
-    })
 }
 
 fn certificat(contract: &Contract) -> Value {

@@ -1,11 +1,12 @@
 //! What the OPCO owes for a dossier is read, kept and shown; invoices are billed against it.
 
-use domain::Opco;
+use domain::{Capability, Opco, Timestamp};
 use harness::payload::{Contract, contract};
+use harness::pieces::{Form, facture, rupture};
 use harness::scene::Scene;
-use harness::{on_both, wait};
-use serde_json::Value;
-use simulator::{Fault, FaultKind, Scope};
+use harness::{erp, network, on_both, wait};
+use serde_json::{Value, json};
+use simulator::{Fault, FaultKind, Kind, Scope};
 
 /// Schedules are read again every minute of the story.
 const OFTEN: &str =
@@ -79,6 +80,152 @@ on_both! {
         assert_eq!(later["echeancier"]["echeances"], dossier["echeancier"]["echeances"]);
         assert_eq!(later["lectures"].as_array().unwrap().len(), 1);
     }
+
+    async fn an_invoice_handed_in_at_once_waits_for_its_dossier_and_is_paid(scene, OFTEN) {
+        let (echeance, cents) = first_due(&scene, 740).await;
+        let contract = contract(741).to(Opco::Akto);
+        let first = scene.erp.submit(&contract).await;
+        let bill = facture(&contract, "F-741", (echeance, cents)).of(&first);
+        let accepted = scene.erp.hand_in(&bill, Form::Multipart, &[]).await.expect(202);
+        assert_eq!(accepted["status"], "waiting", "{accepted:#}");
+        assert_eq!(accepted["waiting"], "dossier");
+        let id = erp::id(&accepted);
+        let delivered = scene.erp.until_delivered(&id).await;
+        assert_eq!(delivered["kind"], "facture");
+        assert_eq!(scene.opcos.handle().ledger_of(Some("akto"), Kind::Facture, 0, 10).unwrap().entries.len(), 1);
+        let dossier = of_contract(&scene, &first).await;
+        let paid = wait::until_value("the payment", async || detail(&scene, &dossier).await, |dossier| {
+            dossier["factures"][0]["etat"] == "REGLE"
+        }).await;
+        let bill = &paid["factures"][0];
+        assert_eq!(bill["numero"], "F-741");
+        assert_eq!(bill["total_cents"], cents);
+        assert!(bill["numero_interne_facture"].is_string(), "{bill:#}");
+        let line = &paid["echeancier"]["echeances"][0];
+        assert_eq!((&line["paid_cents"], &line["left_cents"]), (&json!(cents), &json!(0)));
+        let events = scene.erp.events().await;
+        let states: Vec<&str> = events.iter().filter(|event| event["kind"] == "facture.etat_changed")
+            .map(|event| event["data"]["etat"].as_str().unwrap()).collect();
+        assert_eq!(states.last(), Some(&"REGLE"), "{states:?}");
+    }
+
+    async fn an_invoice_of_an_echeance_to_come_waits_for_its_day_and_holds_up_nothing(scene) {
+        scene.opcos.open(Opco::Akto, simulator::Capability::Rupture);
+        network::switch(&scene.store, Opco::Akto, Capability::Rupture, scene.now()).await;
+        let contract = contract(750).to(Opco::Akto);
+        let dossier = scheduled(&scene, &contract).await;
+        let lines = dossier["echeancier"]["echeances"].as_array().unwrap();
+        let later = lines.iter().find(|line| line["open"] == false).unwrap();
+        let owed = (later["numero"].as_i64().unwrap(), later["total_cents"].as_i64().unwrap());
+        let delivery = dossier["delivery_id"].as_str().unwrap();
+        let bill = facture(&contract, "F-750", owed).of(delivery);
+        let accepted = scene.erp.hand_in(&bill, Form::Base64, &[]).await.expect(202);
+        assert_eq!(accepted["waiting"], "opening_date", "{accepted:#}");
+        let waiting = scene.erp.delivery(&erp::id(&accepted)).await;
+        let opens = later["date_ouverture"].as_str().unwrap();
+        // Midnight in Paris is the evening before.
+        let until: Timestamp = waiting["next_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!(domain::calendar::day_in_france(until).to_string(), opens);
+        let ended = scene.erp.post("/api/v1/ruptures", &rupture(&contract), &[]).await.expect(202);
+        scene.erp.until_delivered(&erp::id(&ended)).await;
+        assert_eq!(scene.erp.delivery(&erp::id(&accepted)).await["status"], "waiting");
+    }
+
+    async fn what_is_billed_already_is_refused_before_it_leaves(scene) {
+        let contract = contract(760).to(Opco::Akto);
+        let dossier = scheduled(&scene, &contract).await;
+        let owed = due(&dossier);
+        let delivery = dossier["delivery_id"].as_str().unwrap();
+        let bill = facture(&contract, "F-760", owed).of(delivery);
+        let id = erp::id(&scene.erp.hand_in(&bill, Form::Multipart, &[]).await.expect(202));
+        let same = scene.erp.hand_in(&bill, Form::Multipart, &[]).await.expect(409);
+        assert_eq!(same["delivery_id"], id.as_str(), "{same:#}");
+        let other = facture(&contract, "F-761", owed).of(delivery);
+        let problem = scene.erp.hand_in(&other, Form::Multipart, &[]).await.expect(422);
+        assert!(rules(&problem).contains(&"FAC-011".to_owned()), "{problem:#}");
+        let adjusted = other.with("facture_ajustee", json!("régularisation convenue avec l'OPCO"));
+        scene.erp.hand_in(&adjusted, Form::Multipart, &[]).await.expect(202);
+        scene.erp.until_delivered(&id).await;
+    }
+
+    async fn an_invoice_whose_answer_is_lost_is_found_by_what_it_moved(scene, OFTEN) {
+        lost(&scene, Opco::Akto, 770).await;
+    }
+
+    async fn an_invoice_whose_answer_is_lost_is_found_in_the_list(scene, OFTEN) {
+        scene.opcos.open(Opco::Akto, simulator::Capability::FacturesEtats);
+        network::switch(&scene.store, Opco::Akto, Capability::FacturesEtats, scene.now()).await;
+        let id = lost(&scene, Opco::Akto, 780).await;
+        let paid = wait::until_value("the transfer", async || scene.erp.get(&format!("/api/v1/deliveries/{id}")).await.expect(200), |delivery| {
+            delivery["timeline"].as_array().unwrap().iter().any(|event| event["data"]["referenceVirement"].is_string())
+        });
+        paid.await;
+    }
+}
+
+/// Has an invoice taken without an answer, and returns its delivery once it was found.
+async fn lost(scene: &Scene, opco: Opco, seed: u64) -> String {
+    let contract = contract(seed).to(opco);
+    let dossier = scheduled(scene, &contract).await;
+    let delivery = dossier["delivery_id"].as_str().unwrap();
+    let lost = Fault::new(FaultKind::LostAnswer)
+        .on(Scope::Factures)
+        .times(1);
+    scene.opcos.fault(opco, lost);
+    let bill = facture(&contract, &format!("F-{seed}"), due(&dossier)).of(delivery);
+    let id = erp::id(
+        &scene
+            .erp
+            .hand_in(&bill, Form::Multipart, &[])
+            .await
+            .expect(202),
+    );
+    let delivered = scene.erp.until_delivered(&id).await;
+    let attempts = delivered["attempts"].as_array().unwrap();
+    let writes = attempts
+        .iter()
+        .filter(|attempt| attempt["purpose"] == "write")
+        .count();
+    assert_eq!(writes, 1, "{delivered:#}");
+    assert!(
+        attempts.iter().any(|attempt| attempt["outcome"] == "found"),
+        "{delivered:#}"
+    );
+    id
+}
+
+/// Returns what the first échéance of a fresh contract of this shape owes.
+async fn first_due(scene: &Scene, seed: u64) -> (i64, i64) {
+    due(&scheduled(scene, &contract(seed).to(Opco::Akto)).await)
+}
+
+fn due(dossier: &Value) -> (i64, i64) {
+    let first = &dossier["echeancier"]["facturable"][0];
+    assert_eq!(first["rqth_cents"], 0, "{dossier:#}");
+    (
+        first["numero"].as_i64().unwrap(),
+        first["pedagogie_cents"].as_i64().unwrap(),
+    )
+}
+
+async fn of_contract(scene: &Scene, delivery: &str) -> String {
+    let numero = scene.erp.delivery(delivery).await["numero_interne"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let page = scene
+        .erp
+        .get(&format!("/api/v1/dossiers?numero={numero}"))
+        .await
+        .expect(200);
+    page["dossiers"][0]["id"].as_str().unwrap().to_owned()
+}
+
+fn rules(problem: &Value) -> Vec<String> {
+    let findings = problem["constats"].as_array().unwrap().iter();
+    findings
+        .map(|finding| finding["rule"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Sends a contract and waits until the gateway has read its schedule.

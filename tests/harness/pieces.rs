@@ -15,7 +15,7 @@ const BOUNDARIES: [&str; 2] = ["limite-des-parties", "une-autre-limite"];
 /// A payload and its file.
 #[derive(Debug, Clone)]
 pub struct Piece {
-    /// The door: `conventions`, `documents`, `certificats`.
+    /// The door: `conventions`, `documents`, `certificats`, `factures`.
     pub door: &'static str,
     /// The part that holds the payload.
     pub part: &'static str,
@@ -85,6 +85,33 @@ pub fn document(genre: &str) -> Piece {
     }
 }
 
+/// An account with its key, the one the simulator knows.
+const IBAN: &str = "FR7699999999990000000000153";
+
+/// Makes an invoice of one échéance of a contract, with a PDF; amounts in cents.
+pub fn facture(contract: &Contract, numero: &str, (echeance, cents): (i64, i64)) -> Piece {
+    let euros = cents.to_string();
+    let (whole, rest) = euros.split_at(euros.len().saturating_sub(2));
+    let montant: Value = serde_json::from_str(&format!("{whole}.{rest}")).unwrap();
+    Piece {
+        door: "factures",
+        part: "facture",
+        json: json!({
+            "numero": numero,
+            "dateEmission": "2026-09-02T00:00:00+00:00",
+            "montantTotal": montant,
+            "ibanEmetteur": IBAN,
+            "siretEmetteur": contract.text("/cerfa/organismeFormation/siret"),
+            "estCertificatRealisation": true,
+            "lignes": [{
+                "montant": montant, "natureLigne": "PEDAGOGIE", "quantite": 1,
+                "numeroEcheance": echeance,
+            }],
+        }),
+        file: Some((format!("{numero}.pdf"), pdf(10_000))),
+    }
+}
+
 /// Makes a certificate of the first day of a contract, without a file.
 pub fn certificat(contract: &Contract) -> Piece {
     let of = |pointer: &str| contract.body.pointer(pointer).unwrap().clone();
@@ -109,6 +136,26 @@ pub fn certificat(contract: &Contract) -> Piece {
         json,
         file: None,
     }
+}
+
+/// Makes the termination of a contract by common consent.
+pub fn rupture(contract: &Contract) -> Value {
+    let of = |pointer: &str| contract.body.pointer(pointer).unwrap().clone();
+    json!({
+        "employeur": { "siret": of("/cerfa/employeur/siret") },
+        "apprenti": {
+            "nom": of("/cerfa/apprenti/nom"),
+            "prenom": of("/cerfa/apprenti/prenom"),
+            "dateNaissance": of("/cerfa/apprenti/dateNaissance"),
+        },
+        "contrat": {
+            "dateDebutContrat": of("/cerfa/contrat/dateDebutContrat"),
+            "dateRupture": "2027-01-15T00:00:00+00:00",
+        },
+        "dateNotification": "2027-01-10T00:00:00+00:00",
+        "motifRupture": "COMMUN_ACCORD",
+        "organismeFormation": { "siret": of("/cerfa/organismeFormation/siret") },
+    })
 }
 
 /// Makes a PDF of about so many bytes.

@@ -5,12 +5,14 @@ use super::context::{
     CertificatContext, ConventionContext, DocumentContext, FactureContext, FileFacts, FileKind,
     RuptureContext,
 };
+use super::invoice::Invoice;
 use super::payload::row;
 use super::subject::{Found, On};
 use super::{
     CertificatCheck, Check, ConventionCheck, DocumentCheck, FactureCheck, Rule, RuptureCheck,
 };
-use crate::payload::{Certificat, Convention, Facture, InfosFichier, Rupture};
+use crate::echeancier::Echeancier;
+use crate::payload::{Certificat, Convention, Facture, InfosFichier, Ligne, Rupture};
 
 const MESSAGE: &str = "Champ obligatoire : {libellé}.";
 /// The largest file (protocol §3.3, assumed).
@@ -189,8 +191,9 @@ fn facture(on: &On<'_, Facture, FactureContext<'_>>, found: &mut Found<'_>) {
                 "numeroEcheance",
                 "numéro d'échéance",
             ),
+            // The schedule gives it: until it is read, FAC-021 waits; where it has none, none is asked.
             (
-                ligne.codification_echeance.is_none(),
+                ligne.codification_echeance.is_none() && labelled(on, ligne),
                 "codificationEcheance",
                 "codification de l'échéance",
             ),
@@ -349,4 +352,16 @@ pub(super) fn file(facts: FileFacts, found: &mut Found<'_>) {
         FileFacts::Given { bytes, .. } => found.at(FICHIER, format_args!("{bytes} octets")),
         FileFacts::Absent => found.bare(FICHIER),
     }
+}
+
+/// Returns whether a line's échéance has a label to echo, as far as is known.
+fn labelled(on: &Invoice<'_>, ligne: &Ligne) -> bool {
+    let line = |schedule: &Echeancier| {
+        let found = ligne
+            .numero_echeance
+            .and_then(|numero| schedule.find(numero));
+        found.is_none_or(|echeance| echeance.codification.is_some())
+    };
+    on.known(ligne)
+        .is_none_or(|known| known.echeancier.is_some_and(line))
 }

@@ -27,7 +27,7 @@ use crate::{pause, plan, schedules};
 #[derive(Debug, Default)]
 pub(super) struct Context {
     /// The delivery that already carries this number.
-    pub(super) already_sent: Option<String>,
+    pub(super) already_sent: Option<DeliveryId>,
     /// Why it is not what the schedule expects.
     pub(super) adjusted: Option<String>,
     /// The invoice that a credit note corrects.
@@ -61,7 +61,7 @@ pub(super) async fn context(
         let (tenant, world) = (sender.tenant, sender.environment);
         let found = invoices::by_numero(&mut tx, tenant, world, emitter, numero).await?;
         let counted = found.iter().find(|invoice| invoice.counts());
-        context.already_sent = counted.map(|invoice| invoice.delivery.to_string());
+        context.already_sent = counted.map(|invoice| invoice.delivery);
     }
     Ok(context)
 }

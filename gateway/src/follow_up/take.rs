@@ -50,7 +50,8 @@ pub(crate) async fn accept(
         expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
     });
     let judged = judge(app, &Whose::of(sender), &follow).await;
-    if let (Err(Refused::Findings(_)), Some(given)) = (&judged, &idempotency)
+    if let (Err(Refused::Findings(_) | Refused::Duplicate { .. }), Some(given)) =
+        (&judged, &idempotency)
         && let Some(earlier) = earlier(app, sender, given, now).await?
     {
         return Ok(earlier);

@@ -12,8 +12,10 @@ use super::caller::Caller;
 use super::problem::{self, Code, Problem};
 use super::submit::{self, AcceptedBody, unreadable};
 use super::trace_context::TraceContext;
-use super::upload::described::{CertificatForm, ConventionForm, DocumentForm, PayloadWithFile};
-use super::upload::{Certificat, Convention, Document, Upload, Uploaded};
+use super::upload::described::{
+    CertificatForm, ConventionForm, DocumentForm, FactureForm, PayloadWithFile,
+};
+use super::upload::{Certificat, Convention, Document, Facture, Upload, Uploaded};
 use super::{envelope, idempotency};
 use crate::app::App;
 use crate::follow_up::take::{self, Beside};
@@ -97,6 +99,9 @@ doors! {
     /// Takes a training agreement with its file.
     conventions: "/api/v1/conventions", "submit_convention", Uploaded<Convention>,
         { (content((PayloadWithFile = "application/json"), (ConventionForm = "multipart/form-data"))) }
+    /// Takes an invoice or a credit note with its file.
+    factures: "/api/v1/factures", "submit_facture", Uploaded<Facture>,
+        { (content((PayloadWithFile = "application/json"), (FactureForm = "multipart/form-data"))) }
     /// Takes any other document with its file.
     documents: "/api/v1/documents", "submit_document", Uploaded<Document>,
         { (content((PayloadWithFile = "application/json"), (DocumentForm = "multipart/form-data"))) }

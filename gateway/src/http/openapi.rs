@@ -52,7 +52,7 @@ pub(crate) fn printed(document: &Value) -> String {
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
-        submit::dossier, follow_ups::conventions, follow_ups::documents, follow_ups::certificats, follow_ups::ruptures, validations::dossier,
+        submit::dossier, follow_ups::conventions, follow_ups::factures, follow_ups::documents, follow_ups::certificats, follow_ups::ruptures, validations::dossier,
         validations::payload, batches::post, dossiers::list, dossiers::find,
         deliveries::list, deliveries::find, actions::act, events::feed, routes::find, opcos::list,
         webhooks::list, webhooks::create, webhooks::find, webhooks::update, webhooks::remove,

@@ -201,11 +201,6 @@ pub(super) fn taken(request: &HttpRequest, accepted: &Accepted) -> HttpResponse 
     answer.json(AcceptedBody::from(accepted))
 }
 
-/// Says that this version does not carry such a payload.
-pub(crate) async fn not_yet(_: Caller) -> Result<HttpResponse, Problem> {
-    Err(Problem::plain(Code::NotImplemented))
-}
-
 /// Hands a contract in, one request at a time for each key of idempotency.
 pub(crate) async fn hand_in(
     app: &App,

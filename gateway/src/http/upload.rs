@@ -82,7 +82,6 @@ carries! {
     /// A training agreement.
     Convention;
     /// An invoice.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the door of invoices is the next to use it"))]
     Facture;
     /// A certificate of completion.
     Certificat;

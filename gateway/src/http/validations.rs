@@ -121,7 +121,9 @@ pub(crate) async fn payload(
     .await;
     let verdict = match judged {
         Ok(judged) => followed(&judged),
-        Err(Refused::Findings(findings)) => refused(&findings),
+        Err(Refused::Findings(findings) | Refused::Duplicate { findings, .. }) => {
+            refused(&findings)
+        }
         Err(other) => return Err(other.into()),
     };
     Ok(HttpResponse::Ok().json(ValidationBody { file, ..verdict }))

@@ -7,13 +7,14 @@ use domain::echeancier::{Change, Changed, Echeancier, changes};
 use domain::id::SnapshotId;
 use domain::{Etat, Secret, Timestamp};
 use opco::DossierDetail;
+use store::read_jobs::ReadKey;
 use store::schedules::{self, Batch, ScheduleJob, Told};
 use store::{EtatSeen, NewEvent, StoreError, TenantKey, Tx};
 
 use super::read::Read;
 use super::{open, rest};
 use crate::app::App;
-use crate::{pause, poll};
+use crate::{billed, pause, poll};
 
 /// The least rest after a reading that failed; it doubles.
 const FAILED_REST: Duration = Duration::from_mins(5);
@@ -39,7 +40,8 @@ pub(super) async fn all(
         let told = match detail {
             Some(detail) => {
                 states.extend(state(detail));
-                one(app, &mut tx, &keys, (job, detail), &mut events, now).await?
+                let at = (&batch.key, read.lists_invoices);
+                one(app, &mut tx, &keys, at, (job, detail), &mut events, now).await?
             }
             None => unread(job, &read, now),
         };
@@ -66,6 +68,7 @@ async fn one(
     app: &App,
     tx: &mut Tx,
     keys: &TenantKey,
+    (key, lists_invoices): (&ReadKey, bool),
     (job, detail): (&ScheduleJob, &DossierDetail),
     events: &mut Vec<NewEvent>,
     now: Timestamp,
@@ -96,6 +99,9 @@ async fn one(
             true
         }
     };
+    if moved && !lists_invoices {
+        billed::seen(tx, keys, (key, &job.dossier), events, now).await?;
+    }
     store::invoices::wake(tx, tenant, job.dossier.delivery, moved, now).await?;
     let etat = detail.etat.or(job.dossier.etat);
     Ok(Told {

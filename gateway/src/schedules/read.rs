@@ -9,7 +9,7 @@ use store::schedules::Batch;
 use crate::app::App;
 use crate::states::{self, Account, Reader, Unread};
 use crate::system::System;
-use crate::{dispatch, pause};
+use crate::{dispatch, follow_up, pause};
 
 /// What came of asking for the dossiers of a batch.
 pub(super) struct Read {
@@ -21,6 +21,8 @@ pub(super) struct Read {
     pub(super) stopped: Option<(&'static str, Option<Timestamp>)>,
     /// How it ended, as a stable word.
     pub(super) word: &'static str,
+    /// Whether the OPCO lists invoices with their states: then its schedules are not read for them.
+    pub(super) lists_invoices: bool,
 }
 
 /// Reads every dossier of a batch, until the OPCO stops answering.
@@ -30,6 +32,7 @@ pub(super) async fn all(app: &App, batch: &Batch, system: System) -> Read {
         unknown: Vec::new(),
         stopped: None,
         word: "read",
+        lists_invoices: false,
     };
     let account = match Account::of(app, &batch.key).await {
         Ok(account) => account,
@@ -42,6 +45,7 @@ pub(super) async fn all(app: &App, batch: &Batch, system: System) -> Read {
             return read;
         }
     };
+    read.lists_invoices = follow_up::invoice::lists_states(app, &account.view, system);
     let numeros = || {
         let numeros = batch.jobs.iter();
         numeros.filter_map(|job| job.dossier.numero_interne.clone())

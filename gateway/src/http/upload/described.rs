@@ -82,6 +82,8 @@ macro_rules! forms {
 forms! {
     /// The parts of a training agreement.
     ConventionForm { convention = "convention" }
+    /// The parts of an invoice.
+    FactureForm { facture = "facture" }
     /// The parts of a document.
     DocumentForm { infos_fichier = "infosFichier" }
     /// The parts of a certificate of completion.

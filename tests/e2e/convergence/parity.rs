@@ -164,7 +164,7 @@ on_both! {
             lines.find(|line| line["numeroInterne"] == bare.as_str() && line["etat"] == "ENGAGE").map(|_| ())
         }).await;
         let named = |contract, numero: &str| {
-            let mut body = crate::following::rupture(contract);
+            let mut body = harness::pieces::rupture(contract);
             body["numeroInterneDossier"] = json!(numero);
             body
         };

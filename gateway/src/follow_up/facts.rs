@@ -99,8 +99,10 @@ async fn certified(
 impl Facts {
     /// Returns what is known of the dossier, these facts included.
     pub(super) fn with<'a>(&'a self, known: Known<'a>) -> Known<'a> {
+        let schedule = self.money.echeancier.as_ref();
         Known {
-            echeancier: self.money.echeancier.as_ref(),
+            // Before the OPCO's commitment there are no lines: that is no schedule yet.
+            echeancier: schedule.filter(|schedule| !schedule.echeances.is_empty()),
             echeancier_read_at: self.money.read_at,
             read_again_after: self.read_again_after,
             in_flight: &self.in_flight,

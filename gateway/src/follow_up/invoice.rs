@@ -1,6 +1,8 @@
 //! What only invoices need: what they are judged with besides their dossiers, a fresh schedule before
 //! they leave, and the looks for one whose answer was lost.
 
+use std::time::Duration;
+
 use domain::clock::Timestamp;
 use domain::echeancier::Echeancier;
 use domain::payload::{Facture, Payload};
@@ -22,6 +24,9 @@ use crate::states::{self, Reader, Unread};
 use crate::system::System;
 use crate::view::View;
 use crate::{pause, plan, schedules};
+
+/// The least rest between two readings of a schedule that an invoice waits for and that has no lines.
+const REFRESHED_AGAIN: Duration = Duration::from_mins(10);
 
 /// What an invoice is judged with besides its dossiers.
 #[derive(Debug, Default)]
@@ -120,9 +125,12 @@ pub(super) async fn refresh(app: &App, judged: &Judged) -> Result<(), StoreError
     if !awaited.any(|one| one == Awaits::Schedule) {
         return Ok(());
     }
+    let now = app.clock.now();
     for link in std::iter::once(&judged.link).chain(&judged.also) {
         if let Some(dossier) = &link.dossier {
-            schedules::hurry(app, dossier, app.clock.now()).await?;
+            let read_at = link.facts.as_ref().and_then(|facts| facts.money.read_at);
+            let rested = read_at.map(|read| pause::later(read, REFRESHED_AGAIN));
+            schedules::hurry(app, dossier, rested.unwrap_or(now).max(now)).await?;
         }
     }
     Ok(())

@@ -208,10 +208,6 @@ problems! {
         "La passerelle a rencontré une erreur.",
         "Renvoyez la requête avec la même clé d'idempotence ; si l'erreur persiste, transmettez \
          « trace_id » à l'exploitant.";
-    /// A kind of payload this version does not carry yet.
-    NotImplemented = NOT_IMPLEMENTED, "flux-non-disponible", Exploitant, false,
-        "Cette version de la passerelle ne transmet pas encore ce type de payload.",
-        "Transmettez ce payload par le canal habituel de l'OPCO.";
     /// The store cannot answer, or there is too much to do; nothing was kept.
     Unavailable = SERVICE_UNAVAILABLE, "service-indisponible", Personne, true,
         "La passerelle ne peut pas répondre pour le moment.",

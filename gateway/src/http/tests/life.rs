@@ -411,14 +411,14 @@ async fn opcos_and_routes_are_told_with_their_reasons() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_this_version_does_not_carry_is_said_plainly() {
+async fn every_kind_has_a_door_that_says_all_that_is_missing() {
     let gateway = Gateway::start().await;
     let key = gateway.key().await;
-    for kind in ["conventions", "factures", "documents"] {
+    for kind in ["conventions", "factures", "certificats", "documents"] {
         let answer = gateway
             .post(&key, &format!("/api/v1/{kind}"), &json!({}))
             .await;
-        answer.refuses(501, "flux-non-disponible");
+        answer.refuses(422, "payload-refuse");
     }
     gateway
         .get(&key, "/api/v1/dossiers/not-an-id")

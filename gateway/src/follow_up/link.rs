@@ -223,7 +223,7 @@ pub(super) async fn others(
     drop(tx);
     for link in &mut found {
         if let (true, Some(delivery)) = (sender.compares, &link.delivery) {
-            link.contrat = open(app, delivery, &keys.keys).await?;
+            link.contrat = open(app, delivery, &keys.keys, "follow_up").await?;
         }
     }
     Ok(Ok(found))

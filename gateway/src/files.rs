@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::Secret;
 use serde::{Deserialize, Serialize};
-use store::{Bucket, FileError, Files, FilesConfig};
+use store::{Bucket, FileError, Files, FilesConfig, StoreError};
 
 pub(crate) use self::held::{Held, Pledged};
 pub(crate) use self::outgoing::Outgoing;
@@ -133,11 +133,22 @@ pub(crate) async fn run(app: App) {
             Ok(_) => {}
             Err(error) => tracing::warn!(error = %error, "the files could not be swept"),
         }
+        if let Err(error) = picture(&app).await {
+            tracing::warn!(error = %error, "the files in custody could not be counted");
+        }
         tokio::select! {
             () = pause::for_span(&*app.clock, EVERY) => {}
             () = app.tasks.stopping() => {}
         }
     }
+}
+
+/// Shows what is in custody to whoever reads the measures.
+async fn picture(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.store.reading().await?;
+    let (count, bytes) = store::files::in_custody(&mut tx).await?;
+    app.metrics.in_custody(count, bytes);
+    Ok(())
 }
 
 #[cfg(test)]

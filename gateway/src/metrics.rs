@@ -143,6 +143,8 @@ pub struct Metrics {
     commit_members: Histogram,
     files: Family<ByKind, Counter>,
     file_bytes: Family<ByKind, Counter>,
+    custody: Gauge<f64, AtomicU64>,
+    custody_bytes: Gauge<f64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -199,6 +201,8 @@ impl Metrics {
             commit_members,
             files: counts(r, "files_received", "Files received whole"),
             file_bytes: sizes(r, "files_received", "Bytes of files received whole"),
+            custody: counts(r, "files_in_custody", "Files kept, counted every hour"),
+            custody_bytes: sizes(r, "files_in_custody", "Their bytes"),
             registry: Arc::new(registry),
         }
     }
@@ -373,6 +377,13 @@ impl Metrics {
         self.file_bytes.get_or_create(&labels).inc_by(bytes);
     }
 
+    /// Shows how many files are kept, and their bytes.
+    pub fn in_custody(&self, count: u64, bytes: u64) {
+        self.custody.set(whole(count));
+        // In whole kilobytes: a count of bytes may be beyond what `whole` shows.
+        self.custody_bytes.set(whole(bytes / 1_000) * 1_000.0);
+    }
+
     /// Measures how many payloads one commit took.
     pub fn commit(&self, members: usize) {
         self.commit_members
@@ -433,6 +444,7 @@ mod tests {
         metrics.webhook_attempt("refused");
         metrics.received(Kind::Convention, 70_000);
         metrics.received(Kind::Convention, 1);
+        metrics.in_custody(12, 12_000_000_000);
         metrics.webhooks(&store::webhooks::Picture {
             active: 3,
             failing: 1,
@@ -453,6 +465,8 @@ mod tests {
             "cfa_gateway_webhook_behind_events 7.0",
             r#"cfa_gateway_files_received_total{kind="convention"} 2"#,
             r#"cfa_gateway_files_received_bytes_total{kind="convention"} 70001"#,
+            "cfa_gateway_files_in_custody 12.0",
+            "cfa_gateway_files_in_custody_bytes 12000000000.0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

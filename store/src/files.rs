@@ -23,7 +23,7 @@ use thiserror::Error;
 
 pub use self::inflow::Inflow;
 pub(crate) use self::rows::insert;
-pub use self::rows::{NewFile, StoredFile, of_delivery};
+pub use self::rows::{NewFile, StoredFile, in_custody, of_delivery};
 pub use self::sweep::Swept;
 
 use self::place::Place;

@@ -3,7 +3,7 @@
 
 use domain::{Capability, Opco};
 use harness::payload::contract;
-use harness::pieces::{Form, certificat, convention, document, pdf};
+use harness::pieces::{Form, certificat, convention, document, files, pdf};
 use harness::scene::Scene;
 use harness::{erp, network, on_both, wait};
 use serde_json::{Value, json};
@@ -215,7 +215,7 @@ on_both! {
         let first = scene.erp.submit(&contract).await;
         let agreement = convention(&contract).of(&first);
         let id = erp::id(&scene.erp.hand_in(&agreement, Form::Multipart, &[]).await.expect(202));
-        let kept = files(&scene);
+        let kept = files(&scene.gateway.files);
         assert_eq!(kept.len(), 1);
         let content = std::fs::read(&kept[0]).unwrap();
         assert!(!content.windows(5).any(|bytes| bytes == b"%PDF-"), "it is sealed");
@@ -239,31 +239,11 @@ fn ledger(scene: &Scene, opco: Opco, kind: Kind) -> Vec<LedgerEntry> {
     page.unwrap().entries
 }
 
-/// Returns every file that is kept, whole or in part.
-fn files(scene: &Scene) -> Vec<std::path::PathBuf> {
-    fn within(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
-        let Ok(entries) = std::fs::read_dir(folder) else {
-            return;
-        };
-        for entry in entries {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                within(&path, found);
-            } else {
-                found.push(path);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    within(&scene.gateway.files, &mut found);
-    found
-}
-
 /// Waits until so many files are kept: those that nobody took go a moment after the answer.
 async fn until_files(scene: &Scene, count: usize) {
     wait::until_value(
         "the files",
-        async || files(scene).len(),
+        async || files(&scene.gateway.files).len(),
         |kept| *kept == count,
     )
     .await;

@@ -21,7 +21,7 @@ use serde_json::json;
 use crate::PROGRAM;
 
 /// Where the process dies, in the order of a contract's path.
-const STEPS: [&str; 8] = [
+pub(crate) const STEPS: [&str; 8] = [
     "checked",
     "accepted",
     "claimed",
@@ -36,10 +36,10 @@ const STEPS: [&str; 8] = [
 const BETWEEN: [&str; 2] = ["during the call", "after a lost answer"];
 
 /// How many trials run at once: each mostly waits for leases to lapse.
-const AT_ONCE: usize = 6;
+pub(crate) const AT_ONCE: usize = 6;
 
 /// Short leases and looks, so that a death is mended in seconds.
-const SETTINGS: &str = "
+pub(crate) const SETTINGS: &str = "
 [server]
 listen = \"127.0.0.1:0\"
 threads = 1

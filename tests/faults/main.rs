@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod filed;
 mod freeze;
 mod kill;
 mod replicas;

@@ -1,5 +1,7 @@
 //! What follows a contract, as an ERP sends it, and the files that go with it.
 
+use std::path::{Path, PathBuf};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -158,6 +160,23 @@ pub fn rupture(contract: &Contract) -> Value {
     })
 }
 
+/// Returns every file under a folder, whole or in part.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
 /// Makes a PDF of about so many bytes.
 pub fn pdf(size: usize) -> Vec<u8> {
     let mut bytes = b"%PDF-1.7\n1 0 obj <<>> stream\n".to_vec();
@@ -230,6 +249,15 @@ impl Erp {
     pub async fn hand_in(&self, piece: &Piece, form: Form, headers: &[(&str, &str)]) -> Answer {
         let path = format!("/api/v1/{}", piece.door);
         self.carry(&path, piece, form, headers).await
+    }
+
+    /// The same; nothing when the gateway could not be reached.
+    pub async fn try_hand_in(&self, piece: &Piece, form: Form, key: &str) -> Option<Answer> {
+        let (kind, body) = piece.body(form);
+        let headers = [("content-type", kind.as_str()), ("idempotency-key", key)];
+        let path = format!("/api/v1/{}", piece.door);
+        self.try_request(reqwest::Method::POST, &path, &headers, body)
+            .await
     }
 
     /// Has a payload judged.

@@ -2,6 +2,7 @@
 //! again, OPCOs that repeat what they were sent, people and scripts that ask.
 
 mod astray;
+mod filed;
 mod setup;
 
 use std::path::{Path, PathBuf};
@@ -142,6 +143,7 @@ impl Course {
     /// Plays everything; `shown` is a text that must come back in a refusal.
     pub(crate) async fn run(&mut self, shown: &str) {
         self.taken().await;
+        self.filed().await;
         self.refused(shown).await;
         self.turned_away().await;
         self.repeated_by_opcos().await;

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{ADJUSTED, CONTRACT, FollowUp, Judged, Whose, invoice, judge};
 use crate::app::App;
+use crate::failpoint::{self, Step};
 use crate::files::{Held, Pledged, outgoing};
 use crate::intake::{self, Accepted, IDEMPOTENCY_DAYS, Refused, Sender};
 use crate::plan::Way;
@@ -60,6 +61,7 @@ pub(crate) async fn accept(
     if let (true, Way::Hold(reason)) = (beside.refuses_holds, judged.way) {
         return Err(Refused::Held(reason, judged.findings));
     }
+    failpoint::pass(Step::Checked);
     let beside = (idempotency, beside.traceparent);
     let file = held.as_ref().and_then(Held::received);
     let mut new = new_delivery(sender, &keys, &follow, (&judged, beside), file, now)?;
@@ -67,6 +69,7 @@ pub(crate) async fn accept(
     let pledged = held.and_then(Held::pledge);
     new.files.extend(pledged.as_ref().map(Pledged::row));
     let stored = app.committer.accept(Arc::new(new), None).await?;
+    failpoint::pass(Step::Accepted);
     if matches!(stored, Stored::Stored | Stored::Claimed) {
         app.metrics
             .accepted(judged.completed.kind(), sender.environment, standing.status);

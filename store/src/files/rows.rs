@@ -150,6 +150,18 @@ pub async fn of_delivery(
         .collect()
 }
 
+/// Counts the files of every network that can still be opened, and their bytes.
+pub async fn in_custody(tx: &mut Tx) -> Result<(u64, u64), StoreError> {
+    const SQL: &str = "select count(*), cast(coalesce(sum(bytes), 0) as bigint) from file
+        where sealed is not null";
+    let (count, bytes): (i64, i64) = on!(tx, |conn| sqlx::query_as(SQL).fetch_one(conn).await?);
+    let at = At {
+        table: "file",
+        row: &"count",
+    };
+    Ok((at.number("count", count)?, at.number("bytes", bytes)?))
+}
+
 /// Returns files whose keys were destroyed, oldest first.
 pub(super) async fn shredded(
     tx: &mut Tx,

@@ -171,7 +171,9 @@ on_both! {
         let kept = with_file(&shelf, &keys, contract(&keys, now())).await;
         db.store.accept(&[gone.clone(), kept.clone()]).await.unwrap();
         let mut tx = db.store.writing().await.unwrap();
+        assert_eq!(files::in_custody(&mut tx).await.unwrap(), (2, 140_000));
         assert!(retention::shred_payload(&mut tx, tenant, gone.id).await.unwrap());
+        assert_eq!(files::in_custody(&mut tx).await.unwrap(), (1, 70_000));
         tx.commit().await.unwrap();
         let row = of(db, tenant, gone.id).await.remove(0);
         assert_eq!((row.sealed.as_ref(), row.fingerprint), (None, None));

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from norme.client import File, Json
-from norme.payloads import Apprenti, infos_fichier, invoiceable
+from norme.payloads import Apprenti, infos_fichier
 from norme.pdf import pdf
-from norme.wire import cents, day
+from norme.wire import day
 from stage.facade import FACADE_SLUGS, Facade
 
 
@@ -18,68 +18,6 @@ def own_number(numero: str, slug: str, facade: Facade, name: str = "numeroIntern
     listed = facade.direct(slug).etats()
     (own,) = [one[name] for one in listed if numero.endswith(one[name])]
     return str(own)
-
-
-@pytest.mark.parametrize("version", (1, 2))
-@pytest.mark.parametrize("slug", FACADE_SLUGS)
-def test_a_contract_is_filed_and_its_states_come_back_until_it_is_financed(
-    facade: Facade, apprenti: Iterator[Apprenti], slug: str, version: int
-) -> None:
-    life = facade.engaged(apprenti, slug, version)
-    filed = [one for one in facade.simulator.ledger(slug, "dossier") if life.contrat.apprenti.nom in str(one)]
-    assert len(filed) == 1, "the OPCO has it once"
-
-
-@pytest.mark.parametrize("slug", FACADE_SLUGS)
-def test_an_agreement_is_taken_with_its_file(facade: Facade, apprenti: Iterator[Apprenti], slug: str) -> None:
-    life = facade.engaged(apprenti, slug, 1)
-    before = len(facade.simulator.ledger(slug, "convention"))
-    life.agree()
-    assert len(facade.simulator.ledger(slug, "convention")) == before + 1
-
-
-@pytest.mark.parametrize("slug", FACADE_SLUGS)
-def test_an_agreement_sent_right_after_its_contract_is_taken(
-    facade: Facade, apprenti: Iterator[Apprenti], slug: str
-) -> None:
-    life = facade.life(apprenti, slug, 1)
-    life.file()
-    life.agree()
-    life.instruct()
-    life.engage()
-
-
-@pytest.mark.parametrize("version", (1, 2))
-@pytest.mark.parametrize("slug", FACADE_SLUGS)
-def test_a_contract_lives_until_its_last_payment(
-    facade: Facade, apprenti: Iterator[Apprenti], slug: str, version: int
-) -> None:
-    life = facade.engaged(apprenti, slug, version)
-    life.agree()
-    life.settle()
-
-
-@pytest.mark.parametrize("slug", FACADE_SLUGS)
-def test_a_document_of_a_dossier_is_taken(facade: Facade, apprenti: Iterator[Apprenti], slug: str) -> None:
-    life = facade.engaged(apprenti, slug, 1)
-    infos = infos_fichier("CONVENTION_REDUCTION_DUREE", {"DOSSIER_APPRENTISSAGE": life.numero})
-    life.client.post_document(infos, File("reduction.pdf", pdf("Convention de réduction")))
-    assert facade.simulator.ledger(slug, "document")
-
-
-@pytest.mark.parametrize("version", (1, 2))
-@pytest.mark.parametrize("slug", FACADE_SLUGS)
-def test_a_termination_is_taken_and_read_back(
-    facade: Facade, apprenti: Iterator[Apprenti], slug: str, version: int
-) -> None:
-    life = facade.engaged(apprenti, slug, version, months_ago=7)
-    end = date.today() - timedelta(days=10)
-    answer = life.client.post_rupture(life.contrat.rupture(life.dossier(), end))
-    assert answer["numeroInterne"] == life.numero
-    assert answer["etat"] == "RUPTU"
-    life.wait("is terminated", life.state, lambda state: state == "RUPTURE")
-    dossier = life.wait("has its last day", life.dossier, lambda one: bool(one["cerfa"]["contrat"].get("dateRupture")))
-    assert day(dossier["cerfa"]["contrat"]["dateRupture"]) == end
 
 
 def without_numbers(value: Any, numbers: dict[str, str]) -> Any:
@@ -91,9 +29,13 @@ def without_numbers(value: Any, numbers: dict[str, str]) -> Any:
     return numbers.get(value, value) if isinstance(value, str) else value
 
 
+# Each OPCO once, and each version's reads at least once.
+LIVES = (("akto", 1), ("akto", 2), ("afdas", 1), ("opcoep", 2))
+
+
 @pytest.mark.parametrize("version", (1, 2))
 @pytest.mark.parametrize("slug", FACADE_SLUGS)
-def test_a_dossier_read_through_the_gateway_is_the_opcos_but_for_its_numbers(
+def test_a_contract_is_financed_and_reads_as_the_opcos_own_but_for_its_numbers(
     facade: Facade, apprenti: Iterator[Apprenti], slug: str, version: int
 ) -> None:
     life = facade.engaged(apprenti, slug, version)
@@ -105,4 +47,45 @@ def test_a_dossier_read_through_the_gateway_is_the_opcos_but_for_its_numbers(
     direct: Json = facade.direct(slug).dossier(numbers[life.numero], version)
     assert without_numbers(read, numbers) == direct
     assert read["cerfa"]["numeroDeca"] == direct["cerfa"]["numeroDeca"], "a DECA number is the State's, never prefixed"
-    assert sum(map(invoiceable, read["echeances"])) == sum(cents(one["montantTotal"]) for one in read["echeances"])
+
+
+@pytest.mark.parametrize("slug", FACADE_SLUGS)
+def test_an_agreement_sent_right_after_its_contract_is_taken_with_its_file(
+    facade: Facade, apprenti: Iterator[Apprenti], slug: str
+) -> None:
+    life = facade.life(apprenti, slug, 1)
+    life.file()
+    before = len(facade.simulator.ledger(slug, "convention"))
+    life.agree()
+    assert len(facade.simulator.ledger(slug, "convention")) == before + 1
+
+
+@pytest.mark.parametrize("slug", FACADE_SLUGS)
+def test_a_document_of_a_dossier_is_taken(facade: Facade, apprenti: Iterator[Apprenti], slug: str) -> None:
+    life = facade.engaged(apprenti, slug, 1)
+    infos = infos_fichier("CONVENTION_REDUCTION_DUREE", {"DOSSIER_APPRENTISSAGE": life.numero})
+    life.client.post_document(infos, File("reduction.pdf", pdf("Convention de réduction")))
+    assert facade.simulator.ledger(slug, "document")
+
+
+@pytest.mark.parametrize(("slug", "version"), LIVES)
+def test_a_contract_lives_until_its_last_payment(
+    facade: Facade, apprenti: Iterator[Apprenti], slug: str, version: int
+) -> None:
+    life = facade.engaged(apprenti, slug, version)
+    life.agree()
+    life.settle()
+
+
+@pytest.mark.parametrize(("slug", "version"), LIVES)
+def test_a_termination_is_taken_and_read_back(
+    facade: Facade, apprenti: Iterator[Apprenti], slug: str, version: int
+) -> None:
+    life = facade.engaged(apprenti, slug, version, months_ago=7)
+    end = date.today() - timedelta(days=10)
+    answer = life.client.post_rupture(life.contrat.rupture(life.dossier(), end))
+    assert answer["numeroInterne"] == life.numero
+    assert answer["etat"] == "RUPTU"
+    life.wait("is terminated", life.state, lambda state: state == "RUPTURE")
+    dossier = life.wait("has its last day", life.dossier, lambda one: bool(one["cerfa"]["contrat"].get("dateRupture")))
+    assert day(dossier["cerfa"]["contrat"]["dateRupture"]) == end

@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
     (
         ("ruff", "format", "--check", "--no-cache"),
         ("ruff", "check", "--no-cache"),
-        ("mypy", "--cache-dir", "/dev/null"),
+        ("mypy", "--cache-dir", str(Path(sys.prefix, "mypy"))),
     ),
     ids=lambda command: " ".join(command[:2]),
 )

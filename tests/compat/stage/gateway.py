@@ -25,11 +25,17 @@ url = "sqlite:gateway.db"
 file = "master.key"
 [transport]
 simulator = "{simulator}"
+[delivery.worker]
+retry_after_s = [1, 1, 2, 2, 4, 4, 8]
+[delivery.breaker]
+failures = 1000
 [delivery.poll]
 first_s = 1
 hot_s = 1
 cold_s = 1
 at_once = 4
+[convergence]
+wait_ms = 2000
 [webhook]
 allow_http = true
 allowed_networks = ["127.0.0.0/8"]
@@ -42,6 +48,8 @@ key_burst = 100
 in_flight = 16
 look_after_s = [1, 1, 2, 4]
 """
+# How long an ERP repeats a call that the gateway answers with "come back".
+PATIENCE_S = 30
 # All of the norm's, but that an OPCO pays the first instalment without being asked.
 FLOWS = (
     "dossiers_v1",
@@ -153,5 +161,5 @@ class Gateway:
     def client(self, **options: Any) -> Norme:
         """Returns a client that speaks the norm to the gateway as if it were one OPCO."""
         base = f"{self.address}/convergence"
-        endpoint = Endpoint("facade", base, f"{base}/connect/token")
-        return Norme(endpoint, Software("editeur", "secret"), self.cle, patience_s=30, **options)
+        endpoint = Endpoint("facade", base, f"{base}/oauth/token")
+        return Norme(endpoint, Software("editeur", self.cle), self.cle, **{"patience_s": PATIENCE_S, **options})

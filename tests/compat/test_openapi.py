@@ -18,8 +18,10 @@ def document(name: str) -> dict[str, Any]:
     return dict(found)
 
 
-@pytest.mark.xfail(reason="some answers have no description")
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize(
+    "name",
+    (pytest.param("native", marks=pytest.mark.xfail(reason="some answers have no description")), "facade"),
+)
 def test_a_published_description_is_valid(name: str) -> None:
     read = document(name)
     assert read["openapi"].startswith("3.1."), read["openapi"]

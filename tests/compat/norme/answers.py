@@ -43,7 +43,9 @@ class Refused(Exception):
         self.answer = answer
         self.status = answer.status
         self.texts = texts(answer.text)
-        super().__init__(f"{answer.request}: {answer.status} {answer.text[:500]}")
+        later = answer.headers.get("retry-after")
+        told = f"{answer.status} (again in {later} s)" if later else str(answer.status)
+        super().__init__(f"{answer.request}: {told} {answer.text[:500]}")
 
 
 def texts(body: str) -> list[str]:

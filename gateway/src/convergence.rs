@@ -15,6 +15,7 @@ mod openapi;
 mod outcome;
 pub(crate) mod path;
 mod piece;
+mod pieces;
 mod query;
 mod refusal;
 mod rupture;
@@ -89,11 +90,11 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(at("/v1/dossiers/etats", [get(etats::v1)]))
         .service(at("/v2/dossiers/etats", [get(etats::v2)]))
         .service(at("/v1/dossiers/liste", [get(live::liste)]))
-        .service(at("/v1/conventions", [post(not_yet)]))
-        .service(at("/v1/documents", [post(not_yet)]))
+        .service(at("/v1/conventions", [post(pieces::convention)]))
+        .service(at(gate::DOCUMENTS, [post(pieces::document)]))
         .service(at("/v1/factures", [post(not_yet)]))
         .service(at("/v2/factures/etats", [get(not_yet)]))
-        .service(at("/v2/certificats", [post(not_yet)]))
+        .service(at("/v2/certificats", [post(pieces::certificat)]))
         .service(at("/v2/dossiers/rupture/employeur", [post(rupture::file)]))
         .service(at("/v2/cfakeyinfo", [open(key_info::key_info)]))
         .service(at("/openapi.json", [open(openapi::served)]));

@@ -2,15 +2,16 @@
 
 mod parity;
 
-use domain::Opco;
+use domain::{Capability, Opco};
 use harness::network::{self, network};
 use harness::norm::Norm;
 use harness::payload::{Contract, contract};
+use harness::pieces::{certificat, convention, document};
 use harness::scene::Scene;
 use harness::{on_both, wait};
 use reqwest::Method;
 use serde_json::{Value, json};
-use simulator::{Duplicates, Etat, Fault, FaultKind, Overrides, Scope, StateOrder};
+use simulator::{Duplicates, Etat, Fault, FaultKind, Kind, Overrides, Scope, StateOrder};
 
 /// A wait that ends before a slow OPCO answers.
 const IMPATIENT: &str = "CFA_GATEWAY__CONVERGENCE__WAIT_MS=400";
@@ -67,7 +68,8 @@ on_both! {
         refused(&norm.clone().with("authorization", last.as_bytes()).get(path).await, 401, "JETON_INVALIDE");
         assert!(!own.contains(&scene.erp.token));
         refused(&made_up.clone().without("x-api-key").get(path).await, 401, "JETON_INVALIDE");
-        refused(&key_only.clone().without("x-api-key").get(path).await, 403, "CLE_CFA_INVALIDE");
+        refused(&key_only.clone().without("x-api-key").get(path).await, 401, "JETON_INVALIDE");
+        refused(&norm.clone().without("x-api-key").get(path).await, 403, "CLE_CFA_INVALIDE");
         let wrong = key_only.clone().with("x-api-key", b"cfg_test_inconnue");
         refused(&wrong.clone().without("editeur").get(path).await, 403, "CLE_CFA_INVALIDE");
         for name in ["editeur", "logiciel", "version"] {
@@ -234,6 +236,13 @@ on_both! {
             assert_eq!(stranger.get(&list).await.expect(200), json!([]));
         }
         assert_eq!(stranger.get("/v1/dossiers/etats").await.expect(200), json!([]));
+        let who = contract(960).pairing();
+        let paired = format!(
+            "/v1/dossiers?nom={}&prenom={}&dateNaissance={}&siret={}&dateDebutContrat={}",
+            who.nom, who.prenom, who.date_naissance, who.siret, who.date_debut_contrat,
+        );
+        assert_eq!(norm.get(&paired).await.expect(200)["cerfa"]["numeroInterne"], numero.as_str());
+        refused(&stranger.get(&paired).await, 404, "DOSSIER_INCONNU");
         // Two OPCOs may give the same number: alone it is nobody's then.
         let other = file(961, Opco::Atlas).await;
         let both = other.strip_prefix("ATLAS-").unwrap() == bare;
@@ -264,7 +273,7 @@ on_both! {
 
     async fn a_termination_finds_its_contract_by_its_prefixed_number(scene) {
         scene.opcos.open(Opco::Akto, simulator::Capability::Rupture);
-        network::switch(&scene.store, Opco::Akto, domain::Capability::Rupture, scene.now()).await;
+        network::switch(&scene.store, Opco::Akto, Capability::Rupture, scene.now()).await;
         let norm = facade(&scene);
         let contract = contract(980).to(Opco::Akto);
         let told = norm.post("/v2/dossiers", &contract.body).await.expect(200);
@@ -282,6 +291,55 @@ on_both! {
         until_listed(&norm, &numero, "RUPTURE").await;
         let page = norm.get("/v2/dossiers/etats").await.expect(200);
         assert_eq!(page["EtatDossierResult"][0]["etat"], "RUPTU");
+    }
+
+    async fn what_goes_with_a_contract_reaches_its_opco_with_its_file(scene) {
+        open_pieces(&scene, Opco::Akto).await;
+        let norm = facade(&scene);
+        let contract = contract(985).to(Opco::Akto);
+        let told = norm.post("/v1/dossiers", &contract.body).await.expect(200);
+        let numero = told["numeroInterne"].as_str().unwrap().to_owned();
+        let bare = numero.strip_prefix("AKTO-").unwrap();
+        // With the prefix and without: one dossier has the number.
+        let agreement = convention(&contract).with("numeroInterneDossier", json!(numero));
+        let told = norm.hand_in("/v1/conventions", &agreement).await;
+        let stored = told.expect(200)["numeroInterneDocument"].as_str().unwrap().to_owned();
+        assert!(stored.starts_with("AKTO-"), "{stored}");
+        let again = norm.hand_in("/SorApiEchangeCFA/v1/Conventions", &agreement).await;
+        assert_eq!(again.expect(200)["numeroInterneDocument"], stored.as_str(), "the same call");
+        assert_eq!(filed(&scene, Kind::Convention), [bare]);
+        let paper = document("CONVENTION_REDUCTION_DUREE").with("objets", json!([
+            {"typeObjet": "DOSSIER_APPRENTISSAGE", "idObjet": bare},
+        ]));
+        let told = norm.hand_in("/v1/documents", &paper).await.expect(200);
+        assert!(told["numeroInterneDocument"].as_str().unwrap().starts_with("AKTO-"), "{told}");
+        assert_eq!(filed(&scene, Kind::Document), [bare]);
+        until_listed(&norm, &numero, "ENGAGE").await;
+        let proof = certificat(&contract).with("numeroInterneDossier", json!(numero));
+        norm.hand_in("/v2/certificats", &proof).await.expect(200);
+        assert_eq!(filed(&scene, Kind::Certificat), [bare]);
+    }
+
+    async fn a_piece_nobody_can_place_is_refused_and_nothing_is_kept(scene) {
+        open_pieces(&scene, Opco::Akto).await;
+        let norm = facade(&scene);
+        let (_, stranger) = scene.another(network()).await;
+        let stranger = Norm::new(&norm.base, &stranger.token);
+        let contract = contract(986).to(Opco::Akto);
+        let told = norm.post("/v1/dossiers", &contract.body).await.expect(200);
+        let bare = told["numeroInterne"].as_str().unwrap().strip_prefix("AKTO-").unwrap().to_owned();
+        let agreement = convention(&contract).with("numeroInterneDossier", json!(bare));
+        refused(&stranger.hand_in("/v1/conventions", &agreement).await, 404, "DOSSIER_INCONNU");
+        let page = agreement.clone().filed(Some(("convention.pdf", b"<html></html>".to_vec())));
+        assert_eq!(norm.hand_in("/v1/conventions", &page).await.status.as_u16(), 400);
+        let none = agreement.clone().filed(None);
+        assert_eq!(norm.hand_in("/v1/conventions", &none).await.status.as_u16(), 400);
+        let told = norm.hand_in("/v1/documents", &document("INCONNU").filed(None)).await;
+        let told = told.expect(400);
+        assert!(told["Errors"][0]["Code"].is_string(), "{told}");
+        assert!(filed(&scene, Kind::Convention).is_empty());
+        let kept = scene.erp.get("/api/v1/deliveries?kind=convention").await.expect(200);
+        assert_eq!(kept["deliveries"], json!([]));
     }
 
     async fn a_key_of_the_gateway_says_what_it_is_worth(scene) {
@@ -376,6 +434,29 @@ async fn until_listed(norm: &Norm, numero: &str, etat: &str) -> Value {
             .cloned()
     })
     .await
+}
+
+/// Opens the flows of what goes with a contract, on both sides.
+async fn open_pieces(scene: &Scene, opco: Opco) {
+    for (theirs, ours) in [
+        (simulator::Capability::Conventions, Capability::Conventions),
+        (simulator::Capability::Documents, Capability::Documents),
+        (simulator::Capability::Certificats, Capability::Certificats),
+    ] {
+        scene.opcos.open(opco, theirs);
+        network::switch(&scene.store, opco, ours, scene.now()).await;
+    }
+}
+
+/// Returns the dossiers for which AKTO took a payload of a kind, in order.
+fn filed(scene: &Scene, kind: Kind) -> Vec<String> {
+    let page = scene
+        .opcos
+        .handle()
+        .ledger_of(Some("akto"), kind, 0, 1_000)
+        .unwrap();
+    let entries = page.entries.into_iter();
+    entries.flat_map(|entry| entry.dossiers).collect()
 }
 
 /// Lets an OPCO refuse doubles, as it ships.

@@ -5,6 +5,7 @@ use reqwest::{Client, Method};
 use serde_json::Value;
 
 use crate::erp::Answer;
+use crate::pieces::{Form, Piece};
 
 /// One client at one address.
 #[derive(Debug, Clone)]
@@ -94,6 +95,12 @@ impl Norm {
     /// Reads.
     pub async fn get(&self, path: &str) -> Answer {
         self.call(Method::GET, path, "", Vec::new()).await
+    }
+
+    /// Hands a payload in with its file, in parts.
+    pub async fn hand_in(&self, path: &str, piece: &Piece) -> Answer {
+        let (kind, body) = piece.body(Form::Multipart);
+        self.call(Method::POST, path, &kind, body).await
     }
 
     /// Hands JSON in.

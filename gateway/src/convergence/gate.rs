@@ -22,6 +22,8 @@ use crate::http::{body, patience};
 
 /// The headers every business call says who calls with.
 const SOFTWARE: [&str; 3] = ["editeur", "logiciel", "version"];
+/// The route whose refusals begin their words with a capital.
+pub(super) const DOCUMENTS: &str = "/v1/documents";
 /// The norm's word for a key that is not good.
 const BAD_KEY: &str = "CLE_CFA_INVALIDE";
 
@@ -101,20 +103,27 @@ pub(super) fn path<const N: usize>(
     for endpoint in endpoints {
         resource = resource.route(endpoint.route);
     }
+    let capitals = pattern == DOCUMENTS;
     resource.wrap(from_fn(move |request, next| {
         let rights = Rc::clone(&rights);
-        async move { pass(&rights, request, next).await }
+        async move { pass(&rights, capitals, request, next).await }
     }))
 }
 
 async fn pass(
     rights: &Rights,
+    capitals: bool,
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     match admit(rights, &mut request).await {
         Ok(()) => next.call(request).await,
         Err(refusal) => {
+            let refusal = if capitals {
+                refusal.in_capitals()
+            } else {
+                refusal
+            };
             let (request, _) = request.into_parts();
             Ok(ServiceResponse::new(
                 request,
@@ -163,7 +172,10 @@ async fn identify(app: &App, headers: &HeaderMap) -> Result<Known, Refusal> {
         _ => None,
     };
     let bearer = bearer(headers, key)?;
-    let key = key.ok_or_else(|| Refusal::key(BAD_KEY, "Clé absente (X-API-KEY)"))?;
+    let key = key.ok_or_else(|| match bearer {
+        Some(_) => Refusal::key(BAD_KEY, "Clé absente (X-API-KEY)"),
+        None => Refusal::token("Jeton et clé (X-API-KEY) absents"),
+    })?;
     let known = recognise(app, key).await?;
     if let Some(bearer) = bearer {
         check(app, &known.caller, &bearer).await?;

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use domain::matching::{self, Traits};
 use domain::{Capability, Etat, Fault, FaultKind, NormVersion, Timestamp};
+use jiff::civil::Date;
 use opco::{Answer, DossierDetail, Operation};
 use serde_json::Value;
+use store::deliveries;
 use store::dossiers::{self, Dossier, Filter};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -15,6 +18,7 @@ use super::refusal::{self, RETRY_AFTER_DEFAULT_S, Refusal};
 use super::{numero, query};
 use crate::app::App;
 use crate::breaker::State;
+use crate::contract;
 use crate::dispatch::{self, Stop};
 use crate::http::caller::Caller;
 use crate::limits::Turn;
@@ -33,7 +37,14 @@ const SLOT_PAUSE: Duration = Duration::from_millis(20);
 /// Reads one dossier in version 1.
 #[utoipa::path(
     get, path = "/convergence/v1/dossiers", operation_id = "lire_dossier_v1", tag = "dossiers",
-    params(("numeroInterne" = String, Query)),
+    params(
+        ("numeroInterne" = Option<String>, Query),
+        ("nom" = Option<String>, Query),
+        ("prenom" = Option<String>, Query),
+        ("dateNaissance" = Option<String>, Query),
+        ("siret" = Option<String>, Query),
+        ("dateDebutContrat" = Option<String>, Query),
+    ),
     responses(
         (status = 200, body = Object),
         (status = 404, body = refusal::RefusalBody<'static>),
@@ -51,7 +62,14 @@ pub(crate) async fn detail_v1(
 /// Reads one dossier in version 2.
 #[utoipa::path(
     get, path = "/convergence/v2/dossiers", operation_id = "lire_dossier_v2", tag = "dossiers",
-    params(("numeroInterne" = String, Query)),
+    params(
+        ("numeroInterne" = Option<String>, Query),
+        ("nom" = Option<String>, Query),
+        ("prenom" = Option<String>, Query),
+        ("dateNaissance" = Option<String>, Query),
+        ("siret" = Option<String>, Query),
+        ("dateDebutContrat" = Option<String>, Query),
+    ),
     responses(
         (status = 200, body = Object),
         (status = 404, body = refusal::RefusalBody<'static>),
@@ -72,8 +90,10 @@ async fn detail(
     request: &HttpRequest,
     version: NormVersion,
 ) -> Result<HttpResponse, Refusal> {
-    let numero = query::required(request, "numeroInterne")?;
-    let dossier = find(app, caller, &numero).await?;
+    let dossier = match query::parameter(request, "numeroInterne") {
+        Some(_) => find(app, caller, &query::required(request, "numeroInterne")?).await?,
+        None => paired(app, caller, request).await?,
+    };
     let shown = bounded(app, read(app, &dossier, version)).await?;
     Ok(HttpResponse::Ok().json(shown))
 }
@@ -158,6 +178,41 @@ pub(super) async fn find(app: &App, caller: &Caller, numero: &str) -> Result<Dos
             Err(Refusal::unreadable(text))
         }
     }
+}
+
+/// Finds the dossier of a pairing key, which an OPCO may be asked by as well (protocol §5).
+async fn paired(app: &App, caller: &Caller, request: &HttpRequest) -> Result<Dossier, Refusal> {
+    let ask = |name| match query::parameter(request, name) {
+        Some(_) => query::required(request, name),
+        None => Err(Refusal::unreadable(format!(
+            "Le paramètre numeroInterne est obligatoire, ou {name} avec le reste de la clé de \
+             rapprochement."
+        ))),
+    };
+    let day = |name| {
+        let text = ask(name)?;
+        let day = text.get(..10).and_then(|day| day.parse::<Date>().ok());
+        day.ok_or_else(|| Refusal::unreadable(format!("Le paramètre {name} n'est pas une date.")))
+    };
+    let (nom, prenom, siret) = (ask("nom")?, ask("prenom")?, ask("siret")?);
+    let traits = Traits {
+        nom: &nom,
+        prenom: &prenom,
+        date_naissance: day("dateNaissance")?,
+        siret_employeur: &siret,
+        date_debut_contrat: day("dateDebutContrat")?,
+        nir: None,
+    };
+    let network = app.views.network(app, caller.tenant).await?;
+    let text = matching::pairing_text(&traits);
+    let print = network.keys.fingerprint(contract::PAIRING, &text);
+    let mut tx = app.store.reading().await?;
+    let world = caller.environment;
+    let delivery = deliveries::active_by_pairing(&mut tx, caller.tenant, world, print).await?;
+    let delivery = delivery.filter(|delivery| caller.covers(&delivery.siret_cfa));
+    let delivery = delivery.ok_or_else(Refusal::unknown_dossier)?;
+    let dossier = dossiers::find_by_delivery(&mut tx, &delivery).await?;
+    dossier.ok_or_else(Refusal::unknown_dossier)
 }
 
 /// Reads a dossier at its OPCO and shows it in a version of the norm.

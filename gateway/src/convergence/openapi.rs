@@ -8,7 +8,7 @@ use actix_web::http::header;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use super::{contract, etats, key_info, live, refusal, rupture, status, token};
+use super::{contract, etats, key_info, live, pieces, refusal, rupture, status, token};
 use crate::http::openapi::{operations, printed, told};
 
 const TEXTS: &str = include_str!("openapi.fr.toml");
@@ -40,11 +40,13 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(document);
     ),
     paths(
         status::status, contract::file_v1, contract::file_v2, live::detail_v1, live::detail_v2,
-        etats::v1, etats::v2, live::liste, rupture::file, key_info::key_info, token::issue,
+        etats::v1, etats::v2, live::liste, rupture::file, pieces::convention, pieces::document,
+        pieces::certificat, key_info::key_info, token::issue,
     ),
     components(schemas(refusal::RefusalBody<'static>)),
     tags(
         (name = "dossiers", description = "Contrats : dépôt, états, lecture, rupture."),
+        (name = "pieces", description = "Ce qui accompagne un contrat, avec son fichier."),
         (name = "service", description = "Santé de la façade, validité d'une clé."),
         (name = "identification", description = "Jetons OAuth 2.0."),
     ),
@@ -109,6 +111,7 @@ fn describe_responses(document: &mut Value) {
                 "401" => "Jeton absent, faux ou expiré.",
                 "403" => "Clé absente, fausse ou sans ce droit.",
                 "404" => "Dossier introuvable.",
+                "408" => "Envoi trop lent.",
                 "409" => "Le même envoi, avec un autre contenu, est en cours ou chez l'OPCO.",
                 "413" => "Corps trop grand.",
                 "415" => "Type de corps inattendu.",

@@ -4,12 +4,14 @@
 use actix_web::HttpRequest;
 use domain::Opco;
 use domain::id::DeliveryId;
+use domain::payload::Numero;
 use store::Delivery;
 
-use super::numero;
 use super::outcome::{self, End};
 use super::refusal::Refusal;
+use super::{live, numero};
 use crate::app::App;
+use crate::files::Held;
 use crate::follow_up::take::{self, Beside};
 use crate::follow_up::{self, FollowUp};
 use crate::http::caller::Caller;
@@ -24,38 +26,30 @@ const TURNS: u8 = 3;
 pub(super) struct Piece {
     /// The payload; its numbers still have their prefix.
     pub(super) follow: FollowUp,
-    /// What it is known by, whatever its bytes, and the word of its route.
-    pub(super) natural: Option<(&'static str, String)>,
+    /// Its file, which can be handed in once.
+    pub(super) file: Option<Held>,
 }
 
-/// Takes the prefixes off the numbers of a payload, and the OPCO they name with them.
-pub(super) fn unmark(follow: &mut FollowUp) -> Result<(), Refusal> {
-    let mut named: Option<Opco> = follow.opco;
-    for (_, text) in follow.reading.payload.numeros_mut() {
-        let Some((at, bare)) = numero::read(text).at else {
-            continue;
-        };
-        if named.is_some_and(|opco| opco != at.opco) {
-            let text = "Les numéros de cet envoi sont de plusieurs OPCO.".to_owned();
-            return Err(Refusal::unreadable(text));
-        }
-        named = Some(at.opco);
-        *text = bare.to_owned();
-    }
-    follow.opco = named;
-    Ok(())
+/// How one kind of payload is known again.
+pub(super) struct Door {
+    /// The word of the route in a natural key.
+    pub(super) route: &'static str,
+    /// What a payload is known by, whatever its bytes.
+    pub(super) natural: fn(&FollowUp, Option<&Held>) -> Option<String>,
 }
 
-/// Hands a payload in and waits for the OPCO's word on it.
+/// Hands a payload in and waits for the OPCO's word on it. `make` gives it once more when an earlier call
+/// stood in its way and does no more, if it can.
 pub(super) async fn deliver(
     app: &App,
     caller: &Caller,
     (request, trace): (&HttpRequest, &TraceContext),
-    make: impl Fn() -> Result<Piece, Refusal>,
+    door: &Door,
+    mut make: impl FnMut() -> Result<Option<Piece>, Refusal>,
 ) -> Result<Delivery, Refusal> {
     for _ in 0..TURNS {
-        let piece = make()?;
-        let taken = Box::pin(taken(app, caller, piece, trace)).await?;
+        let Some(piece) = make()? else { break };
+        let taken = Box::pin(taken(app, caller, door, piece, trace)).await?;
         let Some((id, ours)) = taken else { continue };
         request_log::about(request, id);
         match outcome::wait(app, caller, id, ours).await? {
@@ -73,7 +67,8 @@ pub(super) async fn deliver(
             End::Told(refusal) => return Err(refusal),
         }
     }
-    Err(Refusal::conflict())
+    let text = "Un envoi précédent vient d'être annulé : renvoyez la même demande.";
+    Err(Refusal::later("ENVOI_ANNULE", text, 1))
 }
 
 /// Returns the delivery of a payload, taken now or by an earlier call, and whether it came through the
@@ -81,22 +76,33 @@ pub(super) async fn deliver(
 async fn taken(
     app: &App,
     caller: &Caller,
-    piece: Piece,
+    door: &Door,
+    mut piece: Piece,
     trace: &TraceContext,
 ) -> Result<Option<(DeliveryId, bool)>, Refusal> {
+    unmark(app, caller, &mut piece.follow).await?;
     let sender = caller.sender();
-    let _turn = match &piece.natural {
-        Some((route, key)) => Some(app.http.in_flight.enter(caller.tenant, route, key).await?),
+    let natural = (door.natural)(&piece.follow, piece.file.as_ref());
+    let natural =
+        natural.map(|key| format!("{}|{:?}|{key}", caller.environment, piece.follow.opco));
+    let _turn = match &natural {
+        Some(key) => Some(
+            app.http
+                .in_flight
+                .enter(caller.tenant, door.route, key)
+                .await?,
+        ),
         None => None,
     };
     let kind = piece.follow.reading.payload.kind();
     let written = piece.follow.reading.payload.write();
     let beside = Beside {
-        idempotency: piece.natural,
+        idempotency: natural.map(|key| (door.route, key)),
         traceparent: Some(trace.header()),
         refuses_holds: true,
     };
-    match Box::pin(take::accept(app, &sender, piece.follow, None, beside)).await {
+    let accepted = take::accept(app, &sender, piece.follow, piece.file, beside);
+    match Box::pin(accepted).await {
         Ok(accepted) if accepted.replayed => {
             let anew = outcome::begins_anew(app, caller, accepted.id, true).await?;
             Ok((!anew).then_some((accepted.id, true)))
@@ -119,4 +125,33 @@ async fn taken(
         }
         Err(refused) => Err(refused.into()),
     }
+}
+
+/// Takes the prefixes off the numbers of a payload, and the OPCO they name with them. A number without a
+/// prefix is that of the one dossier that has it.
+async fn unmark(app: &App, caller: &Caller, follow: &mut FollowUp) -> Result<(), Refusal> {
+    let mut named: Option<Opco> = follow.opco;
+    for (what, text) in follow.reading.payload.numeros_mut() {
+        let opco = match numero::read(text).at {
+            Some((at, bare)) => {
+                let bare = bare.to_owned();
+                *text = bare;
+                Some(at.opco)
+            }
+            None if what == Numero::DossierInterne && !text.trim().is_empty() => {
+                let dossier = live::find(app, caller, text).await?;
+                Some(dossier.instance.opco)
+            }
+            None => None,
+        };
+        if let (Some(named), Some(opco)) = (named, opco)
+            && named != opco
+        {
+            let text = "Les numéros de cet envoi sont de plusieurs OPCO.".to_owned();
+            return Err(Refusal::unreadable(text));
+        }
+        named = named.or(opco);
+    }
+    follow.opco = named;
+    Ok(())
 }

@@ -34,6 +34,8 @@ struct Parts {
     allow: Option<String>,
     challenge: bool,
     delivery: Option<DeliveryId>,
+    /// Whether its words begin with a capital, as those of one route do.
+    capitals: bool,
     /// The word of OAuth's own form, for the token endpoint.
     oauth: Option<&'static str>,
     /// The problem of the native API it comes from, for the log.
@@ -59,6 +61,29 @@ pub(crate) struct ErrorBody {
     code: String,
     /// What is wrong and what to do, in French.
     description: String,
+}
+
+/// The document of a refusal of the documents route (protocol §3.5).
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schema(as = RefusDocument)]
+pub(crate) struct CapitalBody<'a> {
+    /// What happened, in French.
+    description: &'a str,
+    /// Every reason.
+    errors: Vec<CapitalErrorBody<'a>>,
+}
+
+/// One reason, on the documents route.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schema(as = MotifDocument)]
+pub(crate) struct CapitalErrorBody<'a> {
+    /// The stable code.
+    #[schema(example = "PAY-002")]
+    code: &'a str,
+    /// What is wrong and what to do, in French.
+    description: &'a str,
 }
 
 /// The refusal of a request for a token (RFC 6749).
@@ -92,6 +117,7 @@ impl Refusal {
             allow: None,
             challenge: false,
             delivery: None,
+            capitals: false,
             oauth: None,
             problem: None,
         }))
@@ -242,6 +268,12 @@ impl Refusal {
         self
     }
 
+    /// Begins its words with a capital where the documents route does: on a 400.
+    pub(super) fn in_capitals(mut self) -> Self {
+        self.0.capitals = self.0.status == StatusCode::BAD_REQUEST;
+        self
+    }
+
     /// Gives it another status.
     pub(super) fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
@@ -298,6 +330,16 @@ impl ResponseError for Refusal {
                 error,
                 error_description: &parts.description,
             }),
+            None if parts.capitals => {
+                let errors = parts.errors.iter().map(|one| CapitalErrorBody {
+                    code: &one.code,
+                    description: &one.description,
+                });
+                response.json(CapitalBody {
+                    description: &parts.description,
+                    errors: errors.collect(),
+                })
+            }
             None => response.json(RefusalBody {
                 description: &parts.description,
                 errors: &parts.errors,
@@ -318,6 +360,8 @@ impl From<Problem> for Refusal {
         let entry = code.entry();
         let status = match entry.status {
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            // The body has the right type; what is in it has not.
+            _ if code == Code::FileTypeRefused => StatusCode::BAD_REQUEST,
             status => status,
         };
         let word = match code {

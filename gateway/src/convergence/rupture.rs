@@ -8,17 +8,20 @@ use utoipa::ToSchema;
 
 use super::gate::By;
 use super::json::Json;
-use super::piece::{self, Piece};
+use super::piece::{self, Door, Piece};
 use super::refusal::{self, Refusal};
 use super::{numero, outcome};
 use crate::app::App;
+use crate::files::Held;
 use crate::follow_up::FollowUp;
-use crate::http::caller::Caller;
 use crate::http::follow_ups;
 use crate::http::trace_context::TraceContext;
 
-/// The word of the route in a natural key.
-const ROUTE: &str = "convergence/ruptures";
+/// A contract ends once.
+const DOOR: Door = Door {
+    route: "convergence/ruptures",
+    natural: natural_key,
+};
 
 /// The dossier that was terminated.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,12 +56,10 @@ pub(crate) async fn file(
     body: Json,
 ) -> Result<HttpResponse, Refusal> {
     let make = || {
-        let mut follow = follow_ups::read(Kind::Rupture, &body.0, request.headers())?;
-        piece::unmark(&mut follow)?;
-        let natural = natural_key(&by.0, &follow).map(|key| (ROUTE, key));
-        Ok(Piece { follow, natural })
+        let follow = follow_ups::read(Kind::Rupture, &body.0, request.headers())?;
+        Ok(Some(Piece { follow, file: None }))
     };
-    let delivery = piece::deliver(&app, &by.0, (&request, &trace), make).await?;
+    let delivery = piece::deliver(&app, &by.0, (&request, &trace), &DOOR, make).await?;
     let numero = delivery.receipt.numero_interne.as_deref();
     let ended = EndedBody {
         numero_interne: delivery.target().and_then(|at| numero::shown(at, numero)),
@@ -67,21 +68,19 @@ pub(crate) async fn file(
     Ok(outcome::success(delivery.id, &ended))
 }
 
-/// Returns what a termination is known by: its contract, however that is named. It ends once.
-fn natural_key(caller: &Caller, follow: &FollowUp) -> Option<String> {
+/// Returns what a termination is known by: its contract, however that is named.
+fn natural_key(follow: &FollowUp, _: Option<&Held>) -> Option<String> {
     let Payload::Rupture(rupture) = &follow.reading.payload else {
         return None;
     };
-    let opco = follow.opco.map(domain::Opco::slug);
     let named = [
         &rupture.numero_interne_dossier,
         &rupture.numero_externe_dossier,
         &rupture.numero_deca,
     ];
     let numero = named.into_iter().flatten().find(|text| !text.is_empty());
-    let world = caller.environment;
-    if let Some(numero) = numero {
-        return Some(format!("{world}|{opco:?}|{numero}"));
+    if numero.is_some() {
+        return numero.cloned();
     }
     let pairing = rupture.pairing()?;
     let traits = matching::Traits {
@@ -92,5 +91,5 @@ fn natural_key(caller: &Caller, follow: &FollowUp) -> Option<String> {
         date_debut_contrat: pairing.date_debut_contrat,
         nir: None,
     };
-    Some(format!("{world}|{}", matching::pairing_text(&traits)))
+    Some(matching::pairing_text(&traits))
 }

@@ -80,9 +80,11 @@ pub(crate) async fn issue(
         return Err(refuse("unsupported_grant_type", text));
     }
     let basic = basic(request.headers());
+    let named = form.field("client_id").is_some() || basic.is_some();
     let secret = form.field("client_secret").or(basic.as_deref());
-    let Some(secret) = secret else {
-        return Err(refuse("invalid_request", "client_secret est obligatoire"));
+    let (true, Some(secret)) = (named, secret) else {
+        let text = "client_id et client_secret sont obligatoires";
+        return Err(refuse("invalid_client", text));
     };
     let known = credentials::recognise(&app, secret.trim()).await;
     let caller = known

@@ -91,7 +91,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(at("/v2/dossiers/etats", [get(etats::v2)]))
         .service(at("/v1/dossiers/liste", [get(live::liste)]))
         .service(at("/v1/conventions", [post(pieces::convention)]))
-        .service(at(gate::DOCUMENTS, [post(pieces::document)]))
+        .service(at("/v1/documents", [post(pieces::document)]))
         .service(at("/v1/factures", [post(not_yet)]))
         .service(at("/v2/factures/etats", [get(not_yet)]))
         .service(at("/v2/certificats", [post(pieces::certificat)]))

@@ -82,7 +82,7 @@ pub(crate) async fn v1(app: web::Data<App>, by: By) -> Result<HttpResponse, Refu
 /// Lists states by pages.
 #[utoipa::path(
     get, path = "/convergence/v2/dossiers/etats", operation_id = "etats_v2", tag = "dossiers",
-    params(("numeroPage" = Option<u32>, Query)),
+    params(("numeroPage" = Option<u64>, Query, minimum = 1)),
     responses((status = 200, body = EtatsPage,
         headers(("CFA-Lu-Le" = String, description = "Quand chaque OPCO a été lu.")))),
 )]

@@ -22,8 +22,6 @@ use crate::http::{body, patience};
 
 /// The headers every business call says who calls with.
 const SOFTWARE: [&str; 3] = ["editeur", "logiciel", "version"];
-/// The route whose refusals begin their words with a capital.
-pub(super) const DOCUMENTS: &str = "/v1/documents";
 /// The norm's word for a key that is not good.
 const BAD_KEY: &str = "CLE_CFA_INVALIDE";
 
@@ -46,7 +44,7 @@ where
     Endpoint {
         method: Method::GET,
         permission: None,
-        route: web::get().to(handler),
+        route: web::get().to(patient(Method::GET, handler)),
     }
 }
 
@@ -60,7 +58,7 @@ where
     Endpoint {
         method: Method::POST,
         permission: None,
-        route: web::post().to(handler),
+        route: web::post().to(patient(Method::POST, handler)),
     }
 }
 
@@ -103,27 +101,46 @@ pub(super) fn path<const N: usize>(
     for endpoint in endpoints {
         resource = resource.route(endpoint.route);
     }
-    let capitals = pattern == DOCUMENTS;
     resource.wrap(from_fn(move |request, next| {
         let rights = Rc::clone(&rights);
-        async move { pass(&rights, capitals, request, next).await }
+        async move { pass(&rights, request, next).await }
     }))
+}
+
+/// Bounds how long a handler takes: its wait for the OPCO, and the store's time on top. Its arguments,
+/// the body among them, are there by then.
+fn patient<F, Args>(
+    method: Method,
+    handler: F,
+) -> impl Handler<
+    (web::Data<App>, Args),
+    Output = Result<F::Output, Refusal>,
+    Future = impl Future<Output = Result<F::Output, Refusal>>,
+>
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    move |app: web::Data<App>, arguments: Args| {
+        let bound = app.http.convergence.wait + app.http.patience.answer;
+        let method = method.clone();
+        let answer = handler.call(arguments);
+        async move {
+            let answer = patience::within(bound, answer).await;
+            answer.ok_or_else(|| Refusal::from(patience::late(&method)))
+        }
+    }
 }
 
 async fn pass(
     rights: &Rights,
-    capitals: bool,
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     match admit(rights, &mut request).await {
         Ok(()) => next.call(request).await,
         Err(refusal) => {
-            let refusal = if capitals {
-                refusal.in_capitals()
-            } else {
-                refusal
-            };
             let (request, _) = request.into_parts();
             Ok(ServiceResponse::new(
                 request,

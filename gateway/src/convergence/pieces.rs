@@ -1,8 +1,11 @@
 //! Agreements, documents and certificates with their file, handed in as at an OPCO.
 
+use std::marker::PhantomData;
+
 use actix_web::dev::Payload;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use domain::Kind;
+use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 use store::Delivery;
 use utoipa::ToSchema;
@@ -17,7 +20,7 @@ use crate::follow_up::FollowUp;
 use crate::http::follow_ups;
 use crate::http::trace_context::TraceContext;
 use crate::http::upload::described::{CertificatForm, ConventionForm, DocumentForm};
-use crate::http::upload::{self, Upload};
+use crate::http::upload::{Carries, Certificat, Convention, Document, Upload, Uploaded};
 
 /// What is stored twice is known by what it holds: nothing else tells two documents apart.
 const CONVENTIONS: Door = Door {
@@ -43,6 +46,28 @@ pub(crate) struct StoredBody {
     numero_interne_document: Option<String>,
 }
 
+/// A payload and its file, refused in the norm's words when they cannot be read.
+#[derive(Debug)]
+pub(super) struct WithFile<C>(pub(super) Upload, PhantomData<C>);
+
+impl<C: Carries + 'static> FromRequest for WithFile<C> {
+    type Error = Refusal;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let read = Uploaded::<C>::from_request(request, payload);
+        Box::pin(async move {
+            match read.await {
+                Ok(read) => Ok(Self(read.0, PhantomData)),
+                Err(problem) if C::KIND == Kind::Document => {
+                    Err(Refusal::from(problem).in_capitals())
+                }
+                Err(problem) => Err(problem.into()),
+            }
+        })
+    }
+}
+
 /// Takes a training agreement with its file.
 #[utoipa::path(
     post, path = "/convergence/v1/conventions", operation_id = "deposer_convention", tag = "pieces",
@@ -61,13 +86,13 @@ pub(crate) async fn convention(
     by: By,
     trace: TraceContext,
     request: HttpRequest,
-    payload: web::Payload,
+    body: WithFile<Convention>,
 ) -> Result<HttpResponse, Refusal> {
     let sent = (Kind::Convention, &CONVENTIONS);
-    hand_in(&app, &by, (&request, &trace), sent, payload).await
+    hand_in(&app, &by, (&request, &trace), sent, body.0).await
 }
 
-/// Takes any document. This route's refusals begin their words with a capital.
+/// Takes any document. What is wrong with it is told in words that begin with a capital.
 #[utoipa::path(
     post, path = "/convergence/v1/documents", operation_id = "deposer_document", tag = "pieces",
     request_body(content = DocumentForm, content_type = "multipart/form-data"),
@@ -86,10 +111,10 @@ pub(crate) async fn document(
     by: By,
     trace: TraceContext,
     request: HttpRequest,
-    payload: web::Payload,
+    body: WithFile<Document>,
 ) -> Result<HttpResponse, Refusal> {
     let sent = (Kind::Document, &DOCUMENTS);
-    let answer = hand_in(&app, &by, (&request, &trace), sent, payload).await;
+    let answer = hand_in(&app, &by, (&request, &trace), sent, body.0).await;
     answer.map_err(Refusal::in_capitals)
 }
 
@@ -111,10 +136,10 @@ pub(crate) async fn certificat(
     by: By,
     trace: TraceContext,
     request: HttpRequest,
-    payload: web::Payload,
+    body: WithFile<Certificat>,
 ) -> Result<HttpResponse, Refusal> {
     let sent = (Kind::Certificat, &CERTIFICATS);
-    hand_in(&app, &by, (&request, &trace), sent, payload).await
+    hand_in(&app, &by, (&request, &trace), sent, body.0).await
 }
 
 async fn hand_in(
@@ -122,9 +147,9 @@ async fn hand_in(
     by: &By,
     (request, trace): (&HttpRequest, &TraceContext),
     (kind, door): (Kind, &Door),
-    payload: web::Payload,
+    upload: Upload,
 ) -> Result<HttpResponse, Refusal> {
-    let delivery = sent(app, by, (request, trace), (kind, door), payload).await?;
+    let delivery = sent(app, by, (request, trace), (kind, door), upload).await?;
     let mut tx = app.store.reading().await?;
     let numeros = store::pieces::of_delivery(&mut tx, delivery.tenant, delivery.id).await?;
     let document = numeros.document.as_deref();
@@ -134,16 +159,14 @@ async fn hand_in(
     Ok(outcome::success(delivery.id, &stored))
 }
 
-/// Reads a payload and its file, hands both in, and waits for the OPCO's word.
+/// Hands a payload in with its file, and waits for the OPCO's word.
 pub(super) async fn sent(
     app: &App,
     by: &By,
     (request, trace): (&HttpRequest, &TraceContext),
     (kind, door): (Kind, &Door),
-    payload: web::Payload,
+    Upload { json, file }: Upload,
 ) -> Result<Delivery, Refusal> {
-    let mut payload: Payload = payload.into_inner();
-    let Upload { json, file } = upload::read(request, &mut payload, kind).await?;
     let mut file = Some(file);
     let make = || {
         // A file is handed in once: the next call brings it again.
@@ -165,6 +188,10 @@ pub(super) async fn sent(
 }
 
 /// Returns everything a payload holds, its file included.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "one of several ways to know a payload again"
+)]
 fn content(follow: &FollowUp, file: Option<&Held>) -> Option<String> {
     let file = file.and_then(Held::received).map(|file| file.fingerprint);
     Some(format!("{file:?}|{}", follow.reading.payload.write()))

@@ -2,6 +2,7 @@
 
 mod batch;
 mod door;
+mod facade;
 mod frozen;
 mod harness;
 mod life;

@@ -326,6 +326,15 @@ on_both! {
         let job = read_jobs::find(&mut tx, &second[0].key).await.unwrap().unwrap();
         assert_eq!((job.last_read_at, job.failures), (None, 1));
         assert_eq!(job.last_result.as_deref(), Some("failed"));
+        // The least fresh of several lists is told; one that was never read is told as such.
+        let world = Environment::Live;
+        let first: [domain::Siret; 1] = [first[0].key.siret_cfa];
+        let read = read_jobs::freshness(&mut tx, tenant, world, Some(&first)).await.unwrap();
+        assert_eq!(read, [(afdas(), Some(at(31)))]);
+        let read = read_jobs::freshness(&mut tx, tenant, world, None).await.unwrap();
+        assert_eq!(read, [(afdas(), None)]);
+        let read = read_jobs::freshness(&mut tx, tenant, Environment::Test, None).await.unwrap();
+        assert_eq!(read, []);
     }
 
     async fn a_plan_made_during_a_read_stands(db) {

@@ -3,6 +3,7 @@
 use domain::id::{DossierId, TenantId};
 use domain::{Environment, Etat, Fault, FaultKind, Kind, Opco, Receipt, Status, WaitReason};
 use store::accept::NewDelivery;
+use store::dossiers::Window;
 use store::read_jobs::{self, ReadKey};
 use store::{
     Accepted, AttemptEnd, Claimed, EtatSeen, NewDossier, NewEvent, Numeros, ReadPlan, Settled,
@@ -105,6 +106,38 @@ on_both! {
         assert_eq!((job.due_at, job.interval_ms), (at(300), 3_600_000));
         drop(tx);
         assert_eq!(db.number("select count(*) from attempt where outcome = 'taken'").await, 1);
+    }
+
+    async fn numbered_dossiers_come_oldest_first_in_pages_that_stay_what_they_are(db) {
+        let tenant = db.network().await;
+        let stranger = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let group: Vec<NewDelivery> = (0..5).map(|_| contract(&keys, now())).collect();
+        for claim in in_flight(db, &group).await {
+            let numero = claim.delivery.id.to_string();
+            let mut settlement = delivered(&claim, &numero);
+            settlement.dossier.as_mut().unwrap().id = DossierId::new(at(2));
+            db.store.settle(&[settlement]).await.unwrap();
+        }
+        let world = Environment::Live;
+        let mut tx = db.store.reading().await.unwrap();
+        let window = |skip| Window { skip, limit: 2, after: None };
+        let mut pages = Vec::new();
+        for skip in [0, 2, 4, 6] {
+            let page = dossiers::numbered(&mut tx, tenant, world, None, window(skip)).await.unwrap();
+            pages.push(page.into_iter().map(|dossier| dossier.id).collect::<Vec<_>>());
+        }
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1, 0]);
+        let all: Vec<DossierId> = pages.concat();
+        assert!(all.is_sorted(), "{all:?}");
+        let after = Window { after: Some(all[2]), skip: 0, limit: 100 };
+        let rest = dossiers::numbered(&mut tx, tenant, world, Some(&[site()]), after).await.unwrap();
+        assert_eq!(rest.iter().map(|dossier| dossier.id).collect::<Vec<_>>(), all[3..]);
+        assert_eq!(dossiers::count_numbered(&mut tx, tenant, world, Some(&[site()])).await.unwrap(), 5);
+        let elsewhere = ["35600000049837".parse().unwrap()];
+        assert_eq!(dossiers::count_numbered(&mut tx, tenant, world, Some(&elsewhere)).await.unwrap(), 0);
+        assert_eq!(dossiers::count_numbered(&mut tx, tenant, Environment::Test, None).await.unwrap(), 0);
+        assert_eq!(dossiers::count_numbered(&mut tx, stranger, world, None).await.unwrap(), 0);
     }
 
     async fn a_group_is_settled_in_order_and_only_once(db) {

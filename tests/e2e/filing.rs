@@ -3,7 +3,7 @@
 
 use domain::{Capability, Opco};
 use harness::payload::contract;
-use harness::pieces::{Form, certificat, convention, document, files, pdf};
+use harness::pieces::{Form, certificat, convention, document, facture, files, pdf};
 use harness::scene::Scene;
 use harness::{erp, network, on_both, wait};
 use serde_json::{Value, json};
@@ -102,6 +102,29 @@ on_both! {
         let sent: Vec<bool> = taken.iter()
             .map(|one| one.file.as_ref().unwrap().sha256 == given).collect();
         assert_eq!(sent.iter().filter(|given| **given).count(), 1, "the other was written here");
+    }
+
+    async fn a_document_that_names_an_invoice_alone_follows_the_contract_it_bills(scene) {
+        let contract = contract(712).to(Opco::Akto);
+        let first = scene.erp.submit(&contract).await;
+        let due = due(&scene, &first).await;
+        let bill = facture(&contract, "F-712", due).of(&first);
+        let id = erp::id(&scene.erp.hand_in(&bill, Form::Base64, &[]).await.expect(202));
+        let billed = scene.erp.until_delivered(&id).await;
+        let numero = billed["numero_facture"].as_str().unwrap();
+        assert!(billed["numero_document"].is_string(), "{billed:#}");
+        let of = |numero: &str| document("CERTIFICAT_REALISATION")
+            .with("objets", json!([{"typeObjet": "FACTURE", "idObjet": numero}]));
+        let answer = scene.erp.hand_in(&of(numero), Form::Multipart, &[]).await.expect(202);
+        assert_eq!(answer["opco"], "akto");
+        scene.erp.until_delivered(&erp::id(&answer)).await;
+        let taken = ledger(&scene, Opco::Akto, Kind::Document);
+        assert_eq!(taken.len(), 1);
+        assert!(taken[0].natural_key.contains(&format!("FACTURE:{numero}")), "{:?}", taken[0]);
+        scene.erp.hand_in(&of("404404"), Form::Multipart, &[]).await.expect(422);
+        // Another network does not see it.
+        let (_, other) = scene.another(network::network()).await;
+        other.hand_in(&of(numero), Form::Multipart, &[]).await.expect(422);
     }
 
     async fn a_structured_certificate_takes_its_file_along(scene) {
@@ -237,6 +260,27 @@ fn ledger(scene: &Scene, opco: Opco, kind: Kind) -> Vec<LedgerEntry> {
         .handle()
         .ledger_of(Some(opco.slug()), kind, 0, 1_000);
     page.unwrap().entries
+}
+
+/// Waits for the schedule of a contract; returns the first line that may be billed and its cents.
+async fn due(scene: &Scene, contract: &str) -> (i64, i64) {
+    let delivered = scene.erp.until_delivered(contract).await;
+    let numero = delivered["numero_interne"].as_str().unwrap();
+    let list = format!("/api/v1/dossiers?numero={numero}");
+    let page = scene.erp.get(&list).await.expect(200);
+    let id = page["dossiers"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/dossiers/{id}");
+    let scheduled = wait::until_value(
+        "the schedule",
+        async || scene.erp.get(&path).await.expect(200),
+        |dossier| dossier["echeancier"]["facturable"][0]["numero"].is_i64(),
+    )
+    .await;
+    let first = &scheduled["echeancier"]["facturable"][0];
+    (
+        first["numero"].as_i64().unwrap(),
+        first["pedagogie_cents"].as_i64().unwrap(),
+    )
 }
 
 /// Waits until so many files are kept: those that nobody took go a moment after the answer.

@@ -13,6 +13,7 @@ mod cluster;
 mod collector;
 mod course;
 mod hostile;
+mod large;
 mod leaks;
 mod relay;
 mod scan;

@@ -26,6 +26,7 @@ mod page;
 pub(crate) mod patience;
 pub(crate) mod problem;
 pub(crate) mod quota;
+mod reconciliation;
 pub(crate) mod request_log;
 mod routes;
 #[cfg(test)]
@@ -176,6 +177,14 @@ fn table(config: &mut ServiceConfig) {
         .service(path(
             "/api/v1/validations/{payload}",
             [post(Submit, validations::payload)],
+        ))
+        .service(path(
+            "/api/v1/reconciliation",
+            [get(reconciliation::answer)],
+        ))
+        .service(path(
+            "/api/v1/reconciliation/export",
+            [get(reconciliation::export)],
         ))
         .service(path("/api/v1/batches", [post(Submit, batches::post)]))
         .service(path("/api/v1/deliveries", [get(deliveries::list)]))

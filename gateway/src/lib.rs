@@ -31,6 +31,7 @@ pub(crate) mod pause;
 pub(crate) mod pdf;
 pub(crate) mod plan;
 pub(crate) mod poll;
+pub(crate) mod reconciliation;
 pub(crate) mod reroute;
 pub(crate) mod routing;
 pub(crate) mod schedules;

@@ -148,6 +148,42 @@ on_both! {
         scene.erp.until_delivered(&id).await;
     }
 
+    async fn the_money_is_reconciled_to_the_cent_and_exported(scene, OFTEN) {
+        let billed = contract(800).to(Opco::Akto);
+        let dossier = scheduled(&scene, &billed).await;
+        let (echeance, cents) = due(&dossier);
+        scheduled(&scene, &contract(801).to(Opco::Akto)).await;
+        let before = scene.erp.get("/api/v1/reconciliation").await.expect(200);
+        assert_eq!(before["total"]["dossiers"], 2);
+        assert_eq!(before["total"]["due_cents"], 2 * cents);
+        assert_eq!(before["total"]["gap_cents"], 2 * cents);
+        assert_eq!(before["ecarts"].as_array().unwrap().len(), 2);
+        assert_eq!(before["groups"][0]["causes"][0]["cause"], "not_billed", "{before:#}");
+        let bill = facture(&billed, "F-800", (echeance, cents)).of(dossier["delivery_id"].as_str().unwrap());
+        scene.erp.hand_in(&bill, Form::Multipart, &[]).await.expect(202);
+        let after = wait::until_value("the payment", async || scene.erp.get("/api/v1/reconciliation").await.expect(200), |after| {
+            after["total"]["paid_cents"] == cents
+        }).await;
+        assert_eq!(after["total"]["gap_cents"], cents, "{after:#}");
+        assert_eq!(after["total"]["billed_cents"], cents);
+        let none = scene.erp.get("/api/v1/reconciliation?opco=atlas").await.expect(200);
+        assert_eq!(none["total"]["dossiers"], 0);
+        let past = scene.erp.get("/api/v1/reconciliation?to=2020-01-01").await.expect(200);
+        assert_eq!(past["groups"], json!([]));
+        scene.erp.get("/api/v1/reconciliation?from=2026-02-01&to=2026-01-01").await.expect(400);
+        let csv = scene.erp.get("/api/v1/reconciliation/export?format=csv").await;
+        assert_eq!(csv.status, 200);
+        let text = csv.text;
+        assert_eq!(text.lines().count(), 2, "{text}");
+        let apprenti = billed.text("/cerfa/apprenti/nom");
+        assert!(!text.contains(apprenti), "{text}");
+        let book = scene.erp.get("/api/v1/reconciliation/export?format=xlsx&complet=true").await;
+        assert!(book.text.starts_with("PK"));
+        let (_, stranger) = scene.another(network::network().marked("autre")).await;
+        let theirs = stranger.get("/api/v1/reconciliation").await.expect(200);
+        assert_eq!(theirs["total"]["dossiers"], 0);
+    }
+
     async fn an_invoice_whose_answer_is_lost_is_found_by_what_it_moved(scene, OFTEN) {
         lost(&scene, Opco::Akto, 770).await;
     }

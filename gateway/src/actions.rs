@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::delivery::Action;
 use domain::id::{DeliveryId, DossierId, MandateId, TenantId};
+use domain::step::{Course, Policy, Sight};
 use domain::{
     Effect, Environment, HoldReason, Kind, Opco, Receipt, Siret, Status, Timestamp, WaitReason,
 };
@@ -84,7 +85,20 @@ pub(crate) fn allowed(delivery: &Delivery) -> Vec<Action> {
         // It goes where its contract went, under the contract's mandate.
         actions.retain(|action| !matches!(action, Action::ChooseOpco | Action::Complete));
     }
+    if is_unseen(delivery) {
+        // To look again is of no use; that the OPCO does not have it is what a person can complete.
+        actions.retain(|action| *action != Action::Retry);
+        actions.push(Action::Complete);
+    }
     actions
+}
+
+/// Returns whether an answer was lost and the norm has no read by which the gateway could look: only a
+/// person's word tells whether it may go again.
+pub(crate) fn is_unseen(delivery: &Delivery) -> bool {
+    let course = Course::of(delivery.kind, Policy::default(), false, false);
+    delivery.standing.hold_reason == Some(HoldReason::OutcomeUnknown)
+        && course.sight == Sight::Nothing
 }
 
 fn possible(delivery: &Delivery) -> Vec<Action> {
@@ -215,7 +229,8 @@ async fn retry(
     }
 }
 
-/// Supplies what was missing: a mandate, or the word that this is no duplicate.
+/// Supplies what was missing: a mandate, the word that this is no duplicate, or that the OPCO does not
+/// have it.
 async fn complete(
     app: &App,
     actor: &Actor,
@@ -223,6 +238,9 @@ async fn complete(
     request: &Request,
 ) -> Result<(), Refusal> {
     let now = app.clock.now();
+    if is_unseen(delivery) {
+        return change(app, actor, delivery, request, Standing::queued(now)).await;
+    }
     if delivery.standing.hold_reason == Some(HoldReason::MandateMissing) {
         let mandate = request.mandate.clone().ok_or(Refusal::Missing("/mandat"))?;
         let record = GivenMandate {

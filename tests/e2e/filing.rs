@@ -189,26 +189,31 @@ on_both! {
         until_files(&scene, 0).await;
     }
 
-    async fn an_agreement_whose_answer_is_lost_is_held_and_not_sent_again(scene) {
+    async fn an_agreement_whose_answer_is_lost_is_held_until_a_person_knows(scene) {
         let contract = contract(705).to(Opco::Akto);
         let first = scene.erp.submit(&contract).await;
         scene.erp.until_delivered(&first).await;
-        let lost = Fault::new(FaultKind::LostAnswer).on(Scope::Conventions).times(1);
-        scene.opcos.fault(Opco::Akto, lost);
-        let agreement = convention(&contract).of(&first);
-        let id = erp::id(&scene.erp.hand_in(&agreement, Form::Multipart, &[]).await.expect(202));
-        scene.erp.until_held(&id, "outcome_unknown").await;
-        assert_eq!(ledger(&scene, Opco::Akto, Kind::Convention).len(), 1);
-        // Asked to look again, it has nothing to look with, and still writes nothing.
-        scene.erp.act(&id, "retry", json!({})).await.expect(200);
-        scene.erp.until(&id, "the look", |delivery| {
-            let attempts = delivery["attempts"].as_array().unwrap();
-            delivery["status"] == "held" && attempts.iter().any(|one| one["purpose"] == "look")
-        }).await;
-        // No number is known by which it could be confirmed.
-        let confirmed = scene.erp.act(&id, "confirm-sent", json!({})).await.expect(200);
-        assert_eq!(confirmed["status"], "delivered");
-        assert_eq!(ledger(&scene, Opco::Akto, Kind::Convention).len(), 1);
+        // One arrives and its answer is lost; the other never arrives.
+        for (kind, times, action) in [
+            (FaultKind::LostAnswer, 1, "confirm-sent"),
+            (FaultKind::DropBeforeCommit, 1, "complete"),
+        ] {
+            scene.opcos.fault(Opco::Akto, Fault::new(kind).on(Scope::Conventions).times(1));
+            let agreement = convention(&contract).of(&first);
+            let taken = scene.erp.hand_in(&agreement, Form::Multipart, &[]).await;
+            let id = erp::id(&taken.expect(202));
+            let held = scene.erp.until_held(&id, "outcome_unknown").await;
+            assert_eq!(held["actions"], json!(["cancel", "confirm-sent", "complete"]));
+            assert!(held["explanation"].as_str().unwrap().contains("« complete »"), "{held:#}");
+            // There is nothing to look with.
+            scene.erp.act(&id, "retry", json!({})).await.expect(409);
+            // No number is known by which it could be confirmed.
+            scene.erp.act(&id, action, json!({})).await.expect(200);
+            let delivered = scene.erp.until_delivered(&id).await;
+            let sent = u64::from(action == "complete") + times;
+            assert_eq!(delivered["attempt_count"], sent, "{delivered:#}");
+        }
+        assert_eq!(ledger(&scene, Opco::Akto, Kind::Convention).len(), 2, "each once");
     }
 
     async fn where_the_profile_says_so_a_lost_agreement_is_sent_again(

@@ -64,6 +64,11 @@ pub(crate) fn reason(standing: &Standing) -> Option<&'static str> {
     wait.or(standing.hold_reason.map(domain::HoldReason::as_str))
 }
 
+/// The same of a delivery whose answer was lost and that nothing can look for.
+pub(crate) const UNSEEN: &str = "Retenu : une personne doit agir. La réponse de l'OPCO est perdue, et la \
+    norme n'a pas de lecture pour savoir s'il a reçu cet envoi : demandez-le-lui, puis « confirm-sent » \
+    s'il l'a, « complete » s'il ne l'a pas (l'envoi repart), ou « cancel ».";
+
 /// Says where a delivery stands, why, and what to do, in French.
 pub(crate) fn explanation(standing: &Standing, fault: Option<domain::FaultKind>) -> String {
     if standing.status == domain::Status::Unknown && fault == Some(domain::FaultKind::Duplicate) {

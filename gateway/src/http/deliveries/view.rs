@@ -8,6 +8,7 @@ use store::attempts::Attempt;
 use store::deliveries::Delivery;
 use utoipa::ToSchema;
 
+use crate::actions;
 use crate::http::words;
 
 /// One accepted payload on its way.
@@ -145,10 +146,11 @@ impl From<&Delivery> for DeliveryBody {
             kind: delivery.kind,
             environment: delivery.environment,
             status: standing.status,
-            explanation: words::explanation(
-                &standing,
-                delivery.fault.as_ref().map(|fault| fault.kind),
-            ),
+            explanation: if actions::is_unseen(delivery) {
+                words::UNSEEN.to_owned()
+            } else {
+                words::explanation(&standing, delivery.fault.as_ref().map(|fault| fault.kind))
+            },
             reason: words::reason(&standing),
             next_at: standing.due_at,
             opco: delivery.opco,

@@ -8,18 +8,16 @@ from typing import Any
 
 import pytest
 
-from norme.answers import Answer, texts
+from norme.answers import texts
 from norme.client import BARE, File, Json, Norme
-from norme.life import Life
-from norme.payloads import Apprenti, Contrat, facture, invoiceable, ligne
-from norme.pdf import pdf
+from norme.payloads import Apprenti, Contrat, invoiceable
 from norme.rejections import recognised
-from norme.wire import cents, euros
+from norme.wire import cents
+from norme.wrong_invoices import REFUSALS, SECOND_SITE, first_invoice
 from stage.lives import engaged
 from stage.simulator import Simulator
 
 SLUGS = ("akto", "atlas", "afdas", "opcoep")
-SECOND_SITE = "98765432400027"
 ROUTES = [
     ("GET", "/v1/dossiers/etats"),
     ("GET", "/v2/dossiers/etats"),
@@ -218,68 +216,6 @@ def test_the_same_contract_twice_is_a_double_whatever_the_version(
 
 # Invoices
 
-Change = Callable[[Json, Json], None]
-
-
-def each_line(name: str, value: Any) -> Change:
-    def change(invoice: Json, _: Json) -> None:
-        for one in invoice["lignes"]:
-            one[name] = value
-
-    return change
-
-
-def at_top(name: str, value: Any) -> Change:
-    def change(invoice: Json, _: Json) -> None:
-        invoice[name] = value
-
-    return change
-
-
-def not_open(invoice: Json, dossier: Json) -> None:
-    later = dossier["echeances"][1]
-    due = invoiceable(later)
-    invoice["lignes"] = [ligne(dossier, later, due)]
-    invoice["montantTotal"] = euros(due)
-
-
-def one_euro_more(invoice: Json, _: Json) -> None:
-    line = invoice["lignes"][0]
-    line["montant"] = euros(cents(line["montant"]) + 100)
-    invoice["montantTotal"] = euros(cents(invoice["montantTotal"]) + 100)
-
-
-def too_much_equipment(invoice: Json, dossier: Json) -> None:
-    line = ligne(dossier, dossier["echeances"][0], 90_000, "PREMIEREQUIPEMENT")
-    invoice["lignes"].append(line)
-    invoice["montantTotal"] = euros(cents(invoice["montantTotal"]) + 90_000)
-
-
-REFUSALS: dict[str, tuple[Change, frozenset[str]]] = {
-    "total": (at_top("montantTotal", 1.0), frozenset({"TOTAL_DIFFERENT_SOMME_LIGNES"})),
-    "no-iban": (at_top("ibanEmetteur", ""), frozenset({"IBAN_EMETTEUR_ABSENT"})),
-    "other-iban": (at_top("ibanEmetteur", "FR7699999999990000000000250"), frozenset({"IBAN_DIFFERENT_ECHEANCE"})),
-    "other-siret": (at_top("siretEmetteur", SECOND_SITE), frozenset({"SIRET_DIFFERENT_ECHEANCE"})),
-    "unknown-siret": (at_top("siretEmetteur", "11122237800015"), frozenset({"SIRET_EMETTEUR_INCONNU"})),
-    "no-external-number": (each_line("numeroDossier", ""), frozenset({"NUMERO_EXTERNE_ABSENT"})),
-    "unknown-instalment": (each_line("numeroEcheance", 77), frozenset({"ECHEANCE_INCONNUE"})),
-    "not-open": (not_open, frozenset({"ECHEANCE_NON_OUVERTE"})),
-    "amount": (one_euro_more, frozenset({"MONTANT_ECHEANCE_INATTENDU", "MONTANT_INATTENDU"})),
-    "equipment": (too_much_equipment, frozenset({"FRAIS_ANNEXES_PLAFOND_DEPASSE"})),
-}
-
-
-def first_invoice(life: Life) -> tuple[Json, Json]:
-    dossier = life.dossier()
-    first = dossier["echeances"][0]
-    lignes = [ligne(dossier, first, invoiceable(first))]
-    return facture("FA-REFUS", life.contrat.debut, life.contrat.cfa_siret, lignes), dossier
-
-
-def send(life: Life, invoice: Json) -> Answer:
-    parts = life.client.parts("facture", invoice, File("facture.pdf", pdf("Facture")))
-    return life.client.call("POST", f"/v1/{life.client.endpoint.path_factures}", parts=parts)
-
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_each_refusal_of_an_invoice_is_recognised_by_its_keywords(
@@ -292,12 +228,12 @@ def test_each_refusal_of_an_invoice_is_recognised_by_its_keywords(
     for name, (change, expected) in REFUSALS.items():
         wrong = copy.deepcopy(invoice)
         change(wrong, dossier)
-        answer = send(life, wrong)
+        answer = life.send(wrong)
         assert answer.status == 400, f"{name}: {answer.text}"
         assert recognised(texts(answer.text)) & expected, f"{name}: {answer.text}"
     assert life.client.factures_etats() == []
-    assert send(life, invoice).is_taken
-    again = send(life, invoice)
+    assert life.send(invoice).is_taken
+    again = life.send(invoice)
     assert again.status == 400
     assert "FACTURE_DEJA_CONNUE" in recognised(texts(again.text)), again.text
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from stage.wait import until
 
+from .answers import Answer, Refused
 from .client import File, Json, Norme
 from .payloads import Contrat, facture, infos_fichier, invoiceable, ligne
 from .pdf import pdf
@@ -67,6 +68,14 @@ class Life:
 
     def wait(self, what: str, look: Callable[[], Any], good: Callable[[Any], bool] = bool) -> Any:
         return until(f"{self.client.endpoint.slug} {self.numero}: {what}", look, good)
+
+    def send(self, invoice: Json) -> Answer:
+        """Sends an invoice as it is and returns what comes back, refusals too; only a route that is not open raises."""
+        parts = self.client.parts("facture", invoice, File("facture.pdf", pdf("Facture")))
+        answer = self.client.call("POST", f"/v1/{self.client.endpoint.path_factures}", parts=parts)
+        if answer.status == 501:
+            raise Refused(answer)
+        return answer
 
     # Steps
 

@@ -11,6 +11,7 @@ from norme.client import Norme
 from norme.endpoints import Endpoint
 from norme.payloads import CFA_SIRET, CFA_UAI
 from norme.tokens import Software
+from norme.wrong_invoices import SECOND_SITE
 
 from .process import Process
 from .simulator import CLE_CFA, Simulator
@@ -118,6 +119,7 @@ class Gateway:
         self.admin("network", "create", "--name", "Réseau d'essai")
         self.admin("cfa", "create", "--name", "CFA fictif", "--siren", CFA_SIRET[:9])
         self.admin("site", "create", "--name", "Site fictif", "--siret", CFA_SIRET, "--uai", CFA_UAI)
+        self.admin("site", "create", "--name", "Second site", "--siret", SECOND_SITE)
         mandate = ("--reference", "M-2020", "--signed-on", "2020-01-01", "--from", "2020-01-01")
         self.admin("mandate", "create", "--siret", CFA_SIRET, *mandate)
         self.cle = self.credential("ERP")
@@ -125,7 +127,8 @@ class Gateway:
         for slug, siret in self.employeurs.items():
             at = ("--opco", slug)
             self.admin("software", "create", *at, *test, "--client-id", "editeur", "--secret-file", "-", stdin="secret")
-            self.admin("key", "create", "--siret", CFA_SIRET, *at, *test, "--key-file", "-", stdin=CLE_CFA)
+            for site in (CFA_SIRET, SECOND_SITE):
+                self.admin("key", "create", "--siret", site, *at, *test, "--key-file", "-", stdin=CLE_CFA)
             self.admin("override", "create", "--siret", siret, *at, "--reason", "employeur fictif")
             self._open(slug)
 

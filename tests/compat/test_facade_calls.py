@@ -24,8 +24,7 @@ PATIENT_S = 30
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_each_check_of_the_headers_comes_in_its_order(facade: Facade, method: str, path: str) -> None:
     client = facade.client()
-    # The norm says 401. The gateway lets a key in without a token, and with neither it misses the key.
-    assert client.call(method, path, headers=BARE).status in (401, 403)
+    assert client.call(method, path, headers=BARE).status == 401
     unknown = client.call(method, path, headers={"Authorization": "Bearer unknown"})
     assert unknown.status == 401
     assert texts(unknown.text)
@@ -205,6 +204,13 @@ def test_several_dossiers_come_in_one_read(facade: Facade, apprenti: Iterator[Ap
     client = facade.client()
     numeros = [client.post_dossier(facade.contrat(apprenti, slug).cerfa())["numeroInterne"] for slug in FACADE_SLUGS]
     assert [one["cerfa"]["numeroInterne"] for one in client.dossiers(numeros)] == numeros
+
+
+def test_a_dossier_is_found_by_the_five_fields_that_pair_it(facade: Facade, apprenti: Iterator[Apprenti]) -> None:
+    contrat = facade.contrat(apprenti, "akto")
+    client = facade.client()
+    numero = client.post_dossier(contrat.cerfa())["numeroInterne"]
+    assert client.call("GET", "/v1/dossiers", query=contrat.pairing).taken()["cerfa"]["numeroInterne"] == numero
 
 
 # When an OPCO is away

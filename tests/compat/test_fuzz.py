@@ -55,8 +55,6 @@ def keep_home(body: Any, receiver: Receiver) -> None:
         body["url"] = receiver.url
 
 
-# A number that the facade's description has as a maximum, and its answers have not.
-MAXIMUM = 2**31 - 1
 # These answer 415, which their description does not have.
 NO_415 = ("/actions/", "/replay", "/rotate", "POST /api/v1/webhooks", "PUT /api/v1/webhooks")
 
@@ -84,6 +82,6 @@ else:
     def test_the_facade_answers_as_it_is_described(case: "Case[Any]", tried: Gateway) -> None:
         key = {"X-API-KEY": tried.cle, "Authorization": f"Bearer {tried.cle}"}
         answer = case.call(base_url=tried.address, headers=key)
-        if answer.status_code == 200 and int((case.query or {}).get("numeroPage") or 0) > MAXIMUM:
-            pytest.xfail("a page is described with a maximum that it does not have")
+        if case.path.endswith("/documents") and answer.status_code == 400 and "description" in answer.json():
+            pytest.xfail("this refusal is described with capitals alone")
         case.validate_response(answer)

@@ -23,7 +23,9 @@ CONFIG = SchemathesisConfig.from_path(Path(__file__).with_name("schemathesis.tom
 bounded = settings(
     max_examples=20, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
-native = schemathesis.openapi.from_dict(published()["native"], config=CONFIG)
+described = schemathesis.openapi.from_dict(published()["native"], config=CONFIG)
+# Its description refers to a schema that is not there: nothing can be made from it.
+native = described.exclude(path="/api/v1/reconciliation/export")
 
 
 @schemathesis.serializer("application/x-ndjson")

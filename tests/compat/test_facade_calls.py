@@ -11,8 +11,10 @@ from norme.answers import texts
 from norme.client import BARE, Json
 from norme.payloads import Apprenti
 from norme.wire import day
+from norme.wrong_invoices import SECOND_SITE
 from stage.facade import FACADE_SLUGS, Facade
 from stage.gateway import employeur
+from stage.wait import until
 from test_norme_refusals import ROUTES, shape, with_value, without
 
 PATIENT_S = 30
@@ -60,6 +62,43 @@ def test_a_token_is_refused_in_the_words_of_oauth(
     answer = facade.client().tokens.ask(**changes)
     assert answer.status in (400, 401)
     assert answer.json["error"] in errors
+
+
+@pytest.mark.parametrize("slug", ("akto", "atlas", "afdas", "opcoep", "uniformation"))
+def test_a_client_made_for_one_opco_changes_its_host_alone(
+    facade: Facade, apprenti: Iterator[Apprenti], slug: str
+) -> None:
+    client = facade.client(slug=slug)
+    numero = client.post_dossier(facade.contrat(apprenti, "akto").cerfa())["numeroInterne"]
+    assert client.dossier(numero, 2)["cerfa"]["numeroInterne"] == numero
+    assert client.tokens.asked == 1
+
+
+def test_a_client_with_the_key_alone_is_taken(facade: Facade) -> None:
+    assert isinstance(facade.client(key_only=True).etats(), list)
+
+
+def test_a_key_does_only_what_it_may(facade: Facade, apprenti: Iterator[Apprenti]) -> None:
+    body = {"cerfa": facade.contrat(apprenti, "akto").cerfa()}
+    reader = facade.client(cle=facade.gateway.credential("lecture", "--action", "read"))
+    assert isinstance(reader.etats(), list)
+    refused = reader.call("POST", "/v1/dossiers", body=body)
+    assert refused.status == 403, refused.text
+    assert shape(refused.json) == "general"
+    elsewhere = facade.client(cle=facade.gateway.credential("autre site", "--site", SECOND_SITE))
+    assert elsewhere.call("POST", "/v1/dossiers", body=body).status == 403
+    numero = facade.client().post_dossier(body["cerfa"])["numeroInterne"]
+    assert numero not in {one["numeroInterne"] for one in elsewhere.etats()}
+    assert elsewhere.call("GET", "/v1/dossiers", query={"numeroInterne": numero}).status == 404
+
+
+def test_a_key_that_was_revoked_is_refused(facade: Facade) -> None:
+    key = facade.gateway.credential("ancienne")
+    client = facade.client(cle=key)
+    assert isinstance(client.etats(), list)
+    (made,) = (one for one in facade.gateway.admin("credential", "list") if key.startswith(one["prefix"]))
+    facade.gateway.admin("credential", "revoke", made["id"])
+    until("the key is refused", lambda: client.call("GET", "/v1/dossiers/etats").status, lambda got: got in (401, 403))
 
 
 @pytest.mark.parametrize("editor", dialects.EDITORS)

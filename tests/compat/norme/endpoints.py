@@ -28,9 +28,8 @@ ROOT = ("afdas", "opcoep")
 UNKNOWN = ("uniformation", "opco2i")
 
 
-def simulated(simulator: str, slug: str) -> Endpoint:
-    """Returns an OPCO of the simulator at `simulator`, at the path family the norm gives it."""
-    root = f"{simulator}/{slug}"
+def endpoint(root: str, slug: str) -> Endpoint:
+    """Returns an OPCO whose host is replaced by `root`, at the path family the norm gives it."""
     if slug == "afdas":
         return Endpoint(slug, root, f"{root}/oauth2/default/v1/token", dpop=True)
     if slug == "opcoep":

@@ -2,13 +2,14 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from norme.client import Norme
-from norme.endpoints import Endpoint
+from norme.endpoints import Endpoint, endpoint
 from norme.payloads import CFA_SIRET, CFA_UAI
 from norme.tokens import Software
 from norme.wrong_invoices import SECOND_SITE
@@ -161,8 +162,13 @@ class Gateway:
         made = self.admin("credential", "create", "--label", label, "--environment", "test", *quota, *options)
         return str(made[0]["key"])
 
-    def client(self, **options: Any) -> Norme:
-        """Returns a client that speaks the norm to the gateway as if it were one OPCO."""
-        base = f"{self.address}/convergence"
-        endpoint = Endpoint("facade", base, f"{base}/oauth/token")
-        return Norme(endpoint, Software("editeur", self.cle), self.cle, **{"patience_s": PATIENCE_S, **options})
+    def client(self, slug: str | None = None, cle: str | None = None, **options: Any) -> Norme:
+        """Returns a client that speaks the norm to the gateway as if it were one OPCO.
+
+        With a slug it is a client made for that OPCO, of which the host alone was changed.
+        """
+        base, key = f"{self.address}/convergence", cle or self.cle
+        called = endpoint(base, slug) if slug else Endpoint("facade", base, f"{base}/oauth/token")
+        # The gateway speaks for all of them and says 404 for what is not there.
+        called = replace(called, not_found_status=404)
+        return Norme(called, Software("editeur", key), key, **{"patience_s": PATIENCE_S, **options})

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from norme.client import Norme
-from norme.endpoints import simulated
+from norme.endpoints import endpoint
 from norme.tokens import Software
 
 from .process import Process
@@ -31,7 +31,7 @@ class Simulator:
 
     def client(self, slug: str, cle_cfa: str = CLE_CFA, **options: Any) -> Norme:
         """Returns a client of one OPCO, as an ERP would be set up for it."""
-        return Norme(simulated(self.address, slug), Software("editeur", "secret"), cle_cfa, **options)
+        return Norme(endpoint(f"{self.address}/{slug}", slug), Software("editeur", "secret"), cle_cfa, **options)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.http.request(method, f"/control/{path}", json=body)

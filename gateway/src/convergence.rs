@@ -6,6 +6,7 @@
 mod bearer;
 mod contract;
 mod etats;
+mod factures;
 mod gate;
 mod json;
 mod key_info;
@@ -92,8 +93,8 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(at("/v1/dossiers/liste", [get(live::liste)]))
         .service(at("/v1/conventions", [post(pieces::convention)]))
         .service(at("/v1/documents", [post(pieces::document)]))
-        .service(at("/v1/factures", [post(not_yet)]))
-        .service(at("/v2/factures/etats", [get(not_yet)]))
+        .service(at("/v1/factures", [post(factures::file)]))
+        .service(at("/v2/factures/etats", [get(factures::etats)]))
         .service(at("/v2/certificats", [post(pieces::certificat)]))
         .service(at("/v2/dossiers/rupture/employeur", [post(rupture::file)]))
         .service(at("/v2/cfakeyinfo", [open(key_info::key_info)]))
@@ -111,9 +112,4 @@ pub(crate) fn table(config: &mut ServiceConfig) {
     config.service(scope.default_service(web::to(|| async {
         Err::<Bytes, _>(Refusal::unknown_route())
     })));
-}
-
-/// Says that this version does not carry such a payload.
-async fn not_yet() -> Result<Bytes, Refusal> {
-    Err(Refusal::not_yet())
 }

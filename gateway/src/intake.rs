@@ -113,6 +113,8 @@ pub(crate) enum Refused {
     Findings(Vec<Finding>),
     /// A person must mend something first, and the sender wanted it refused then.
     Held(HoldReason, Vec<Finding>),
+    /// It would wait for a date, and the sender wanted it refused then.
+    TooEarly(Vec<Finding>),
     /// The same contract is on its way already (DUP-001).
     Duplicate {
         /// That delivery.

@@ -309,7 +309,7 @@ pub async fn count_numbered(
 }
 
 /// Joins SIRETs by commas: each has fourteen digits, so that the text holds no other.
-fn joined(sites: &[Siret]) -> String {
+pub(crate) fn joined(sites: &[Siret]) -> String {
     sites
         .iter()
         .map(Siret::as_str)

@@ -3,13 +3,14 @@
 
 use domain::echeancier::EtatFacture;
 use domain::id::{DeliveryId, TenantId};
-use domain::{Environment, Siret, Status, Timestamp};
+use domain::{Environment, Instance, Siret, Status, Timestamp};
 use jiff::civil::Date;
 use uuid::Uuid;
 
 use crate::accept::NewDelivery;
 use crate::column::{At, ms, raw};
 use crate::deliveries;
+use crate::dossiers;
 use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
 use crate::read_jobs::ReadKey;
@@ -323,6 +324,75 @@ pub async fn open_at(tx: &mut Tx, key: &ReadKey) -> Result<Vec<Invoice>, StoreEr
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(Invoice::try_from).collect()
+}
+
+/// An invoice that an OPCO has, and which of its systems.
+#[derive(sqlx::FromRow)]
+struct PlacedRow {
+    #[sqlx(flatten)]
+    row: Row,
+    opco: String,
+    instance: i64,
+}
+
+/// Lists the invoices of some sites that an OPCO has, oldest first: a list that grows at its end, so that
+/// its pages stay what they were.
+pub async fn at_opcos(
+    tx: &mut Tx,
+    tenant: TenantId,
+    environment: Environment,
+    sites: Option<&[Siret]>,
+    (skip, limit): (u64, u32),
+) -> Result<Vec<(Invoice, Instance)>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        ", d.opco, d.instance from invoice i
+          join delivery d on d.tenant_id = i.tenant_id and d.delivery_id = i.delivery_id
+          where i.tenant_id = $1 and i.environment = $2 and d.status = 'delivered'
+            and d.opco is not null and ($3 is null or $3 like '%' || d.siret_cfa || '%')
+          order by i.delivery_id limit $4 offset $5"
+    );
+    let rows: Vec<PlacedRow> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(environment.as_str())
+        .bind(sites.map(dossiers::joined))
+        .bind(i64::from(limit.clamp(1, dossiers::MAX_PAGE)))
+        .bind(i64::try_from(skip).unwrap_or(i64::MAX))
+        .fetch_all(conn)
+        .await?);
+    let placed = |placed: PlacedRow| {
+        let at = At {
+            table: "delivery",
+            row: &placed.row.delivery_id,
+        };
+        let instance = Instance {
+            opco: at.word("opco", &placed.opco)?,
+            number: at.number("instance", placed.instance)?,
+        };
+        Ok((placed.row.try_into()?, instance))
+    };
+    rows.into_iter().map(placed).collect()
+}
+
+/// Returns how many invoices [`at_opcos`] lists in all.
+pub async fn count_at_opcos(
+    tx: &mut Tx,
+    tenant: TenantId,
+    environment: Environment,
+    sites: Option<&[Siret]>,
+) -> Result<u64, StoreError> {
+    const SQL: &str = "select count(*) from invoice i
+          join delivery d on d.tenant_id = i.tenant_id and d.delivery_id = i.delivery_id
+          where i.tenant_id = $1 and i.environment = $2 and d.status = 'delivered'
+            and d.opco is not null and ($3 is null or $3 like '%' || d.siret_cfa || '%')";
+    let count: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(environment.as_str())
+        .bind(sites.map(dossiers::joined))
+        .fetch_one(conn)
+        .await?);
+    Ok(u64::try_from(count).unwrap_or_default())
 }
 
 /// Returns when an invoice left for its OPCO: the first write that it took, or may have taken.

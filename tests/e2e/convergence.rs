@@ -3,10 +3,11 @@
 mod parity;
 
 use domain::{Capability, Opco};
+use harness::erp::Answer;
 use harness::network::{self, network};
 use harness::norm::Norm;
 use harness::payload::{Contract, contract};
-use harness::pieces::{certificat, convention, document};
+use harness::pieces::{Piece, certificat, convention, document, facture};
 use harness::scene::Scene;
 use harness::{on_both, wait};
 use reqwest::Method;
@@ -15,6 +16,9 @@ use simulator::{Duplicates, Etat, Fault, FaultKind, Kind, Overrides, Scope, Stat
 
 /// A wait that ends before a slow OPCO answers.
 const IMPATIENT: &str = "CFA_GATEWAY__CONVERGENCE__WAIT_MS=400";
+/// Schedules are read again every minute of the story.
+const OFTEN: &str =
+    "CFA_GATEWAY__DELIVERY__POLL__SCHEDULE_S=60\nCFA_GATEWAY__DELIVERY__POLL__SCHEDULE_COLD_S=120";
 /// Longer than that.
 const SLOW_MS: u64 = 2_500;
 
@@ -190,7 +194,9 @@ on_both! {
     async fn a_key_that_the_opco_refuses_is_told_and_nothing_stays_behind(scene) {
         let norm = facade(&scene);
         let contract = contract(945).to(Opco::Akto);
-        scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::ExpiredKey).times(1));
+        scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::ExpiredKey)
+            .on(Scope::Dossiers)
+            .times(1));
         let told = norm.post("/v1/dossiers", &contract.body).await;
         assert_eq!(told.status.as_u16(), 403, "{}", told.text);
         let id = told.header("cfa-livraison").unwrap();
@@ -320,6 +326,48 @@ on_both! {
         assert_eq!(filed(&scene, Kind::Certificat), [bare]);
     }
 
+    async fn an_invoice_is_taken_once_and_followed_until_it_is_paid(scene, OFTEN) {
+        scene.opcos.open(Opco::Akto, simulator::Capability::FacturesEtats);
+        network::switch(&scene.store, Opco::Akto, Capability::FacturesEtats, scene.now()).await;
+        let norm = facade(&scene);
+        let contract = contract(987).to(Opco::Akto);
+        let (numero, externe, detail) = engaged(&norm, &contract).await;
+        let bill = invoice(&contract, "F-987", &detail, 0);
+        assert_eq!(bill.json["lignes"][0]["numeroDossier"], externe.as_str());
+        let told = until_told(&norm, "/v1/Factures", &bill).await;
+        let taken = told.expect(200);
+        assert!(taken["numeroInterneFacture"].as_str().unwrap().starts_with("AKTO-"), "{taken}");
+        assert!(taken["numeroInterneDocument"].as_str().unwrap().starts_with("AKTO-"), "{taken}");
+        assert_eq!(norm.hand_in("/v1/factures", &bill).await.expect(200), taken, "the same call");
+        let mut other = bill.clone();
+        other.json["dateEmission"] = json!("2026-09-03T00:00:00+00:00");
+        refused(&norm.hand_in("/v1/factures", &other).await, 409, "DOSSIER_DOUBLON");
+        assert_eq!(filed(&scene, Kind::Facture).len(), 1);
+        // A line that is not open yet is told at once, as by an OPCO, and is not kept.
+        let lines = detail["echeances"].as_array().unwrap();
+        let later = invoice(&contract, "F-988", &detail, lines.len() - 1);
+        let early = norm.hand_in("/v1/factures", &later).await.expect(400);
+        assert!(early["errors"][0]["code"].as_str().unwrap().starts_with("FAC-"), "{early}");
+        let paid = wait::until("the payment", async || {
+            let page = norm.get("/v2/factures/etats").await.expect(200);
+            assert_eq!((&page["total"], &page["count"], &page["page"]), (&json!(1), &json!(1), &json!(1)));
+            let item = page["factures"][0].clone();
+            (item["etatFacture"] == "REGLE").then_some(item)
+        }).await;
+        assert_eq!(paid["numeroInterneFacture"], taken["numeroInterneFacture"]);
+        assert_eq!(paid["referenceFactureCFA"], "F-987");
+        assert_eq!(paid["montantFacture"], bill.json["montantTotal"]);
+        assert_eq!(paid["organismeFormation"]["siret"], bill.json["siretEmetteur"]);
+        assert_eq!(paid["dossiers"], json!([{
+            "numeroInterneDossier": numero, "numeroExterneDossier": externe,
+            "montant": bill.json["montantTotal"],
+        }]));
+        let (_, stranger) = scene.another(network()).await;
+        let stranger = Norm::new(&norm.base, &stranger.token);
+        let page = stranger.get("/v2/factures/etats").await.expect(200);
+        assert_eq!((&page["total"], &page["factures"]), (&json!(0), &json!([])));
+    }
+
     async fn a_piece_nobody_can_place_is_refused_and_nothing_is_kept(scene) {
         open_pieces(&scene, Opco::Akto).await;
         let norm = facade(&scene);
@@ -398,7 +446,7 @@ async fn signed_in(scene: &Scene) -> Norm {
 
 /// Checks that an answer is a refusal in the norm's form, with this code among its reasons.
 #[track_caller]
-fn refused(answer: &harness::erp::Answer, status: u16, code: &str) {
+fn refused(answer: &Answer, status: u16, code: &str) {
     let body = answer.expect(status);
     let codes: Vec<&Value> = body["errors"]
         .as_array()
@@ -432,6 +480,53 @@ async fn until_listed(norm: &Norm, numero: &str, etat: &str) -> Value {
         lines
             .find(|line| line["numeroInterne"] == numero && line["etat"] == etat)
             .cloned()
+    })
+    .await
+}
+
+/// Files a contract and returns its two numbers and all of it once its OPCO finances it.
+async fn engaged(norm: &Norm, contract: &Contract) -> (String, String, Value) {
+    let told = norm.post("/v1/dossiers", &contract.body).await.expect(200);
+    let text = |name: &str| told[name].as_str().unwrap().to_owned();
+    let (numero, externe) = (text("numeroInterne"), text("numeroExterne"));
+    let path = format!("/v1/dossiers?numeroInterne={numero}");
+    let detail = wait::until_value(
+        "an engaged dossier",
+        async || norm.get(&path).await.expect(200),
+        |detail| detail["cerfa"]["etat"] == "ENGAGE" && detail["cerfa"]["numeroDeca"].is_string(),
+    );
+    let detail = detail.await;
+    wait::until("the state in the list", async || {
+        let list = norm.get("/v1/dossiers/etats").await.expect(200);
+        let mut lines = list.as_array().unwrap().iter();
+        let line = lines.find(|line| line["numeroInterne"] == numero.as_str())?;
+        (line["etat"] == "ENGAGE" && line["numeroDeca"].is_string()).then_some(())
+    })
+    .await;
+    (numero, externe, detail)
+}
+
+/// Makes the invoice of one line of a schedule, as a client of the norm writes it.
+fn invoice(contract: &Contract, numero: &str, detail: &Value, line: usize) -> Piece {
+    let line = &detail["echeances"][line];
+    let mut bill = facture(contract, numero, (line["numero"].as_i64().unwrap(), 100));
+    let montant = line["montantTotal"].clone();
+    bill.json["montantTotal"] = montant.clone();
+    bill.json["ibanEmetteur"] = line["iban"].clone();
+    bill.json["lignes"][0] = json!({
+        "montant": montant, "natureLigne": "PEDAGOGIE", "quantite": 1,
+        "numeroEcheance": line["numero"], "codificationEcheance": line["codification"],
+        "numeroDeca": detail["cerfa"]["numeroDeca"],
+        "numeroDossier": detail["cerfa"]["numeroExterne"],
+    });
+    bill
+}
+
+/// Repeats the call until it is told something else than to come back.
+async fn until_told(norm: &Norm, path: &str, piece: &Piece) -> Answer {
+    wait::until("the outcome", async || {
+        let answer = norm.hand_in(path, piece).await;
+        (answer.status != 503).then_some(answer)
     })
     .await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::matching::{self, Traits};
-use domain::{Capability, Etat, Fault, FaultKind, NormVersion, Timestamp};
+use domain::{Capability, Etat, Fault, FaultKind, NormVersion, Opco, Timestamp};
 use jiff::civil::Date;
 use opco::{Answer, DossierDetail, Operation};
 use serde_json::Value;
@@ -178,6 +178,30 @@ pub(super) async fn find(app: &App, caller: &Caller, numero: &str) -> Result<Dos
             Err(Refusal::unreadable(text))
         }
     }
+}
+
+/// Returns the OPCO of the one dossier that has a business number; nothing when none has it, or several.
+pub(super) async fn opco_of(
+    app: &App,
+    caller: &Caller,
+    numero: &str,
+) -> Result<Option<Opco>, Refusal> {
+    let numero = numero.trim();
+    let filter = Filter {
+        environment: Some(caller.environment),
+        sites: caller.sites(None),
+        numero: Some(numero.to_owned()),
+        ..Filter::default()
+    };
+    let mut tx = app.store.reading().await?;
+    let found = dossiers::list(&mut tx, caller.tenant, &filter, FOUND_MAX).await?;
+    let mut of_number = found
+        .iter()
+        .filter(|one| one.numero_externe.as_deref() == Some(numero));
+    Ok(match (of_number.next(), of_number.next()) {
+        (Some(only), None) => Some(only.instance.opco),
+        _ => None,
+    })
 }
 
 /// Finds the dossier of a pairing key, which an OPCO may be asked by as well (protocol §5).

@@ -8,7 +8,7 @@ use actix_web::http::header;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use super::{contract, etats, key_info, live, pieces, refusal, rupture, status, token};
+use super::{contract, etats, factures, key_info, live, pieces, refusal, rupture, status, token};
 use crate::http::openapi::{operations, printed, told};
 
 const TEXTS: &str = include_str!("openapi.fr.toml");
@@ -41,7 +41,7 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(document);
     paths(
         status::status, contract::file_v1, contract::file_v2, live::detail_v1, live::detail_v2,
         etats::v1, etats::v2, live::liste, rupture::file, pieces::convention, pieces::document,
-        pieces::certificat, key_info::key_info, token::issue,
+        pieces::certificat, factures::file, factures::etats, key_info::key_info, token::issue,
     ),
     components(schemas(refusal::RefusalBody<'static>)),
     tags(

@@ -49,8 +49,7 @@ pub(super) async fn deliver(
 ) -> Result<Delivery, Refusal> {
     for _ in 0..TURNS {
         let Some(piece) = make()? else { break };
-        let taken = Box::pin(taken(app, caller, door, piece, trace)).await?;
-        let Some((id, ours)) = taken else { continue };
+        let (id, ours) = Box::pin(taken(app, caller, door, piece, trace)).await?;
         request_log::about(request, id);
         match outcome::wait(app, caller, id, ours).await? {
             End::Delivered(delivery) => return Ok(*delivery),
@@ -72,28 +71,38 @@ pub(super) async fn deliver(
 }
 
 /// Returns the delivery of a payload, taken now or by an earlier call, and whether it came through the
-/// façade; nothing when an earlier call stood in the way and does no more.
+/// façade.
 async fn taken(
     app: &App,
     caller: &Caller,
     door: &Door,
     mut piece: Piece,
     trace: &TraceContext,
-) -> Result<Option<(DeliveryId, bool)>, Refusal> {
+) -> Result<(DeliveryId, bool), Refusal> {
     unmark(app, caller, &mut piece.follow).await?;
     let sender = caller.sender();
     let natural = (door.natural)(&piece.follow, piece.file.as_ref());
-    let natural =
-        natural.map(|key| format!("{}|{:?}|{key}", caller.environment, piece.follow.opco));
+    let natural = natural.map(|key| format!("{}|{key}", caller.environment));
     let _turn = match &natural {
-        Some(key) => Some(
-            app.http
-                .in_flight
-                .enter(caller.tenant, door.route, key)
-                .await?,
-        ),
+        Some(key) => {
+            let turn = app.http.in_flight.enter(caller.tenant, door.route, key);
+            Some(turn.await?)
+        }
         None => None,
     };
+    if let Some(key) = &natural {
+        let call = (&piece.follow, piece.file.as_ref());
+        let known = take::recall(app, &sender, call, (door.route, key)).await?;
+        if let Some((existing, same)) = known
+            && !outcome::begins_anew(app, caller, existing, same).await?
+        {
+            return if same {
+                Ok((existing, true))
+            } else {
+                Err(Refusal::conflict().about(existing))
+            };
+        }
+    }
     let kind = piece.follow.reading.payload.kind();
     let written = piece.follow.reading.payload.write();
     let beside = Beside {
@@ -103,22 +112,12 @@ async fn taken(
     };
     let accepted = take::accept(app, &sender, piece.follow, piece.file, beside);
     match Box::pin(accepted).await {
-        Ok(accepted) if accepted.replayed => {
-            let anew = outcome::begins_anew(app, caller, accepted.id, true).await?;
-            Ok((!anew).then_some((accepted.id, true)))
-        }
-        Ok(accepted) => Ok(Some((accepted.id, true))),
-        Err(Refused::KeyReused(existing)) => {
-            if outcome::begins_anew(app, caller, existing, false).await? {
-                return Ok(None);
-            }
-            Err(Refusal::conflict().about(existing))
-        }
+        Ok(accepted) => Ok((accepted.id, true)),
         Err(Refused::Duplicate { existing, .. }) => {
             let delivery = outcome::read(app, caller, existing).await?;
             let kept = follow_up::written(app, &delivery).await?;
             if delivery.kind == kind && kept.as_ref() == Some(&written) {
-                Ok(Some((existing, false)))
+                Ok((existing, false))
             } else {
                 Err(Refusal::conflict().about(existing))
             }
@@ -142,6 +141,8 @@ async fn unmark(app: &App, caller: &Caller, follow: &mut FollowUp) -> Result<(),
                 let dossier = live::find(app, caller, text).await?;
                 Some(dossier.instance.opco)
             }
+            // A business number may be of a dossier filed elsewhere.
+            None if what == Numero::DossierExterne => live::opco_of(app, caller, text).await?,
             None => None,
         };
         if let (Some(named), Some(opco)) = (named, opco)

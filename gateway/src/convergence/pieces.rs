@@ -184,7 +184,7 @@ pub(super) async fn sent(
             file: upload.file,
         }))
     };
-    piece::deliver(app, &by.0, (request, trace), door, make).await
+    Box::pin(piece::deliver(app, &by.0, (request, trace), door, make)).await
 }
 
 /// Returns everything a payload holds, its file included.
@@ -194,5 +194,6 @@ pub(super) async fn sent(
 )]
 fn content(follow: &FollowUp, file: Option<&Held>) -> Option<String> {
     let file = file.and_then(Held::received).map(|file| file.fingerprint);
-    Some(format!("{file:?}|{}", follow.reading.payload.write()))
+    let payload = follow.reading.payload.write();
+    Some(format!("{:?}|{file:?}|{payload}", follow.opco))
 }

@@ -147,13 +147,6 @@ impl Refusal {
         refusal
     }
 
-    /// Says that this version does not carry such a payload.
-    pub(super) fn not_yet() -> Self {
-        let text = "Cette version de la passerelle ne transmet pas encore ce type d'envoi : \
-                    utilisez le canal habituel de l'OPCO.";
-        Self::one(StatusCode::NOT_IMPLEMENTED, "FLUX_NON_SUPPORTE", text)
-    }
-
     /// Says that the token is not good, or not this key's.
     pub(super) fn token(text: &str) -> Self {
         let mut refusal = Self::one(StatusCode::UNAUTHORIZED, "JETON_INVALIDE", text);
@@ -180,9 +173,19 @@ impl Refusal {
 
     /// Refuses a payload for what the rules found.
     pub(super) fn findings(findings: &[Finding]) -> Self {
+        let stops = [Effect::Refuse, Effect::Hold, Effect::Conflict];
+        Self::told(findings, &stops)
+    }
+
+    /// Refuses a payload for what has to come first.
+    fn too_early(findings: &[Finding]) -> Self {
+        Self::told(findings, &[Effect::Wait])
+    }
+
+    fn told(findings: &[Finding], effects: &[Effect]) -> Self {
         let told: Vec<ErrorBody> = findings
             .iter()
-            .filter(|one| matches!(one.effect, Effect::Refuse | Effect::Hold | Effect::Conflict))
+            .filter(|one| effects.contains(&one.effect))
             .map(error)
             .collect();
         let description = match told.as_slice() {
@@ -405,6 +408,7 @@ impl From<Refused> for Refusal {
         match refused {
             Refused::Findings(findings) => Self::findings(&findings),
             Refused::Held(reason, findings) => Self::held(reason, &findings),
+            Refused::TooEarly(findings) => Self::too_early(&findings),
             Refused::ForeignSite(siret) => Self::one(
                 StatusCode::FORBIDDEN,
                 "SITE_INTERDIT",

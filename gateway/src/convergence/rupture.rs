@@ -79,8 +79,8 @@ fn natural_key(follow: &FollowUp, _: Option<&Held>) -> Option<String> {
         &rupture.numero_deca,
     ];
     let numero = named.into_iter().flatten().find(|text| !text.is_empty());
-    if numero.is_some() {
-        return numero.cloned();
+    if let Some(numero) = numero {
+        return Some(format!("{:?}|{numero}", follow.opco));
     }
     let pairing = rupture.pairing()?;
     let traits = matching::Traits {

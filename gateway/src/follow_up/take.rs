@@ -6,7 +6,9 @@ use domain::id::DeliveryId;
 use domain::payload::Payload;
 use domain::route::{RouteSource, TrailStep};
 use domain::rules::{self, RULE_SET};
-use domain::{Confidence, Effect, Finding, Kind, Route, RouteOutcome, Status, Timestamp};
+use domain::{
+    Confidence, Effect, Finding, Kind, Route, RouteOutcome, Status, Timestamp, WaitReason,
+};
 use serde_json::Value;
 use store::{
     Accepted as Stored, Fingerprint, Idempotency, NewDelivery, NewEvent, Received, Standing,
@@ -30,7 +32,7 @@ pub(crate) struct Beside {
     pub(crate) idempotency: Option<(&'static str, String)>,
     /// The sender's trace.
     pub(crate) traceparent: Option<String>,
-    /// Whether what a person would have to mend is refused, instead of being kept for that person.
+    /// Whether what a person would have to mend, or a date has to open, is refused instead of kept.
     pub(crate) refuses_holds: bool,
 }
 
@@ -58,8 +60,14 @@ pub(crate) async fn accept(
         return Ok(earlier);
     }
     let judged = judged?;
-    if let (true, Way::Hold(reason)) = (beside.refuses_holds, judged.way) {
-        return Err(Refused::Held(reason, judged.findings));
+    match judged.way {
+        Way::Hold(reason) if beside.refuses_holds => {
+            return Err(Refused::Held(reason, judged.findings));
+        }
+        Way::Await(WaitReason::OpeningDate, _) if beside.refuses_holds => {
+            return Err(Refused::TooEarly(judged.findings));
+        }
+        _ => {}
     }
     failpoint::pass(Step::Checked);
     let beside = (idempotency, beside.traceparent);
@@ -129,6 +137,24 @@ async fn not_taken(
             Arc::new(StoreError::Conflict("only contracts are compared")),
         )),
     }
+}
+
+/// Returns the delivery that the same key of idempotency led to, and whether it was for this very content.
+pub(crate) async fn recall(
+    app: &App,
+    sender: &Sender,
+    (follow, held): (&FollowUp, Option<&Held>),
+    (route, key): (&'static str, &str),
+) -> Result<Option<(DeliveryId, bool)>, StoreError> {
+    let network = app.views.network(app, sender.tenant).await?;
+    let keys = &network.keys;
+    let key = keys.fingerprint("idempotency-key", key);
+    let now = app.clock.now();
+    let mut tx = app.store.reading().await?;
+    let used = store::deliveries::by_idempotency_key(&mut tx, sender.tenant, route, key, now);
+    let used = used.await?;
+    let content = keys.fingerprint("content", &sent(follow, held));
+    Ok(used.map(|(existing, stored)| (existing, stored == content)))
 }
 
 /// Returns the answer that the same call had before. Its contract has moved on since, perhaps because

@@ -137,7 +137,9 @@ impl From<&Accepted> for AcceptedBody {
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Findings(findings) | Refused::Held(_, findings) => Self::refused(&findings),
+            Refused::Findings(findings)
+            | Refused::Held(_, findings)
+            | Refused::TooEarly(findings) => Self::refused(&findings),
             Refused::Duplicate { existing, findings } => Self::plain(Code::DuplicateDossier)
                 .delivery(existing)
                 .findings(&findings),

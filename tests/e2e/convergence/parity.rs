@@ -15,14 +15,24 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use simulator::CfaKey;
 
-use super::{facade, open_pieces, refuses_doubles, signed_in, until_listed};
+use super::{
+    OFTEN, engaged, facade, invoice, open_pieces, refuses_doubles, signed_in, until_listed,
+    until_told,
+};
 
 /// The OPCO whose form of a refusal is the norm's general one.
 const OPCO: Opco = Opco::Akto;
 /// What its numbers begin with, through the façade.
 const PREFIX: &str = "AKTO-";
 /// The members that hold a number.
-const NUMBERS: [&str; 3] = ["numeroInterne", "numeroExterne", "numeroInterneDocument"];
+const NUMBERS: [&str; 6] = [
+    "numeroInterne",
+    "numeroExterne",
+    "numeroInterneDocument",
+    "numeroInterneFacture",
+    "numeroInterneDossier",
+    "numeroExterneDossier",
+];
 
 on_both! {
     async fn successes_are_the_same_in_both_versions(scene) {
@@ -207,6 +217,48 @@ on_both! {
             let text = async |norm: &Norm| norm.call(Method::POST, path, "text/plain", b"x".to_vec()).await;
             same_refusal(path, 415, &text(&direct).await, &text(&through).await);
         }
+    }
+
+    async fn invoices_are_answered_and_listed_the_same(scene, OFTEN) {
+        scene.opcos.open(OPCO, simulator::Capability::FacturesEtats);
+        network::switch(&scene.store, OPCO, domain::Capability::FacturesEtats, scene.now()).await;
+        let (direct, through) = both(&scene).await;
+        let (theirs, ours) = (contract(1_070), contract(1_071).to(OPCO));
+        let (_, _, their_dossier) = engaged(&direct, &theirs).await;
+        let (_, _, our_dossier) = engaged(&through, &ours).await;
+        let our_bill = invoice(&ours, "F-1071", &our_dossier, 0);
+        let told = until_told(&through, "/v1/factures", &our_bill).await;
+        // Before the other is there, the lists are one.
+        let list = "/v2/factures/etats";
+        wait::until("the same list", async || {
+            let (mut theirs, mut ours) = (direct.get(list).await.expect(200), through.get(list).await.expect(200));
+            for page in [&mut theirs, &mut ours] {
+                // In words, and not kept.
+                page["factures"][0]["commentaire"] = json!(null);
+            }
+            (theirs["factures"][0]["etatFacture"] == "REGLE" && unmarked(ours) == theirs).then_some(())
+        }).await;
+        let their_bill = invoice(&theirs, "F-1070", &their_dossier, 0);
+        same_shape("/v1/factures", &direct.hand_in("/v1/Factures", &their_bill).await, &told);
+        let another = invoice(&ours, "F-1072", &our_dossier, 0);
+        let bad: [fn(Piece) -> Piece; 2] = [
+            |piece| piece.filed(None),
+            |piece| Piece { json: json!({}), ..piece },
+        ];
+        for spoilt in bad {
+            let told = (
+                direct.hand_in("/v1/factures", &spoilt(their_bill.clone())).await,
+                through.hand_in("/v1/factures", &spoilt(another.clone())).await,
+            );
+            same_refusal("/v1/factures", 400, &told.0, &told.1);
+        }
+        for (status, name, value) in [(401, "authorization", "Bearer faux"), (403, "x-api-key", ""), (400, "editeur", "")] {
+            let with = |norm: &Norm| norm.clone().with(name, value.as_bytes());
+            let told = (with(&direct).get(list).await, with(&through).get(list).await);
+            same_refusal(list, status, &told.0, &told.1);
+        }
+        let zero = "/v2/factures/etats?numeroPage=0";
+        same_refusal(list, 400, &direct.get(zero).await, &through.get(zero).await);
     }
 
     async fn terminations_are_the_same(scene) {

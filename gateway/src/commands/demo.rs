@@ -4,6 +4,7 @@
 mod contract;
 mod course;
 mod erp;
+mod life;
 mod network;
 mod place;
 mod report;
@@ -135,7 +136,7 @@ async fn play(context: &Context, args: &DemoArgs, config: Config) -> Result<Exit
         running.url, running.opcos.address
     ));
     let exit = tokio::select! {
-        ran = course.run(&mut steps) => Some(ran),
+        ran = both_acts(&mut course, &mut steps, args.seed) => Some(ran),
         asked = stop::asked() => {
             asked?;
             None
@@ -144,9 +145,10 @@ async fn play(context: &Context, args: &DemoArgs, config: Config) -> Result<Exit
     let exit = match exit {
         None => interrupted(&steps),
         Some(ran) => {
-            ran?;
+            let lives = ran?;
             steps.clear();
-            let exit = tell_all(context, &course, &running, (&steps, args.clock_factor))?;
+            let told = (&steps, args.clock_factor);
+            let exit = tell_all(context, (&course, &lives), &running, told)?;
             if args.serve {
                 invite(&course, &running, &place, args.seed)?;
                 stop::asked().await?;
@@ -163,6 +165,17 @@ async fn play(context: &Context, args: &DemoArgs, config: Config) -> Result<Exit
         ));
     }
     Ok(exit)
+}
+
+/// Plays the contracts and their accidents, then whole lives.
+async fn both_acts(
+    course: &mut Course,
+    steps: &mut Steps,
+    seed: u64,
+) -> Result<Vec<life::Story>, Failure> {
+    course.run(steps).await?;
+    // On the heap: a whole life is a long future.
+    Box::pin(life::play(course, steps, seed)).await
 }
 
 /// A demo cut short has shown nothing.
@@ -224,17 +237,18 @@ async fn begin(
 /// Writes the answer, and on standard error whatever did not end as it must.
 fn tell_all(
     context: &Context,
-    course: &Course,
+    (course, lives): (&Course, &[life::Story]),
     running: &Running,
     (steps, factor): (&Steps, u32),
 ) -> Result<Exit, Failure> {
     let ledger = running
         .opcos
         .handle
-        .ledger(None, 0, LEDGER_MAX)
+        .ledger_of(None, simulator::Kind::Dossier, 0, LEDGER_MAX)
         .map_err(|error| Failure::internal("reading the ledger", error))?;
     let seed = Seed::shipped().map_err(|error| Failure::internal("capabilities", error))?;
-    let wrong = |told: &course::Told| !verdict::of_story(told, &ledger.entries, &seed).is_empty();
+    let entries = ledger.entries.clone();
+    let wrong = |told: &course::Told| !verdict::of_story(told, &entries, &seed).is_empty();
     let summary = Summary {
         factor,
         took: steps.elapsed(),
@@ -242,7 +256,14 @@ fn tell_all(
     };
     let mut out = Out::stdout(context.format());
     report::write(&mut out, &course.told, wrong, &summary)?;
-    let complaints = verdict::complaints(&course.told, &ledger.entries, &seed);
+    report::lives(&mut out, lives)?;
+    let firsts: Vec<_> = ledger
+        .entries
+        .into_iter()
+        .filter(|entry| !lives.iter().any(|life| life.is_of(entry)))
+        .collect();
+    let mut complaints = verdict::complaints(&course.told, &firsts, &seed);
+    complaints.extend(life::complaints(lives, &running.opcos.handle));
     for complaint in &complaints {
         tell(&format!("inattendu : {complaint}"));
     }

@@ -271,7 +271,7 @@ fn adresse(rue: &str, code_postal: &str, commune: &str) -> Value {
 }
 
 /// Writes a day as the norm does (protocol §3.4).
-fn instant(day: Date) -> String {
+pub(super) fn instant(day: Date) -> String {
     format!("{day}T00:00:00+00:00")
 }
 

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use domain::calendar::day_in_france;
 use domain::clock::{Clock, ScaledClock};
-use domain::{Etat, HoldReason, Status, Timestamp};
+use domain::{Etat, HoldReason, Siret, Status, Timestamp};
+use jiff::civil::Date;
 use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, Handle, Scope};
 use store::Store;
 
-use super::contract::{self, Apprentice};
+use super::contract::{self, Apprentice, Employer};
 use super::erp::{self, Delivery, Detail, Dossier, Sent};
 use super::network::{self, DemoNetwork};
 use super::steps::Steps;
@@ -149,6 +150,48 @@ impl Course {
             opened: false,
             confirmed: false,
         })
+    }
+
+    /// Returns the clock of the gateway and of the OPCOs.
+    pub(super) fn clock(&self) -> &ScaledClock {
+        &self.clock
+    }
+
+    /// Returns the OPCOs.
+    pub(super) fn opcos(&self) -> &Handle {
+        &self.opcos
+    }
+
+    /// Returns the gateway's database, to do what an administrator does.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Returns the ERPs' ways to the gateway.
+    pub(super) fn apis(&self) -> &[Api] {
+        &self.apis
+    }
+
+    /// Returns the way of the ERP that speaks for a site.
+    pub(super) fn api(&self, site: usize) -> Option<&Api> {
+        self.apis.get(network::erp_of(site))
+    }
+
+    /// Returns the establishment of a site.
+    pub(super) fn siret(&self, site: usize) -> Option<Siret> {
+        self.network.sites.get(site).map(|site| site.siret)
+    }
+
+    /// Returns a contract of a site as its ERP would have written it on a day.
+    pub(super) fn written(
+        &self,
+        site: usize,
+        day: Date,
+        employer: &Employer,
+        apprentice: &Apprentice,
+    ) -> Option<Value> {
+        let site = self.network.sites.get(site)?;
+        Some(contract::write(day, employer, site, apprentice))
     }
 
     /// Returns the network, to show it.

@@ -90,15 +90,81 @@ pub(super) struct Attempt {
 /// A contract as the OPCO was last read to know it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Dossier {
+    #[serde(default)]
+    pub(super) id: String,
     pub(super) delivery_id: String,
     pub(super) etat: Option<Etat>,
     pub(super) numero_deca: Option<String>,
 }
 
+/// A dossier with its money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) etat: Option<String>,
+    pub(super) echeances: Vec<Echeance>,
+    pub(super) facturable: Vec<Facturable>,
+    pub(super) factures: Vec<Facture>,
+}
+
+/// One échéance of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Echeance {
+    pub(super) paid_cents: i64,
+    pub(super) under_review_cents: i64,
+    pub(super) left_cents: i64,
+}
+
+/// What can be billed today.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Facturable {
+    pub(super) numero: i64,
+    pub(super) pedagogie_cents: i64,
+    pub(super) rqth_cents: i64,
+}
+
+/// An invoice and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Facture {
+    pub(super) etat: Option<String>,
+}
+
+/// Reads a dossier with its money.
+pub(super) async fn life(api: &Api, id: &str) -> Result<Life, Failure> {
+    #[derive(Deserialize)]
+    struct Detail {
+        etat: Option<String>,
+        echeancier: Option<Echeancier>,
+        factures: Vec<Facture>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Echeancier {
+        echeances: Vec<Echeance>,
+        facturable: Vec<Facturable>,
+    }
+    let detail: Detail = get(api, &format!("/api/v1/dossiers/{id}")).await?;
+    let money = detail.echeancier.unwrap_or_default();
+    Ok(Life {
+        etat: detail.etat,
+        echeances: money.echeances,
+        facturable: money.facturable,
+        factures: detail.factures,
+    })
+}
+
 /// Hands a contract in.
 pub(super) async fn send(api: &Api, key: &str, contract: &Value) -> Result<Sent, Failure> {
-    let body = contract.to_string().into_bytes();
-    let answer = api.post("/api/v1/dossiers", key, body).await?;
+    send_to(api, "/api/v1/dossiers", key, contract).await
+}
+
+/// Hands in a payload of any kind, at its door.
+pub(super) async fn send_to(
+    api: &Api,
+    path: &str,
+    key: &str,
+    payload: &Value,
+) -> Result<Sent, Failure> {
+    let body = payload.to_string().into_bytes();
+    let answer = api.post(path, key, body).await?;
     if answer.status == StatusCode::ACCEPTED {
         return Ok(Sent::Accepted(read(answer.body)?));
     }

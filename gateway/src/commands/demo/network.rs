@@ -126,10 +126,20 @@ pub(super) async fn open_flow(
     opcos
         .configure(opco.slug(), &open)
         .map_err(|error| Failure::internal("opening a flow of the simulator", error))?;
+    switch(store, opco, Capability::DossiersV1, now).await
+}
+
+/// Opens a flow of an OPCO on the gateway's side, under the label of the sandbox.
+pub(super) async fn switch(
+    store: &Store,
+    opco: Opco,
+    capability: Capability,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let switch = CapabilitySwitch {
         id: OverrideId::new(now),
         instance: Instance::first(opco),
-        capability: Capability::DossiersV1,
+        capability,
         openness: Openness::Recette,
         author: AUTHOR.to_owned(),
         reason: "démonstration : le simulateur a ouvert ce flux".to_owned(),

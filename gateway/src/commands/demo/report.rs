@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::course::Told;
 use super::erp::{Route, Sent};
+use super::life;
 use super::stories::End;
 use crate::commands::failure::Failure;
 use crate::commands::output::{Format, Out, tell};
@@ -86,6 +87,51 @@ pub(super) fn write(
             Ok(())
         }
     }
+}
+
+/// One whole life.
+#[derive(Debug, Serialize)]
+struct LifeLine {
+    opco: &'static str,
+    etat: String,
+    invoices_paid: usize,
+    paid_cents: i64,
+    story: &'static str,
+    as_expected: bool,
+}
+
+/// Writes the second act: a line for each OPCO.
+pub(super) fn lives(out: &mut Out, stories: &[life::Story]) -> Result<(), Failure> {
+    let lines: Vec<LifeLine> = stories
+        .iter()
+        .map(|story| LifeLine {
+            opco: story.opco.slug(),
+            etat: story.stands(),
+            invoices_paid: story.paid_invoices(),
+            paid_cents: story.paid_cents(),
+            story: "whole_life",
+            as_expected: story.is_settled(),
+        })
+        .collect();
+    if out.format() == Format::Table {
+        out.line(
+            "\nVies entières : contrat, convention, échéancier, factures, certificat, règlement",
+        )?;
+    }
+    let titles = ["OPCO", "ÉTAT", "FACTURES RÉGLÉES", "RÉGLÉ", ""];
+    out.list(&titles, &lines, |line| {
+        vec![
+            line.opco.to_owned(),
+            line.etat.clone(),
+            line.invoices_paid.to_string(),
+            format!("{},{:02} €", line.paid_cents / 100, line.paid_cents % 100),
+            if line.as_expected {
+                String::new()
+            } else {
+                "INATTENDU".to_owned()
+            },
+        ]
+    })
 }
 
 fn line(told: &Told, as_expected: bool) -> Line<'_> {

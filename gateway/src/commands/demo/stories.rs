@@ -202,6 +202,19 @@ impl Plot {
     }
 }
 
+/// Returns the first employer of each OPCO, for the contracts of the second act.
+pub(super) fn first_employers() -> Vec<(Opco, Employer)> {
+    let first = |(opco, [(siret, idcc), _]): (Opco, [(&str, &'static str); 2])| {
+        let employer = Employer {
+            label: format!("Employeur d'exemple {} 1", opco.name()),
+            siret: siret.parse::<Siret>().ok()?,
+            idcc,
+        };
+        Some((opco, employer))
+    };
+    EMPLOYERS.into_iter().filter_map(first).collect()
+}
+
 /// Returns every contract of the demo, in the order of sending.
 pub(super) fn all() -> Vec<Story> {
     let mut list = List(Vec::new());

@@ -228,6 +228,7 @@ mod tests {
             finished_at: Some(at),
         });
         told.dossier = Some(Dossier {
+            id: "d".to_owned(),
             delivery_id: "x".to_owned(),
             etat: Some(domain::Etat::Engage),
             numero_deca: Some("075202611000001".to_owned()),

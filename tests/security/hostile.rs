@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use domain::Opco;
 use harness::erp::Erp;
-use harness::on_both;
 use harness::payload::contract;
+use harness::pieces::{files, pdf};
 use harness::scene::Scene;
+use harness::{on_both, wait};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -103,6 +104,49 @@ on_both! {
         }
         let id = scene.erp.submit(&contract(950).to(Opco::Akto)).await;
         scene.erp.until_delivered(&id).await;
+    }
+
+    async fn parts_that_mean_harm_are_refused_and_leave_nothing(scene) {
+        let file = "content-disposition: form-data; name=\"fichier\"; filename=\"a.pdf\"";
+        let json = "content-disposition: form-data; name=\"convention\"";
+        let part = |head: &str, body: &str| format!("--b\r\n{head}\r\n\r\n{body}\r\n");
+        let pdf = String::from_utf8(pdf(20_000)).unwrap();
+        let whole = |parts: &str| format!("{parts}--b--\r\n").into_bytes();
+        let long = "a".repeat(300_000);
+        let cases: Vec<(&str, &str, Vec<u8>)> = vec![
+            ("no boundary", "", whole(&part(json, "{}"))),
+            ("an empty boundary", "; boundary=", whole(&part(json, "{}"))),
+            ("a boundary too long", &long, whole(&part(json, "{}"))),
+            ("no part", "; boundary=b", b"--b--\r\n".to_vec()),
+            ("nothing", "; boundary=b", Vec::new()),
+            ("a part without an end", "; boundary=b", part(file, &pdf).into_bytes()),
+            ("a part without a name", "; boundary=b", whole(&part("content-type: text/plain", "{}"))),
+            ("a head of no text", "; boundary=b", [b"--b\r\n\xff\xfe\0: x\r\n\r\n".to_vec(), whole("")].concat()),
+            ("a head too long", "; boundary=b", whole(&part(&format!("{json}\r\nx-long: {long}"), "{}"))),
+            ("too many heads", "; boundary=b", whole(&part(&format!("{json}{}", "\r\nx: y".repeat(20_000)), "{}"))),
+            ("a name that climbs", "; boundary=b", whole(&format!("{}{}",
+                part(&file.replace("a.pdf", "../../../../etc/passwd\0.pdf"), &pdf), part(json, "{}")))),
+            ("many small parts", "; boundary=b", whole(&part(json, "{}").repeat(20_000))),
+            ("two files", "; boundary=b", whole(&part(file, &pdf).repeat(2))),
+            ("parts in a part", "; boundary=b", whole(&format!("{}{}", part(json, "{}"),
+                part(&format!("{file}\r\ncontent-type: multipart/mixed; boundary=b"), &part(file, &pdf))))),
+            ("JSON too deep", "; boundary=b", whole(&part(json, &"[".repeat(50_000)))),
+            ("a file and no payload", "; boundary=b", whole(&part(file, &pdf))),
+        ];
+        for (case, boundary, body) in cases {
+            let boundary = if case == "a boundary too long" { format!("; boundary={boundary}") } else { boundary.to_owned() };
+            let kind = format!("multipart/form-data{boundary}");
+            for path in ["/api/v1/conventions", "/api/v1/validations/documents"] {
+                let head = [("content-type", kind.as_str())];
+                // The door may hang up on a head that no one writes.
+                let Some(answer) = scene.erp.try_request(Method::POST, path, &head, body.clone()).await else {
+                    continue;
+                };
+                assert!((400..500).contains(&answer.status.as_u16()), "{case}: {} {}", answer.status, answer.text);
+            }
+            still_serves(&scene, case).await;
+        }
+        wait::until_value("no file", async || files(&scene.gateway.files).len(), |left| *left == 0).await;
     }
 
     async fn slow_callers_hold_up_nobody(scene) {

@@ -86,7 +86,8 @@ async fn deliver(
 ) {
     let started = Instant::now();
     let mut refus = Refus::default();
-    let verdict = match attempt(app, &job, system).await {
+    // On the heap: what a payload is judged by is large.
+    let verdict = match Box::pin(attempt(app, &job, system)).await {
         Ok(mut exchanged) => {
             learn(app, system, &exchanged.outcome).await;
             exchanged.outcome = misread(exchanged.outcome);

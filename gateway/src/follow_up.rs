@@ -162,14 +162,7 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
     let Some(siret_cfa) = follow.reading.payload.siret_cfa().or(link.siret_cfa()) else {
         return Err(Refused::Findings(with(examine(None, now), unlinked())));
     };
-    let view = app.views.of(app, sender.tenant, siret_cfa).await?;
-    let allowed = sender
-        .sites
-        .as_ref()
-        .is_none_or(|sites| sites.contains(&siret_cfa));
-    if !allowed || !view.site.known {
-        return Err(Refused::ForeignSite(siret_cfa));
-    }
+    let view = site(app, sender, siret_cfa).await?;
     let billing = target.map(|target| billing(app, &view, target, now));
     let mut findings = rules::effective(examine(billing, now), &view.network.rules);
     if target.is_none() && !link.is_found() {
@@ -180,24 +173,13 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         findings.retain(|one| one.effect == Effect::Conflict);
         return Err(Refused::Duplicate { existing, findings });
     }
-    if findings.iter().any(|one| one.effect == Effect::Refuse) {
-        return Err(Refused::Findings(findings));
-    }
+    let mut findings = unless_refused(findings)?;
     let kind = follow.reading.payload.kind();
-    let channel = match target {
-        Some(target) => settle(
-            app,
-            sender,
-            &view,
-            (target, follow, &link, now),
-            &mut findings,
-        ),
-        None => None,
-    };
-    let findings = rules::effective(findings, &view.network.rules);
-    if findings.iter().any(|one| one.effect == Effect::Refuse) {
-        return Err(Refused::Findings(findings));
-    }
+    let channel = target.and_then(|target| {
+        let what = (target, follow, &link, now);
+        settle(app, sender, &view, what, &mut findings)
+    });
+    let findings = unless_refused(rules::effective(findings, &view.network.rules))?;
     let way = way(kind, &link, target, &findings, now);
     Ok(Judged {
         completed: reading.payload,
@@ -209,6 +191,26 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         findings,
         way,
     })
+}
+
+/// Returns what is known of the site that sends, if the sender may send for it.
+async fn site(app: &App, sender: &Whose, siret: Siret) -> Result<Arc<View>, Refused> {
+    let view = app.views.of(app, sender.tenant, siret).await?;
+    let sites = sender.sites.as_ref();
+    let allowed = sites.is_none_or(|sites| sites.contains(&siret));
+    if allowed && view.site.known {
+        Ok(view)
+    } else {
+        Err(Refused::ForeignSite(siret))
+    }
+}
+
+/// Returns findings of which none refuses the payload.
+fn unless_refused(findings: Vec<Finding>) -> Result<Vec<Finding>, Refused> {
+    if findings.iter().any(|one| one.effect == Effect::Refuse) {
+        return Err(Refused::Findings(findings));
+    }
+    Ok(findings)
 }
 
 /// Finds what the OPCO's flow, keys and account say, and returns the flow that is open.
@@ -432,7 +434,7 @@ pub(crate) async fn again(
         }));
     }
     Ok(
-        match judge(app, &Whose::sender_of(delivery), &follow).await {
+        match Box::pin(judge(app, &Whose::sender_of(delivery), &follow)).await {
             Ok(judged) => {
                 let plan = Plan {
                     route: take::route(&judged),

@@ -356,12 +356,12 @@ pub(super) fn file(facts: FileFacts, found: &mut Found<'_>) {
 
 /// Returns whether a line's échéance has a label to echo, as far as is known.
 fn labelled(on: &Invoice<'_>, ligne: &Ligne) -> bool {
-    let line = |schedule: &Echeancier| {
+    let told = |schedule: &Echeancier| {
         let found = ligne
             .numero_echeance
             .and_then(|numero| schedule.find(numero));
         found.is_none_or(|echeance| echeance.codification.is_some())
     };
     on.known(ligne)
-        .is_none_or(|known| known.echeancier.is_some_and(line))
+        .is_none_or(|known| known.echeancier.is_some_and(told))
 }

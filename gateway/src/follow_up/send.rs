@@ -218,7 +218,8 @@ pub(super) async fn opened(context: &Attempt<'_>) -> Result<(FollowUp, Option<St
 async fn judged(context: &Attempt<'_>) -> Result<(Judged, Option<StoredFile>), Stop> {
     let delivery = &context.job.delivery;
     let (follow, file) = opened(context).await?;
-    match judge(context.app, &Whose::sender_of(delivery), &follow).await {
+    let whose = Whose::sender_of(delivery);
+    match Box::pin(judge(context.app, &whose, &follow)).await {
         Ok(judged) => Ok((judged, file)),
         Err(Refused::Store(error)) => Err(broken(anyhow::Error::from(error))),
         // It was fine when it was taken: what changed is the contract at the OPCO.

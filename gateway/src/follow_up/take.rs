@@ -52,7 +52,7 @@ pub(crate) async fn accept(
         content: keys.fingerprint("content", &sent(&follow, held.as_ref())),
         expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
     });
-    let judged = judge(app, &Whose::of(sender), &follow).await;
+    let judged = Box::pin(judge(app, &Whose::of(sender), &follow)).await;
     if let (Err(Refused::Findings(_) | Refused::Duplicate { .. }), Some(given)) =
         (&judged, &idempotency)
         && let Some(earlier) = earlier(app, sender, given, now).await?

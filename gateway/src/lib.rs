@@ -12,6 +12,7 @@ pub(crate) mod committer;
 pub mod config;
 pub(crate) mod contract;
 pub mod convergence;
+pub(crate) mod countdowns;
 pub(crate) mod dispatch;
 pub(crate) mod failpoint;
 pub(crate) mod files;

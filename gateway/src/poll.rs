@@ -52,6 +52,8 @@ pub struct Settings {
     pub schedule_cold_s: u64,
     /// How many dossiers are asked for at once where the OPCO has a list of whole dossiers.
     pub listed_at_once: u32,
+    /// How often the days that count are looked at, in seconds: each is told once.
+    pub countdown_s: u64,
 }
 
 impl Default for Settings {
@@ -65,6 +67,7 @@ impl Default for Settings {
             schedule_s: 72_000,
             schedule_cold_s: 604_800,
             listed_at_once: 20,
+            countdown_s: 3_600,
         }
     }
 }

@@ -19,6 +19,7 @@ mod sealing;
 pub mod accept;
 pub mod attempts;
 pub mod claim;
+pub mod countdowns;
 pub mod credentials;
 pub mod deliveries;
 pub mod dossiers;

@@ -148,6 +148,23 @@ on_both! {
         scene.erp.until_delivered(&id).await;
     }
 
+    async fn the_days_that_count_are_told_once_and_shown(scene, "CFA_GATEWAY__DELIVERY__POLL__COUNTDOWN_S=20") {
+        let dossier = scheduled(&scene, &contract(810).to(Opco::Akto)).await;
+        let days = dossier["delais"].as_array().unwrap();
+        let opened = days.iter().find(|day| day["countdown"] == "echeance_opens").unwrap();
+        assert_eq!((&opened["numero_echeance"], &opened["nearness"]), (&json!(1), &json!("due")));
+        assert!(days.iter().any(|day| day["countdown"] == "balance_lost"), "{days:#?}");
+        event(&scene, "dossier.deadline_reached").await;
+        // Another contract, told after it, shows that rounds go on.
+        scheduled(&scene, &contract(811).to(Opco::Akto)).await;
+        let events = wait::until_value("both openings", async || scene.erp.events().await, |events| {
+            reached(events, &Value::Null).len() == 2
+        }).await;
+        let own = reached(&events, &dossier["id"]);
+        assert_eq!(own.len(), 1, "{own:#?}");
+        assert_eq!(own[0]["data"]["numeroEcheance"], 1);
+    }
+
     async fn the_money_is_reconciled_to_the_cent_and_exported(scene, OFTEN) {
         let billed = contract(800).to(Opco::Akto);
         let dossier = scheduled(&scene, &billed).await;
@@ -255,6 +272,15 @@ async fn of_contract(scene: &Scene, delivery: &str) -> String {
         .await
         .expect(200);
     page["dossiers"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// Returns the events of days that have come, of one dossier or of all.
+fn reached<'a>(events: &'a [Value], dossier: &Value) -> Vec<&'a Value> {
+    let told = events
+        .iter()
+        .filter(|event| event["kind"] == "dossier.deadline_reached");
+    told.filter(|event| dossier.is_null() || event["dossier_id"] == *dossier)
+        .collect()
 }
 
 fn rules(problem: &Value) -> Vec<String> {

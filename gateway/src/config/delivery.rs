@@ -41,6 +41,16 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
             100,
         ),
         ("poll.lease_s", poll.lease_s, 1, HOUR),
+        // Invoices leave on a reading of less than a day.
+        ("poll.schedule_s", poll.schedule_s, 1, DAY),
+        (
+            "poll.schedule_cold_s",
+            poll.schedule_cold_s,
+            poll.schedule_s,
+            30 * DAY,
+        ),
+        ("poll.listed_at_once", poll.listed_at_once.into(), 1, 1_000),
+        ("poll.countdown_s", poll.countdown_s, 1, DAY),
     ];
     let mut problems: Vec<Problem> = bounded
         .into_iter()

@@ -3,6 +3,7 @@
 mod money;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use domain::calendar::day_in_france;
 use domain::id::DossierId;
 use domain::{Etat, Opco, Siret, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,8 @@ pub(crate) struct DossierDetail {
     echeancier: Option<money::EcheancierBody>,
     /// Every reading of the schedule that told something new, the oldest first.
     lectures: Vec<money::LectureBody>,
+    /// The days that count: to bill, to be decided, to lose what is left.
+    delais: Vec<money::DelaiBody>,
     /// The invoices that bill it, in the order they were handed in.
     factures: Vec<money::FactureBody>,
 }
@@ -190,9 +193,11 @@ pub(crate) async fn find(
     let keys = &view.network.keys;
     // Accounts and a disability are in it: whoever opens it is on record.
     let mut tx = app.store.writing().await?;
-    let plan = store::schedules::plan(&mut tx, caller.tenant, *id).await?;
     let snapshots = store::schedules::snapshots(&mut tx, caller.tenant, *id).await?;
     let known = crate::money::of(&mut tx, keys, &dossier).await?;
+    let days = crate::countdowns::of_dossier(&mut tx, keys, &dossier).await?;
+    // Last, so that what it says of the last reading is never older than that reading.
+    let plan = store::schedules::plan(&mut tx, caller.tenant, *id).await?;
     if !snapshots.is_empty() || !known.bills.is_empty() {
         let mut opened = NewEvent::new(app.clock.now(), "dossier.opened")
             .delivery(dossier.delivery)
@@ -208,6 +213,7 @@ pub(crate) async fn find(
         history: history.iter().map(HistoryBody::from).collect(),
         echeancier: money::echeancier(&known, plan.as_ref(), auto, app.clock.now()),
         lectures: money::lectures(keys, &snapshots),
+        delais: money::delais(&days, day_in_france(app.clock.now())),
         factures: known
             .bills
             .iter()

@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::calendar::day_in_france;
+use domain::deadline::Deadline;
 use domain::echeancier::{Change, Echeance, Echeancier, FraisAnnexe, changes};
 use jiff::civil::Date;
 use serde::Serialize;
@@ -135,6 +136,28 @@ struct ChangementBody {
     before: serde_json::Value,
     /// What it is.
     after: serde_json::Value,
+}
+
+/// A day that counts.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DelaiDuDossier)]
+pub(super) struct DelaiBody {
+    /// What falls on it, as a stable word.
+    #[schema(value_type = String, example = "echeance_opens")]
+    countdown: domain::deadline::Countdown,
+    /// The same, in French.
+    libelle: &'static str,
+    /// The day.
+    #[schema(value_type = String, format = Date)]
+    date: Date,
+    /// From when it is warned of.
+    #[schema(value_type = String, format = Date)]
+    warn_on: Date,
+    /// The échéance it is about.
+    numero_echeance: Option<i64>,
+    /// `far`, `near` or `due`.
+    #[schema(value_type = String, example = "near")]
+    nearness: domain::deadline::Nearness,
 }
 
 /// An invoice that bills the dossier.
@@ -274,6 +297,19 @@ fn changement(change: &Change) -> ChangementBody {
         before: told(&change.before),
         after: told(&change.after),
     }
+}
+
+/// Shows the days that count.
+pub(super) fn delais(days: &[Deadline], today: Date) -> Vec<DelaiBody> {
+    let day = |day: &Deadline| DelaiBody {
+        countdown: day.countdown,
+        libelle: day.countdown.french(),
+        date: day.date,
+        warn_on: day.warn_on,
+        numero_echeance: day.numero_echeance,
+        nearness: day.on(today),
+    };
+    days.iter().map(day).collect()
 }
 
 /// Shows an invoice that bills the dossier.

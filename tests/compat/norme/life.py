@@ -44,6 +44,9 @@ class Life:
     contrat: Contrat
     world: World
     version: int = 1
+    channels: tuple[str, ...] = CHANNELS
+    # The norm lets a certificate follow its invoice, linked to it. Who refuses the invoice until then wants it first.
+    certificate_first: bool = False
     numero: str = ""
     factures: list[str] = field(default_factory=list)
 
@@ -170,13 +173,13 @@ class Life:
         return self.factures[-1]
 
     def certify(self, numero: int, channel: str) -> None:
-        """Sends the certificate of completion apart from the invoice."""
+        """Sends the certificate of completion apart from the invoice, linked to it where it is there already."""
         dossier = self.dossier()
         echeance = next(one for one in dossier["echeances"] if one["numero"] == numero)
-        number = self.factures[-1]
+        number = None if self.certificate_first else self.factures[-1]
         file = File(f"certificat-{numero}.pdf", pdf(f"Certificat {self.numero} {numero}"))
         if channel == "document":
-            objets = {"FACTURE": number, "DOSSIER_APPRENTISSAGE": self.numero}
+            objets = {"DOSSIER_APPRENTISSAGE": self.numero, **({"FACTURE": number} if number else {})}
             self.client.post_document(infos_fichier("CERTIFICAT_REALISATION", objets), file)
         else:
             last = max(one["numero"] for one in dossier["echeances"]) == numero
@@ -206,9 +209,12 @@ class Life:
     def settle(self) -> None:
         """Bills every line as it opens, with its certificate by each channel in turn, until nothing is due."""
         for numero in [one["numero"] for one in self.dossier()["echeances"]]:
-            channel = CHANNELS[numero % len(CHANNELS)]
-            self.bill(numero, certificat=numero > 1 and channel == "invoice")
-            if numero > 1 and channel != "invoice":
+            channel = self.channels[numero % len(self.channels)] if numero > 1 else "none"
+            apart = channel in ("document", "structured")
+            if apart and self.certificate_first:
+                self.certify(numero, channel)
+            self.bill(numero, certificat=channel == "invoice")
+            if apart and not self.certificate_first:
                 self.certify(numero, channel)
             self.pay(numero)
         self.wait("is fully paid", self.state, lambda state: state == "SOLDE")

@@ -12,6 +12,8 @@ from .answers import Answer, Pages
 from .endpoints import Endpoint
 from .tokens import Software, Tokens
 
+# Nobody looks on for longer than this before asking again, whatever was said.
+IMPATIENCE_S = 2.0
 # A list this long is a fault of who answers.
 PAGES_MAX = 200
 
@@ -113,7 +115,7 @@ class Norme:
             answer = once()
         until = time.monotonic() + self.patience_s
         while answer.status == 503 and "retry-after" in answer.headers:
-            pause = float(answer.headers["retry-after"])
+            pause = min(float(answer.headers["retry-after"]), IMPATIENCE_S)
             if time.monotonic() + pause > until:
                 break
             time.sleep(pause)

@@ -38,6 +38,12 @@ def not_open(invoice: Json, dossier: Json) -> None:
     invoice["estCertificatRealisation"] = True
 
 
+def unknown_instalment(invoice: Json, _: Json) -> None:
+    for one in invoice["lignes"]:
+        one["numeroEcheance"] = 77
+    invoice["estCertificatRealisation"] = True
+
+
 def one_euro_more(invoice: Json, _: Json) -> None:
     line = invoice["lignes"][0]
     line["montant"] = euros(cents(line["montant"]) + 100)
@@ -57,7 +63,7 @@ REFUSALS: dict[str, tuple[Change, frozenset[str]]] = {
     "other-siret": (at_top("siretEmetteur", SECOND_SITE), frozenset({"SIRET_DIFFERENT_ECHEANCE"})),
     "unknown-siret": (at_top("siretEmetteur", "11122237800015"), frozenset({"SIRET_EMETTEUR_INCONNU"})),
     "no-external-number": (each_line("numeroDossier", ""), frozenset({"NUMERO_EXTERNE_ABSENT"})),
-    "unknown-instalment": (each_line("numeroEcheance", 77), frozenset({"ECHEANCE_INCONNUE"})),
+    "unknown-instalment": (unknown_instalment, frozenset({"ECHEANCE_INCONNUE"})),
     "not-open": (not_open, frozenset({"ECHEANCE_NON_OUVERTE"})),
     "amount": (one_euro_more, frozenset({"MONTANT_ECHEANCE_INATTENDU", "MONTANT_INATTENDU"})),
     "equipment": (too_much_equipment, frozenset({"FRAIS_ANNEXES_PLAFOND_DEPASSE"})),

@@ -12,6 +12,7 @@ from norme.wire import months_later
 
 from .gateway import Gateway
 from .simulator import Simulator
+from .wait import until
 
 FACADE_SLUGS = ("akto", "afdas", "opcoep")
 
@@ -50,6 +51,19 @@ class Facade:
         life.file()
         life.instruct()
         life.engage()
+        return life
+
+    def scheduled(self, life: Life) -> Life:
+        """Waits until the gateway has read a schedule of its own accord, by which it judges invoices."""
+        slug, own = life.numero.lower().split("-", 1)
+
+        def known() -> bool:
+            listed = self.gateway.http.get("/api/v1/dossiers", params={"numero": own}).raise_for_status().json()
+            ids = [one["id"] for one in listed["dossiers"] if (one["opco"], one["numero_interne"]) == (slug, own)]
+            read = [self.gateway.http.get(f"/api/v1/dossiers/{one}").raise_for_status().json() for one in ids]
+            return any(one["echeancier"] and one["echeancier"]["echeances"] for one in read)
+
+        until("the gateway reads the schedule", known)
         return life
 
     # What a life needs to know of time

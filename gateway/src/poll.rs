@@ -331,13 +331,12 @@ async fn listed(app: &App, job: &ReadJob) -> Result<Vec<EtatSeen>, ReadFault> {
     let reader = account.reader(pause::later(app.clock.now(), account.profile.timeout()));
     let invoices = billed::listed(app, &job.key, &account, &reader);
     match tokio::time::timeout(bound, invoices).await {
-        Ok(Ok(())) => {}
         // The states of the dossiers were read all the same: the invoices wait for the next time.
         Ok(Err(Unread::Fault(fault))) => {
             dispatch::learn_fault(app, account.system, &fault).await;
             tracing::info!(fault = fault.kind.as_str(), said = %fault.detail, "invoices could not be listed");
         }
-        Ok(Err(Unread::NotBefore(_))) | Err(_) => {}
+        Ok(Ok(()) | Err(Unread::NotBefore(_))) | Err(_) => {}
     }
     Ok(etats.items.into_iter().map(seen).collect())
 }

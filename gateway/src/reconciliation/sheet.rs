@@ -41,8 +41,8 @@ enum Cell<'a> {
 
 /// Returns the cells of a row, for one of its gaps or for none.
 fn cells<'a>(row: &'a Row, gap: Option<&'a Gap>) -> [Cell<'a>; 18] {
-    fn text(text: &Option<String>) -> Cell<'_> {
-        text.as_deref().map_or(Cell::Nothing, Cell::Text)
+    fn text(text: Option<&str>) -> Cell<'_> {
+        text.map_or(Cell::Nothing, Cell::Text)
     }
     fn day<'a>(day: Option<Date>) -> Cell<'a> {
         day.map_or(Cell::Nothing, Cell::Day)
@@ -52,14 +52,14 @@ fn cells<'a>(row: &'a Row, gap: Option<&'a Gap>) -> [Cell<'a>; 18] {
     [
         Cell::Text(dossier.instance.opco.name()),
         Cell::Text(dossier.siret_cfa.as_str()),
-        text(&dossier.numero_externe),
-        text(&dossier.numero_interne),
-        text(&dossier.numero_deca),
+        text(dossier.numero_externe.as_deref()),
+        text(dossier.numero_interne.as_deref()),
+        text(dossier.numero_deca.as_deref()),
         dossier
             .etat
             .map_or(Cell::Nothing, |etat| Cell::Text(etat.as_str())),
         Cell::Number(line.numero),
-        text(&row.codification),
+        text(row.codification.as_deref()),
         day(line.date_ouverture),
         Cell::Cents(sums.scheduled_cents),
         Cell::Cents(sums.due_cents),
@@ -68,13 +68,13 @@ fn cells<'a>(row: &'a Row, gap: Option<&'a Gap>) -> [Cell<'a>; 18] {
         Cell::Cents(sums.paid_cents),
         Cell::Cents(gap.map_or(0, |gap| gap.cents)),
         gap.map_or(Cell::Nothing, |gap| Cell::Text(gap.cause.french())),
-        gap.map_or(Cell::Nothing, |gap| text(&gap.facture)),
+        gap.map_or(Cell::Nothing, |gap| text(gap.facture.as_deref())),
         day(gap.and_then(|gap| gap.last_day)),
     ]
 }
 
 /// Goes through the lines of the table.
-fn lines<'a>(rows: &'a [Row]) -> impl Iterator<Item = [Cell<'a>; 18]> {
+fn lines(rows: &[Row]) -> impl Iterator<Item = [Cell<'_>; 18]> {
     rows.iter().flat_map(|row| {
         let none = row.line.gaps.is_empty().then(|| cells(row, None));
         let gaps = row.line.gaps.iter().map(|gap| cells(row, Some(gap)));
@@ -86,7 +86,7 @@ fn lines<'a>(rows: &'a [Row]) -> impl Iterator<Item = [Cell<'a>; 18]> {
 /// commas, CRLF.
 pub(crate) fn csv(rows: &[Row]) -> String {
     let mut out = String::from("\u{feff}");
-    let heads = COLUMNS.map(|head| quoted(head));
+    let heads = COLUMNS.map(quoted);
     out.push_str(&heads.join(";"));
     out.push_str("\r\n");
     for line in lines(rows) {

@@ -86,6 +86,13 @@ fn document() -> String {
         }
     }
     describe_responses(&mut document);
+    // Who calls is told as everywhere; what is wrong with the document, with capitals.
+    let schema =
+        "/paths/~1convergence~1v1~1documents/post/responses/400/content/application~1json/schema";
+    if let Some(schema) = document.pointer_mut(schema) {
+        let other = json!({"$ref": "#/components/schemas/Refus"});
+        *schema = json!({"oneOf": [schema.take(), other]});
+    }
     if let Some(Value::Object(components)) = document.get_mut("components") {
         let schemes = json!({
             "cle": {"type": "apiKey", "in": "header", "name": "X-API-KEY",

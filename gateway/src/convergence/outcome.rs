@@ -19,7 +19,8 @@ use crate::pause;
 /// How often the store is asked, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// A caller told to come back is told an hour at most.
+/// A caller told to come back is told a few seconds at least and an hour at most.
+const RETRY_AFTER_MIN_S: u64 = 5;
 const RETRY_AFTER_MAX_S: u64 = 3_600;
 
 /// Why the façade gives up what it took, for the log.
@@ -98,9 +99,11 @@ fn is_settled(standing: &Standing) -> bool {
     standing.status.is_final() || standing.status == Status::Held
 }
 
-/// Returns whether nothing happens by itself before the wait ends.
+/// Returns whether nothing happens by itself before the wait ends. What waits for its dossier is woken
+/// by it, at any instant.
 fn beyond(app: &App, delivery: &Delivery, left: Duration) -> bool {
     delivery.standing.status == Status::Waiting
+        && delivery.standing.wait_reason != Some(WaitReason::Dossier)
         && delivery.standing.due_at.is_some_and(|due| {
             let span = pause::span_until(app.clock.now(), due);
             app.real(span) > left
@@ -166,11 +169,7 @@ async fn act(
 
 /// Says that the OPCO has not answered yet, and that nothing is lost.
 fn later(app: &App, delivery: &Delivery) -> Refusal {
-    let due = delivery.standing.due_at;
-    let seconds = due.map_or(RETRY_AFTER_DEFAULT_S, |due| {
-        let left = pause::span_until(app.clock.now(), due);
-        left.as_secs().clamp(5, RETRY_AFTER_MAX_S)
-    });
+    let seconds = retry_after(app, delivery);
     let (code, why) = match delivery.standing.wait_reason {
         Some(WaitReason::RouteLookup) => (
             "OPCO_INDETERMINE",
@@ -191,6 +190,18 @@ fn later(app: &App, delivery: &Delivery) -> Refusal {
          même demande plus tard pour en connaître la suite."
     );
     Refusal::later(code, text, seconds).about(delivery.id)
+}
+
+/// Returns when to come back, in seconds: when the gateway acts next; for what the OPCO's own doings wake,
+/// soon at first and ever more seldom.
+fn retry_after(app: &App, delivery: &Delivery) -> u64 {
+    let now = app.clock.now();
+    let seconds = match (delivery.standing.wait_reason, delivery.standing.due_at) {
+        (Some(WaitReason::Dossier), _) => pause::span_until(delivery.created_at, now).as_secs() / 2,
+        (_, Some(due)) => pause::span_until(now, due).as_secs(),
+        (_, None) => RETRY_AFTER_DEFAULT_S,
+    };
+    seconds.clamp(RETRY_AFTER_MIN_S, RETRY_AFTER_MAX_S)
 }
 
 /// Answers with a success, naming the delivery.

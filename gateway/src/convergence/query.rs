@@ -33,14 +33,18 @@ pub(super) fn required(request: &HttpRequest, name: &str) -> Result<String, Refu
 
 /// Returns the page asked for, from 1.
 pub(super) fn page(request: &HttpRequest) -> Result<u64, Refusal> {
-    match parameter(request, "numeroPage") {
-        None => Ok(1),
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|page| (1..=u64::from(u32::MAX)).contains(page))
-            .ok_or_else(|| {
-                Refusal::unreadable("numeroPage doit être un entier à partir de 1.".to_owned())
-            }),
-    }
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let asked = pairs.ok().and_then(|pairs| {
+        let mut pairs = pairs.into_inner().into_iter();
+        pairs.find_map(|(own, value)| own.eq_ignore_ascii_case("numeroPage").then_some(value))
+    });
+    let Some(text) = asked else { return Ok(1) };
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let page = text
+        .parse()
+        .ok()
+        .filter(|page: &u64| is_number && *page >= 1);
+    page.ok_or_else(|| {
+        Refusal::unreadable("numeroPage doit être un entier à partir de 1.".to_owned())
+    })
 }

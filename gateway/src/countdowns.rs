@@ -136,9 +136,9 @@ fn of_schedule(schedule: &Echeancier, contract: Option<&Contract>) -> Vec<Deadli
     let lines = || schedule.echeances.iter();
     let mut days: Vec<Deadline> = lines().filter_map(deadline::echeance_opens).collect();
     let bounds = contract.and_then(|contract| {
-        let contrat = &contract.cerfa.contrat;
-        let concluded = contrat.date_conclusion.or(contrat.date_debut_contrat);
-        concluded.zip(contrat.date_fin_contrat)
+        let terms = &contract.cerfa.contrat;
+        let concluded = terms.date_conclusion.or(terms.date_debut_contrat);
+        concluded.zip(terms.date_fin_contrat)
     });
     if let Some((concluded, end)) = bounds {
         days.extend(lines().filter_map(|line| deadline::echeance_closes(line, concluded, end)));
@@ -219,9 +219,9 @@ mod tests {
 
     fn contract(concluded: &str) -> Contract {
         let mut contract = Contract::default();
-        let contrat = &mut contract.cerfa.contrat;
-        contrat.date_conclusion = Some(concluded.parse().unwrap());
-        contrat.date_fin_contrat = Some("2026-08-31".parse().unwrap());
+        let terms = &mut contract.cerfa.contrat;
+        terms.date_conclusion = Some(concluded.parse().unwrap());
+        terms.date_fin_contrat = Some("2026-08-31".parse().unwrap());
         contract
     }
 

@@ -108,6 +108,7 @@ pub(super) struct Life {
 
 /// One échéance of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "these are the names of the API")]
 pub(super) struct Echeance {
     pub(super) paid_cents: i64,
     pub(super) under_review_cents: i64,

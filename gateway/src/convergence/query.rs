@@ -40,10 +40,10 @@ pub(super) fn page(request: &HttpRequest) -> Result<u64, Refusal> {
     });
     let Some(text) = asked else { return Ok(1) };
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let page = text
-        .parse()
-        .ok()
-        .filter(|page: &u64| is_number && *page >= 1);
+    // As many as the published description allows.
+    let pages = 1..=i64::MAX.unsigned_abs();
+    let page: Option<u64> = text.parse().ok();
+    let page = page.filter(|page| is_number && pages.contains(page));
     page.ok_or_else(|| {
         Refusal::unreadable("numeroPage doit être un entier à partir de 1.".to_owned())
     })

@@ -21,7 +21,7 @@ from stage.simulator import Simulator
 CONFIG = SchemathesisConfig.from_path(Path(__file__).with_name("schemathesis.toml"))
 # `derandomize`: the same examples in every run.
 bounded = settings(
-    max_examples=20, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=12, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 described = schemathesis.openapi.from_dict(published()["native"], config=CONFIG)
 # Its description refers to a schema that is not there: nothing can be made from it.

@@ -105,6 +105,8 @@ ids! {
     FileId;
     /// A contract as the OPCO knows it.
     DossierId;
+    /// A contract as what bills it names it: the delivery that brought it, else its dossier.
+    ContractId;
     /// One reading of a dossier's schedule that told something new.
     SnapshotId;
     /// One line of the tenant's log.
@@ -117,6 +119,18 @@ ids! {
     WebhookId;
     /// One try at telling it.
     WebhookAttemptId;
+}
+
+impl From<DeliveryId> for ContractId {
+    fn from(id: DeliveryId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<DossierId> for ContractId {
+    fn from(id: DossierId) -> Self {
+        Self(id.0)
+    }
 }
 
 impl TenantId {

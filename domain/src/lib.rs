@@ -37,7 +37,7 @@ pub use crate::etat::Etat;
 pub use crate::file::{FileFault, FileKind, Inspector};
 pub use crate::finding::{Effect, Finding, Severity};
 pub use crate::id::{
-    CredentialId, DeliveryId, DossierId, EventId, FileId, KeyId, SiteId, TenantId,
+    ContractId, CredentialId, DeliveryId, DossierId, EventId, FileId, KeyId, SiteId, TenantId,
 };
 pub use crate::opco::{Capability, Instance, NormVersion, Opco, Openness};
 pub use crate::outcome::{Fault, FaultKind, Outcome, Receipt};

@@ -55,6 +55,51 @@ impl Mismatch {
     }
 }
 
+/// What became of a dossier that no ERP sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// Nobody has said anything of it.
+    Open,
+    /// It is followed as one of ours.
+    Adopted,
+    /// A person wants to hear no more of it.
+    Ignored,
+}
+
+words!(Fate {
+    Open = "open",
+    Adopted = "adopted",
+    Ignored = "ignored",
+});
+
+/// What a person may do to a dossier that no ERP sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Follow it as one of ours.
+    Adopt,
+    /// Hear no more of it.
+    Ignore,
+    /// Take back that it was ignored.
+    Reopen,
+}
+
+words!(Action {
+    Adopt = "adopt",
+    Ignore = "ignore",
+    Reopen = "reopen",
+});
+
+impl Fate {
+    /// Returns what may be done. What was adopted stays: invoices may hang on it.
+    pub fn allowed(self) -> &'static [Action] {
+        match self {
+            Self::Open => &[Action::Adopt, Action::Ignore],
+            Self::Ignored => &[Action::Adopt, Action::Reopen],
+            Self::Adopted => &[],
+        }
+    }
+}
+
 /// A pairing to confirm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {

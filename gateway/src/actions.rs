@@ -349,39 +349,67 @@ async fn confirm(
     let mut delivery = current
         .filter(|current| current.standing == before.standing)
         .ok_or(Refusal::Changed)?;
-    delivery.standing = Standing::ended(Status::Delivered);
-    delivery.receipt = receipt.clone();
-    delivery.fault = None;
-    store::deliveries::update(&mut tx, &delivery, &event(actor, before, request, now)).await?;
-    if delivery.kind == Kind::Dossier {
-        let dossier = NewDossier {
-            id: DossierId::new(now),
-            pairing: Some(delivery.lane),
-            receipt,
-        };
-        if let Some(other) = store::dossiers::open(&mut tx, &delivery, &dossier, now).await? {
-            let seen = actor
-                .sites
-                .as_ref()
-                .is_none_or(|sites| sites.contains(&other.siret_cfa));
-            return Err(Refusal::NumberTaken(seen.then_some(other.delivery)));
-        }
-        if let Some(instance) = delivery.target() {
-            let key = ReadKey {
-                tenant: delivery.tenant,
-                siret_cfa: delivery.siret_cfa,
-                instance,
-                environment: delivery.environment,
-            };
-            let plan = ReadPlan {
-                due_at: now,
-                interval_ms: app.settings.poll.hot_ms(),
-            };
-            store::read_jobs::schedule(&mut tx, &key, plan).await?;
-        }
+    let event = event(actor, before, request, now);
+    if let Some(other) = ends_as_sent(app, &mut tx, &mut delivery, receipt, &event).await? {
+        let seen = actor
+            .sites
+            .as_ref()
+            .is_none_or(|sites| sites.contains(&other.siret_cfa));
+        return Err(Refusal::NumberTaken(other.delivery.filter(|_| seen)));
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// Ends a delivery as one that the OPCO has under these numbers: its dossier is opened, and read soon.
+/// Returns the dossier that has the number already, when another delivery brought it.
+pub(crate) async fn ends_as_sent(
+    app: &App,
+    tx: &mut store::Tx,
+    delivery: &mut Delivery,
+    receipt: Receipt,
+    event: &NewEvent,
+) -> Result<Option<store::Dossier>, StoreError> {
+    let now = event.at;
+    delivery.standing = Standing::ended(Status::Delivered);
+    delivery.receipt = receipt.clone();
+    delivery.fault = None;
+    store::deliveries::update(tx, delivery, event).await?;
+    if delivery.kind != Kind::Dossier {
+        return Ok(None);
+    }
+    let dossier = NewDossier {
+        id: DossierId::new(now),
+        pairing: Some(delivery.lane),
+        receipt,
+    };
+    if let Some(other) = store::dossiers::open(tx, delivery, &dossier, now).await? {
+        return Ok(Some(other));
+    }
+    if let Some(instance) = delivery.target() {
+        let key = ReadKey {
+            tenant: delivery.tenant,
+            siret_cfa: delivery.siret_cfa,
+            instance,
+            environment: delivery.environment,
+        };
+        read_soon(app, tx, &key, now).await?;
+    }
+    Ok(None)
+}
+
+/// Has the states of a site read at once.
+pub(crate) async fn read_soon(
+    app: &App,
+    tx: &mut store::Tx,
+    key: &ReadKey,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let plan = ReadPlan {
+        due_at: now,
+        interval_ms: app.settings.poll.hot_ms(),
+    };
+    store::read_jobs::schedule(tx, key, plan).await
 }
 
 fn event(actor: &Actor, before: &Delivery, request: &Request, now: Timestamp) -> NewEvent {

@@ -170,10 +170,7 @@ async fn moved(
     };
     let mut whole = Movement::default();
     for contract in invoices::contracts(tx, key.tenant, invoice.delivery).await? {
-        let Some(contract) = store::deliveries::find(tx, key.tenant, contract).await? else {
-            return Ok(None);
-        };
-        let Some(dossier) = store::dossiers::find_by_delivery(tx, &contract).await? else {
+        let Some(dossier) = store::dossiers::of_contract(tx, key.tenant, contract).await? else {
             return Ok(None);
         };
         let readings = store::schedules::snapshots(tx, key.tenant, dossier.id).await?;

@@ -131,11 +131,15 @@ pub(crate) fn employer(
     }
 }
 
+/// Reads a contract as an OPCO shows it.
+pub(crate) fn of_wire(cerfa: &Value) -> Option<Dossier> {
+    let body = serde_json::to_vec(&serde_json::json!({ "cerfa": cerfa })).ok()?;
+    Some(Dossier::read(&body).ok()?.dossier)
+}
+
 /// Returns the pairing text of a contract as an OPCO shows it.
 pub(crate) fn pairing_of_wire(cerfa: &Value) -> Option<String> {
-    let body = serde_json::to_vec(&serde_json::json!({ "cerfa": cerfa })).ok()?;
-    let reading = Dossier::read(&body).ok()?;
-    traits(&reading.dossier, None).map(|traits| matching::pairing_text(&traits))
+    traits(&of_wire(cerfa)?, None).map(|traits| matching::pairing_text(&traits))
 }
 
 impl Opened {

@@ -76,7 +76,9 @@ async fn contracts(app: &App, keys: &TenantKey, tenant: TenantId) -> Result<(), 
                 let contract = open(&mut tx, keys, tenant, delivery.id).await?;
                 let start = contract.and_then(|contract| contract.cerfa.contrat.date_debut_contrat);
                 let days_of = start.map(deadline::contract_to_send);
-                days.extend(days_of.map(|day| (Subject::Delivery(delivery.id), delivery.id, day)));
+                days.extend(
+                    days_of.map(|day| (Subject::Delivery(delivery.id), Some(delivery.id), day)),
+                );
             }
             drop(tx);
             tell(app, tenant, &days).await?;
@@ -127,7 +129,11 @@ pub(crate) async fn of_dossier(
     if !left {
         return Ok(Vec::new());
     }
-    let contract = open(tx, keys, dossier.tenant, dossier.delivery).await?;
+    // Of one filed elsewhere, the contract is not here.
+    let contract = match dossier.delivery {
+        Some(delivery) => open(tx, keys, dossier.tenant, delivery).await?,
+        None => None,
+    };
     Ok(of_schedule(&schedule, contract.as_ref()))
 }
 
@@ -163,11 +169,11 @@ async fn open(
 async fn tell(
     app: &App,
     tenant: TenantId,
-    days: &[(Subject, DeliveryId, Deadline)],
+    days: &[(Subject, Option<DeliveryId>, Deadline)],
 ) -> Result<(), StoreError> {
     let now = app.clock.now();
     let today = day_in_france(now);
-    let speaks = |day: &&(Subject, DeliveryId, Deadline)| day.2.on(today) != Nearness::Far;
+    let speaks = |day: &&(Subject, Option<DeliveryId>, Deadline)| day.2.on(today) != Nearness::Far;
     let mut due = days.iter().filter(speaks).peekable();
     if due.peek().is_none() {
         return Ok(());
@@ -185,7 +191,7 @@ async fn tell(
 }
 
 fn event(
-    (subject, delivery): (Subject, DeliveryId),
+    (subject, delivery): (Subject, Option<DeliveryId>),
     deadline: &Deadline,
     nearness: Nearness,
     now: Timestamp,
@@ -196,14 +202,13 @@ fn event(
         (Subject::Delivery(_), Nearness::Due) => "delivery.deadline_reached",
         (Subject::Delivery(_), _) => "delivery.deadline_near",
     };
-    let mut event = NewEvent::new(now, kind)
-        .delivery(delivery)
-        .with(serde_json::json!({
-            "countdown": deadline.countdown,
-            "libelle": deadline.countdown.french(),
-            "date": deadline.date,
-            "numeroEcheance": deadline.numero_echeance,
-        }));
+    let mut event = NewEvent::new(now, kind).with(serde_json::json!({
+        "countdown": deadline.countdown,
+        "libelle": deadline.countdown.french(),
+        "date": deadline.date,
+        "numeroEcheance": deadline.numero_echeance,
+    }));
+    event.delivery = delivery;
     if let Subject::Dossier(id) = subject {
         event.dossier = Some(id);
     }

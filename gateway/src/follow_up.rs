@@ -133,7 +133,8 @@ impl Whose {
 pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Result<Judged, Refused> {
     let mut reading = follow.reading.clone();
     let named = (follow.contract, follow.opco);
-    let linked = link::find(app, sender, &mut reading.payload, named.0, named.1).await?;
+    let linked = link::find(app, sender, &mut reading.payload, named.0, named.1);
+    let linked = Box::pin(linked).await?;
     let link = match linked {
         Linked::To(link) => *link,
         Linked::Several(opcos) => return Err(Refused::Findings(vec![several(&opcos)])),

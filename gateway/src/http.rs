@@ -22,6 +22,7 @@ pub(crate) mod idempotency;
 mod ndjson;
 mod opcos;
 pub(crate) mod openapi;
+mod orphans;
 mod page;
 pub(crate) mod patience;
 pub(crate) mod problem;
@@ -194,6 +195,7 @@ fn table(config: &mut ServiceConfig) {
             [post(Act, actions::act)],
         ))
         .service(path("/api/v1/events", [get(events::feed)]))
+        .configure(orphan_table)
         .configure(webhook_table)
         .service(path("/api/v1/routes/{siret}", [get(routes::find)]))
         .service(path("/api/v1/opcos", [get(opcos::list)]))
@@ -212,6 +214,16 @@ fn table(config: &mut ServiceConfig) {
         .default_service(web::to(|| async {
             Err::<web::Bytes, _>(Problem::plain(Code::UnknownRoute))
         }));
+}
+
+/// The lines about dossiers that one side alone knows.
+fn orphan_table(config: &mut ServiceConfig) {
+    config
+        .service(path("/api/v1/orphelins", [get(orphans::list)]))
+        .service(path(
+            "/api/v1/orphelins/{id}/actions/{action}",
+            [post(Act, orphans::act)],
+        ));
 }
 
 /// The lines about who is told of events.

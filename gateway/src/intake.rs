@@ -37,8 +37,8 @@ pub(crate) use self::same::{is_same, recall};
 pub(crate) const IDEMPOTENCY_DAYS: i64 = 7;
 
 /// The purposes under which texts are fingerprinted; two purposes never give the same value.
-mod purpose {
-    pub(super) const NEAR: [&str; 3] = ["near-nir", "near-contract", "near-person"];
+pub(crate) mod purpose {
+    pub(crate) const NEAR: [&str; 3] = ["near-nir", "near-contract", "near-person"];
     pub(super) const PERSON: &str = "person";
     pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
     pub(super) const CONTENT: &str = "content";

@@ -135,6 +135,7 @@ pub struct Metrics {
     queue: Level<Queue>,
     breaker: Level<ByInstance>,
     limiter: Timed<ByOpco>,
+    orphans: Level<ByOpco>,
     lookups: Family<Lookup, Counter>,
     http: Timed<Http>,
     webhook_attempts: Family<Word, Counter>,
@@ -189,6 +190,11 @@ impl Metrics {
             ),
             breaker: counts(r, "breaker_state", "0 closed, 1 half open, 2 open"),
             limiter: durations(r, "limiter_wait", "Waits for a permit"),
+            orphans: counts(
+                r,
+                "orphans_open",
+                "Dossiers no ERP sent and nobody has settled",
+            ),
             lookups: counts(r, "lookups", "Live lookups of an employer's OPCO"),
             http: durations(r, "http_request", "Requests answered"),
             webhook_attempts: counts(r, "webhook_attempts", "Events told, or tried, to an ERP"),
@@ -309,6 +315,15 @@ impl Metrics {
                 reason: count.reason.clone().unwrap_or_default(),
             };
             self.queue.get_or_create(&labels).set(whole(count.count));
+        }
+    }
+
+    /// Shows how many dossiers of each OPCO no ERP sent and nobody has settled.
+    pub fn orphans(&self, open: &[(Opco, u64)]) {
+        self.orphans.clear();
+        for (opco, count) in open {
+            let labels = ByOpco { opco: opco.slug() };
+            self.orphans.get_or_create(&labels).set(whole(*count));
         }
     }
 
@@ -438,6 +453,7 @@ mod tests {
         metrics.refused("IDT-004");
         metrics.settled(Some(Opco::Akto), Status::Delivered);
         metrics.held(None, HoldReason::NoRoute);
+        metrics.orphans(&[(Opco::Akto, 3)]);
         metrics.attempt(Opco::Akto, "dossier", "taken", Duration::from_millis(30));
         metrics.breaker(Instance::first(Opco::Atlas), BreakerState::Open);
         metrics.http("POST", "/api/v1/dossiers", 202, Duration::from_millis(3));
@@ -463,6 +479,7 @@ mod tests {
             r#"cfa_gateway_webhook_attempts_total{outcome="refused"} 1"#,
             r#"cfa_gateway_webhook_endpoints{state="failing"} 1.0"#,
             "cfa_gateway_webhook_behind_events 7.0",
+            r#"cfa_gateway_orphans_open{opco="akto"} 3.0"#,
             r#"cfa_gateway_files_received_total{kind="convention"} 2"#,
             r#"cfa_gateway_files_received_bytes_total{kind="convention"} 70001"#,
             "cfa_gateway_files_in_custody 12.0",

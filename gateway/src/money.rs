@@ -54,7 +54,7 @@ pub(crate) async fn bills(
     keys: &TenantKey,
     dossier: &Dossier,
 ) -> Result<Vec<Bill>, StoreError> {
-    let found = invoices::of_contract(tx, dossier.tenant, dossier.delivery).await?;
+    let found = invoices::of_contract(tx, dossier.tenant, dossier.contract()).await?;
     let mut bills = Vec::with_capacity(found.len());
     for invoice in found {
         let sealed = store::deliveries::payload(tx, dossier.tenant, invoice.delivery).await?;

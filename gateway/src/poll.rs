@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::{Etat, Fault, FaultKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::read_jobs::{ReadBudget, ReadJob, ReadResult};
-use store::{EtatSeen, NewEvent, StateChange, StoreError};
+use store::{EtatSeen, NewEvent, StateChange, StoreError, strangers};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
@@ -50,6 +50,9 @@ pub struct Settings {
     pub schedule_s: u64,
     /// The longest interval between two readings of a schedule, in seconds.
     pub schedule_cold_s: u64,
+    /// How long the lists of a site must have been read without a dossier of ours before it is told as
+    /// not shown by the OPCO, in seconds.
+    pub unlisted_s: u64,
     /// How many dossiers are asked for at once where the OPCO has a list of whole dossiers.
     pub listed_at_once: u32,
     /// How often the days that count are looked at, in seconds: each is told once.
@@ -66,6 +69,7 @@ impl Default for Settings {
             lease_s: 300,
             schedule_s: 72_000,
             schedule_cold_s: 604_800,
+            unlisted_s: 86_400,
             listed_at_once: 20,
             countdown_s: 3_600,
         }
@@ -76,6 +80,11 @@ impl Settings {
     /// Returns when the first read of a new dossier is due.
     pub(crate) fn first(&self) -> Duration {
         Duration::from_secs(self.first_s)
+    }
+
+    /// Returns how long to wait while things move.
+    pub(crate) fn hot(&self) -> Duration {
+        Duration::from_millis(self.hot_ms())
     }
 
     /// Returns the interval while things move.
@@ -242,6 +251,9 @@ async fn apply(
             now,
         );
         let applied = applied.await?;
+        // What no dossier of ours has may still be one on its way, whose number is not told yet.
+        let due_at = pause::later(now, app.settings.poll.first());
+        strangers::remember(&mut tx, key, part, due_at, now).await?;
         let events: Vec<NewEvent> = applied
             .iter()
             .flat_map(|change| told(change, now))
@@ -260,9 +272,8 @@ async fn apply(
 /// Returns what the log says of a change: names as the norm's users know them (design §4.4).
 pub(crate) fn told(change: &StateChange, now: Timestamp) -> Vec<NewEvent> {
     let event = |kind: &'static str, data| {
-        let mut event = NewEvent::new(now, kind)
-            .delivery(change.delivery)
-            .with(data);
+        let mut event = NewEvent::new(now, kind).with(data);
+        event.delivery = change.delivery;
         event.dossier = Some(change.dossier);
         event
     };

@@ -234,7 +234,10 @@ async fn limit(
     keys: &TenantKey,
     dossier: &Dossier,
 ) -> Result<Option<Limit>, StoreError> {
-    let delivery = dossier.delivery;
+    // Of one filed elsewhere, the contract is not here.
+    let Some(delivery) = dossier.delivery else {
+        return Ok(None);
+    };
     let Some(sealed) = store::deliveries::payload(tx, dossier.tenant, delivery).await? else {
         return Ok(None);
     };

@@ -26,7 +26,7 @@ use crate::system::System;
 use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
-use crate::{countdowns, files, http, limits, poll, routing, schedules, sweep, worker};
+use crate::{countdowns, details, files, http, limits, poll, routing, sweep, worker};
 
 /// What one process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub async fn start(
     if roles.worker {
         app.tasks.spawn(worker::run(app.clone()));
         app.tasks.spawn(poll::run(app.clone()));
-        app.tasks.spawn(schedules::run(app.clone()));
+        app.tasks.spawn(details::run(app.clone()));
         app.tasks.spawn(countdowns::run(app.clone()));
         app.tasks.spawn(sweep::run(app.clone()));
         app.tasks.spawn(files::run(app.clone()));

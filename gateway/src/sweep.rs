@@ -51,6 +51,8 @@ async fn picture(app: &App) -> Result<(), StoreError> {
     let mut tx = app.store.reading().await?;
     let counts = store::deliveries::counts(&mut tx, None).await?;
     app.metrics.queue(&counts);
+    let orphans = store::strangers::count_open(&mut tx).await?;
+    app.metrics.orphans(&orphans);
     Ok(())
 }
 

@@ -15,10 +15,10 @@ use opco::{SoftwareCredential, Switch};
 use store::{SealError, SealedSecret, StoreError, TenantKey};
 
 use crate::app::App;
+use crate::details::Listless;
 use crate::intake::Twins;
 use crate::look::Strangers;
 use crate::routing::RouteOverride;
-use crate::schedules::Listless;
 use crate::system::System;
 
 pub(crate) use self::read::ALLOW_MEDIUM;

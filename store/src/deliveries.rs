@@ -12,6 +12,7 @@ use domain::{
     Timestamp, WaitReason,
 };
 
+pub(crate) use self::judged::known_in;
 pub use self::judged::{held, set_judgement};
 pub(crate) use self::query::set_active;
 pub use self::query::{

@@ -1,11 +1,14 @@
 //! Dossiers: the contract as the OPCO knows it, and what its lists of states change.
 
+mod adopt;
 mod apply;
 
 use domain::{
-    DeliveryId, DossierId, Environment, Etat, Instance, Opco, Siret, TenantId, Timestamp,
+    ContractId, DeliveryId, DossierId, Environment, Etat, Instance, Opco, Siret, TenantId,
+    Timestamp,
 };
 
+pub use self::adopt::{Unlisted, adopt, of_contract, renumber, unlisted};
 pub use self::apply::{EtatSeen, StateChange, apply_states};
 use uuid::Uuid;
 
@@ -31,8 +34,8 @@ pub struct Dossier {
     pub instance: Instance,
     /// The site.
     pub siret_cfa: Siret,
-    /// The delivery that brought it there.
-    pub delivery: DeliveryId,
+    /// The delivery that brought it there; absent when it was filed elsewhere and adopted.
+    pub delivery: Option<DeliveryId>,
     /// The OPCO's technical number.
     pub numero_interne: Option<String>,
     /// The number of the business exchange.
@@ -49,6 +52,14 @@ pub struct Dossier {
     pub last_read_at: Option<Timestamp>,
     /// When it was opened.
     pub created_at: Timestamp,
+}
+
+impl Dossier {
+    /// Returns the name by which what bills it knows its contract.
+    pub fn contract(&self) -> ContractId {
+        let brought = self.delivery.map(ContractId::from);
+        brought.unwrap_or_else(|| self.id.into())
+    }
 }
 
 /// What a dossier became, and when we saw it.
@@ -109,6 +120,7 @@ macro_rules! columns {
          created_at"
     };
 }
+use columns;
 
 impl TryFrom<Row> for Dossier {
     type Error = StoreError;
@@ -128,7 +140,7 @@ impl TryFrom<Row> for Dossier {
                 number: at.number("instance", row.instance)?,
             },
             siret_cfa: at.word("siret_cfa", &row.siret_cfa)?,
-            delivery: row.delivery_id.into(),
+            delivery: adopt::brought_by(row.delivery_id),
             etat: at.maybe_word("etat", row.etat.as_deref())?,
             etat_at: at.maybe_instant("etat_at", row.etat_at)?,
             last_read_at: at.maybe_instant("last_read_at", row.last_read_at)?,
@@ -358,7 +370,8 @@ pub async fn history(
 }
 
 /// Opens the dossier of a delivery that a person said the OPCO has. The one already known under
-/// the same number stays, and is returned when another delivery brought it.
+/// the same number stays, and is returned when another delivery brought it; one that none brought is
+/// this delivery's from now on.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when the delivery has no operator.
@@ -411,5 +424,11 @@ pub async fn open(
     };
     let world = delivery.environment;
     let known = find_by_numero(tx, delivery.tenant, world, instance, numero).await?;
-    Ok(known.filter(|known| known.delivery != delivery.id))
+    match known {
+        Some(known) if known.delivery.is_none() => {
+            adopt::tie(tx, &known, delivery).await?;
+            Ok(None)
+        }
+        known => Ok(known.filter(|known| known.delivery != Some(delivery.id))),
+    }
 }

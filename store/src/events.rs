@@ -222,10 +222,18 @@ pub async fn seen_after(
         "select ",
         columns!(),
         " from event where tenant_id = $1 and position > $2
-          and ((delivery_id = $6 and $4 is null) or exists (
+          and ((delivery_id = $6 and dossier_id is null and $4 is null) or exists (
             select 1 from delivery d
             where d.tenant_id = event.tenant_id and d.delivery_id = event.delivery_id
+              and d.environment = $3 and ($4 is null or $4 like '%' || d.siret_cfa || '%'))
+            or (delivery_id = $6 and exists (
+            select 1 from dossier d
+            where d.tenant_id = event.tenant_id and d.dossier_id = event.dossier_id
               and d.environment = $3 and ($4 is null or $4 like '%' || d.siret_cfa || '%')))
+            or (delivery_id = $6 and exists (
+            select 1 from stranger d
+            where d.tenant_id = event.tenant_id and d.dossier_id = event.dossier_id
+              and d.environment = $3 and ($4 is null or $4 like '%' || d.siret_cfa || '%'))))
         order by position limit $5"
     );
     let limit = limit.clamp(1, MAX_EVENTS);

@@ -2,7 +2,7 @@
 //! payloads, sealed.
 
 use domain::echeancier::EtatFacture;
-use domain::id::{DeliveryId, TenantId};
+use domain::id::{ContractId, DeliveryId, TenantId};
 use domain::{Environment, Instance, Siret, Status, Timestamp};
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -22,8 +22,8 @@ pub struct NewInvoice {
     pub siret_emetteur: Siret,
     /// The CFA's own number.
     pub numero: String,
-    /// The deliveries that brought the contracts it bills.
-    pub contracts: Vec<DeliveryId>,
+    /// The contracts it bills.
+    pub contracts: Vec<ContractId>,
 }
 
 /// An invoice, and where it stands.
@@ -164,7 +164,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewDelivery) -> Result<(), StoreEr
 pub async fn of_contract(
     tx: &mut Tx,
     tenant: TenantId,
-    contract: DeliveryId,
+    contract: ContractId,
 ) -> Result<Vec<Invoice>, StoreError> {
     const SQL: &str = concat!(
         "select ",
@@ -187,7 +187,7 @@ pub async fn contracts(
     tx: &mut Tx,
     tenant: TenantId,
     invoice: DeliveryId,
-) -> Result<Vec<DeliveryId>, StoreError> {
+) -> Result<Vec<ContractId>, StoreError> {
     const SQL: &str = "select contract_id from invoice_contract
         where tenant_id = $1 and delivery_id = $2 order by contract_id";
     let rows: Vec<(Uuid,)> = on!(tx, |conn| sqlx::query_as(SQL)
@@ -284,7 +284,7 @@ pub async fn tell(
 pub async fn wake(
     tx: &mut Tx,
     tenant: TenantId,
-    contract: DeliveryId,
+    contract: ContractId,
     schedule_moved: bool,
     now: Timestamp,
 ) -> Result<u64, StoreError> {

@@ -39,6 +39,7 @@ pub mod retention;
 pub mod schedules;
 pub mod settle;
 pub mod software;
+pub mod strangers;
 pub mod switches;
 pub mod tenants;
 pub mod webhooks;

@@ -237,9 +237,7 @@ async fn shares(
 ) -> Result<Vec<SharedBody>, StoreError> {
     let mut billed = Vec::new();
     for contract in invoices::contracts(tx, caller.tenant, invoice).await? {
-        if let Some(delivery) = deliveries::find(tx, caller.tenant, contract).await? {
-            billed.extend(dossiers::find_by_delivery(tx, &delivery).await?);
-        }
+        billed.extend(dossiers::of_contract(tx, caller.tenant, contract).await?);
     }
     let only = match billed.as_slice() {
         [only] => only.numero_externe.clone(),

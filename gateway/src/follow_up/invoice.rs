@@ -12,7 +12,7 @@ use domain::{Capability, DeliveryId, Fault, FaultKind, Openness, Outcome};
 use jiff::civil::Date;
 use opco::{Answer, Billed, Operation, Refus, Seen, Sighting, Walk};
 use store::invoices::{self, NewInvoice};
-use store::{StoreError, TenantKey, Tx};
+use store::{Dossier, StoreError, TenantKey, Tx};
 
 use super::link::{self, Link, Linked};
 use super::{FollowUp, Judged, Whose, send};
@@ -109,8 +109,8 @@ pub(super) fn row(payload: &Payload, judged: &Judged) -> Option<NewInvoice> {
     };
     let links = std::iter::once(&judged.link).chain(&judged.also);
     let contract = |link: &Link| {
-        let dossier = link.dossier.as_ref().map(|dossier| dossier.delivery);
-        dossier.or_else(|| Some(link.delivery.as_ref()?.id))
+        let dossier = link.dossier.as_ref().map(Dossier::contract);
+        dossier.or_else(|| Some(link.delivery.as_ref()?.id.into()))
     };
     Some(NewInvoice {
         siret_emetteur: facture.siret_emetteur?,
@@ -189,9 +189,8 @@ pub(crate) async fn taken(
         invoices::tell(&mut tx, delivery.tenant, delivery.id, &told, now).await?;
     }
     for contract in invoices::contracts(&mut tx, delivery.tenant, delivery.id).await? {
-        let contract = store::deliveries::find(&mut tx, delivery.tenant, contract).await?;
-        let Some(contract) = contract else { continue };
-        if let Some(dossier) = store::dossiers::find_by_delivery(&mut tx, &contract).await? {
+        let dossier = store::dossiers::of_contract(&mut tx, delivery.tenant, contract).await?;
+        if let Some(dossier) = dossier {
             store::schedules::hurry(&mut tx, &dossier, by).await?;
         }
     }

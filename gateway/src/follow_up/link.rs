@@ -129,19 +129,9 @@ pub(crate) async fn find(
     }
     if let (false, None, Some(numero)) = (link.is_found(), named, facture(payload)) {
         link.looked = true;
-        let (tenant, world) = (sender.tenant, sender.environment);
-        let found = pieces::by_facture(&mut tx, tenant, world, opco, &numero).await?;
-        let mut opcos: Vec<Opco> = found.iter().filter_map(|one| one.opco).collect();
-        opcos.dedup();
-        if opcos.len() > 1 {
+        let found = Box::pin(of_invoice(&mut tx, sender, (opco, &numero), &mut link)).await?;
+        if let Some(opcos) = found {
             return Ok(Linked::Several(opcos));
-        }
-        if let Some(invoice) = found.first() {
-            let contracts = store::invoices::contracts(&mut tx, tenant, invoice.id).await?;
-            if let Some(first) = contracts.first() {
-                let contract = deliveries::find(&mut tx, tenant, *first).await?;
-                link.delivery = contract.filter(|contract| sees(sender, contract));
-            }
         }
     }
     fill(&mut tx, sender, &keys.keys, (&mut link, judged_by_money)).await?;
@@ -150,6 +140,36 @@ pub(crate) async fn find(
         link.contrat = open(app, delivery, &keys.keys, "follow_up").await?;
     }
     Ok(Linked::To(Box::new(link)))
+}
+
+/// Finds the contract that an invoice bills, by the OPCO's number of the invoice; or the OPCOs, when
+/// several have that number.
+async fn of_invoice(
+    tx: &mut store::Tx,
+    sender: &Whose,
+    (opco, numero): (Option<Opco>, &str),
+    link: &mut Link,
+) -> Result<Option<Vec<Opco>>, StoreError> {
+    let (tenant, world) = (sender.tenant, sender.environment);
+    let found = pieces::by_facture(tx, tenant, world, opco, numero).await?;
+    let mut opcos: Vec<Opco> = found.iter().filter_map(|one| one.opco).collect();
+    opcos.dedup();
+    if opcos.len() > 1 {
+        return Ok(Some(opcos));
+    }
+    let Some(invoice) = found.first() else {
+        return Ok(None);
+    };
+    let contracts = store::invoices::contracts(tx, tenant, invoice.id).await?;
+    let Some(first) = contracts.first() else {
+        return Ok(None);
+    };
+    let dossier = dossiers::of_contract(tx, tenant, *first).await?;
+    link.dossier = dossier.filter(|dossier| {
+        let sites = sender.sites.as_ref();
+        dossier.environment == world && sites.is_none_or(|sites| sites.contains(&dossier.siret_cfa))
+    });
+    Ok(None)
 }
 
 /// Adds what else is known of a contract once one side of it was found.
@@ -164,7 +184,9 @@ async fn fill(
             link.dossier = dossiers::find_by_delivery(tx, delivery).await?;
         }
         (None, Some(dossier)) => {
-            link.delivery = deliveries::find(tx, sender.tenant, dossier.delivery).await?;
+            if let Some(delivery) = dossier.delivery {
+                link.delivery = deliveries::find(tx, sender.tenant, delivery).await?;
+            }
         }
         _ => {}
     }

@@ -173,13 +173,7 @@ fn unknown(action: &str) -> Problem {
 /// Reads what is asked; whether the action has what it needs is for `actions` to say.
 fn read(body: &[u8]) -> Result<Asked, Problem> {
     let body: ActionBody = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
-    let reason = body.reason.as_deref().map(str::trim).filter(|reason| {
-        !reason.is_empty() && reason.chars().count() <= REASON_CHARS_MAX && clean(reason)
-    });
-    let reason = reason.ok_or_else(|| {
-        let detail = "« reason » est obligatoire : dites pourquoi, en 500 caractères au plus.";
-        Problem::new(Code::IncompleteAction, detail).pointer("/reason")
-    })?;
+    let reason = reason(body.reason.as_deref())?;
     let mut findings = Vec::new();
     let members = [body.mandat, body.opco.map(serde_json::Value::String)];
     let envelope = envelope::of_members(members, &envelope::Envelope::default(), &mut findings);
@@ -187,7 +181,7 @@ fn read(body: &[u8]) -> Result<Asked, Problem> {
         return Err(Problem::plain(Code::IncompleteAction).findings(&findings));
     }
     Ok(Asked {
-        reason: reason.to_owned(),
+        reason,
         opco: envelope.opco,
         mandate: envelope.mandate,
         receipt: Receipt {
@@ -196,6 +190,17 @@ fn read(body: &[u8]) -> Result<Asked, Problem> {
             numero_deca: number(body.numero_deca, "/numero_deca")?,
             etat: None,
         },
+    })
+}
+
+/// Reads why a person acts.
+pub(super) fn reason(given: Option<&str>) -> Result<String, Problem> {
+    let reason = given.map(str::trim).filter(|reason| {
+        !reason.is_empty() && reason.chars().count() <= REASON_CHARS_MAX && clean(reason)
+    });
+    reason.map(str::to_owned).ok_or_else(|| {
+        let detail = "« reason » est obligatoire : dites pourquoi, en 500 caractères au plus.";
+        Problem::new(Code::IncompleteAction, detail).pointer("/reason")
     })
 }
 

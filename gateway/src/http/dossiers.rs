@@ -34,9 +34,9 @@ pub(crate) struct DossierBody {
     /// Its name.
     #[schema(value_type = String, format = Uuid)]
     id: DossierId,
-    /// The delivery it came from.
+    /// The delivery it came from; null when it was filed elsewhere and adopted.
     #[schema(format = Uuid)]
-    delivery_id: String,
+    delivery_id: Option<String>,
     /// Which world it belongs to.
     #[schema(value_type = words::Environment)]
     environment: domain::Environment,
@@ -200,8 +200,8 @@ pub(crate) async fn find(
     let plan = store::schedules::plan(&mut tx, caller.tenant, *id).await?;
     if !snapshots.is_empty() || !known.bills.is_empty() {
         let mut opened = NewEvent::new(app.clock.now(), "dossier.opened")
-            .delivery(dossier.delivery)
             .by(format!("credential:{}", caller.credential));
+        opened.delivery = dossier.delivery;
         opened.dossier = Some(dossier.id);
         store::events::append(&mut tx, caller.tenant, &[opened]);
     }
@@ -227,7 +227,7 @@ impl From<&Dossier> for DossierBody {
     fn from(dossier: &Dossier) -> Self {
         Self {
             id: dossier.id,
-            delivery_id: dossier.delivery.to_string(),
+            delivery_id: dossier.delivery.map(|id| id.to_string()),
             environment: dossier.environment,
             opco: dossier.instance.opco,
             siret_cfa: dossier.siret_cfa.to_string(),

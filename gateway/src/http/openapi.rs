@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::{
-    actions, batches, deliveries, dossiers, events, follow_ups, health, opcos, problem,
-    reconciliation, routes, submit, validations, webhooks,
+    actions, batches, deliveries, dossiers, events, follow_ups, health, opcos, orphans, problem,
+    reconciliation, routes, submit, validations, webhooks, words,
 };
 
 const TEXTS: &str = include_str!("openapi.fr.toml");
@@ -54,18 +54,19 @@ pub(crate) fn printed(document: &Value) -> String {
     paths(
         submit::dossier, follow_ups::conventions, follow_ups::factures, follow_ups::documents, follow_ups::certificats, follow_ups::ruptures, validations::dossier,
         validations::payload, batches::post, dossiers::list, dossiers::find,
-        reconciliation::answer, reconciliation::export,
+        reconciliation::answer, reconciliation::export, orphans::list, orphans::act,
         deliveries::list, deliveries::find, actions::act, events::feed, routes::find, opcos::list,
         webhooks::list, webhooks::create, webhooks::find, webhooks::update, webhooks::remove,
         webhooks::attempts, webhooks::rotate, webhooks::replay, webhooks::enable, webhooks::disable,
         webhooks::test, health::live, health::ready, health::measures,
     ),
     components(
-        schemas(batches::ResultLine<'static>, batches::Summary),
+        schemas(batches::ResultLine<'static>, batches::Summary, words::OrphanAction),
         responses(problem::Refusal),
     ),
     tags(
         (name = "dossiers", description = "Contrats : dépôt, contrôle, état chez l'OPCO."),
+        (name = "orphelins", description = "Dossiers connus de l'OPCO sans dépôt ici, et l'inverse."),
         (name = "deliveries", description = "Livraisons : où en est chaque dépôt, et agir."),
         (name = "events", description = "Tout ce qui s'est passé, dans l'ordre."),
         (name = "webhooks", description = "Qui est prévenu des événements, et où il en est."),

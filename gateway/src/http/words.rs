@@ -54,6 +54,14 @@ documented! {
     Severity: "How sure a rule is.", domain::Severity::ALL.iter().map(|w| w.as_str());
     Effect: "What a finding does to the payload.", domain::Effect::ALL.iter().map(|w| w.as_str());
     Etat: "Where a dossier stands at its OPCO.", domain::Etat::ALL.iter().map(|w| w.as_str());
+    Fate: "What became of a dossier that no ERP sent.",
+        domain::orphan::Fate::ALL.iter().map(|w| w.as_str());
+    OrphanAction: "What a person may do to a dossier that no ERP sent.",
+        domain::orphan::Action::ALL.iter().map(|w| w.as_str());
+    Likeness: "Why two contracts look alike.",
+        domain::matching::Reason::ALL.iter().map(|w| w.as_str());
+    Mismatch: "What differs between two records of one contract.",
+        domain::orphan::Mismatch::ALL.iter().map(|w| w.as_str());
     Action: "What a person may do to a delivery.",
         domain::delivery::Action::ALL.iter().map(|w| w.as_str());
 }

@@ -199,7 +199,7 @@ mod tests {
                 environment: Environment::Live,
                 instance: Instance::first(Opco::Akto),
                 siret_cfa: "98765432400019".parse().unwrap(),
-                delivery: DeliveryId::new(now),
+                delivery: Some(DeliveryId::new(now)),
                 numero_interne: Some("1042".to_owned()),
                 numero_externe: Some("DOS;42".to_owned()),
                 numero_deca: None,

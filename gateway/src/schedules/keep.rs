@@ -1,8 +1,6 @@
 //! Keeping what was read: only what is new becomes a reading of its own, and nothing that was known is
 //! ever forgotten for an empty answer.
 
-use std::time::Duration;
-
 use domain::echeancier::{Change, Changed, Echeancier, changes};
 use domain::id::SnapshotId;
 use domain::{Etat, Secret, Timestamp};
@@ -11,20 +9,13 @@ use store::read_jobs::ReadKey;
 use store::schedules::{self, Batch, ScheduleJob, Told};
 use store::{EtatSeen, NewEvent, StoreError, TenantKey, Tx};
 
-use super::read::Read;
 use super::{open, rest};
 use crate::app::App;
-use crate::{billed, pause, poll};
-
-/// The least rest after a reading that failed; it doubles.
-const FAILED_REST: Duration = Duration::from_mins(5);
-/// The most it doubles.
-const DOUBLED_MAX: u32 = 6;
-/// The rest when a key or a profile is missing.
-pub(super) const UNABLE_REST: Duration = Duration::from_hours(1);
+use crate::details::{self, Read};
+use crate::{billed, poll};
 
 /// Writes what came of a batch, in one transaction.
-pub(super) async fn all(
+pub(crate) async fn all(
     app: &App,
     batch: &Batch,
     read: Read,
@@ -82,7 +73,11 @@ async fn one(
         .is_some_and(|before| after.would_erase(before))
     {
         tracing::warn!(dossier.id = %id, "a schedule came back empty: the one that is known stays");
-        return Ok(failed(job, "empty", now));
+        return Ok(Told {
+            word: "empty",
+            read: false,
+            due_at: details::rested(job.failures, now),
+        });
     }
     let moved = match (&current, &before) {
         (Some(current), Some(before)) if before == after => {
@@ -102,7 +97,7 @@ async fn one(
     if moved && !lists_invoices {
         billed::seen(tx, keys, (key, &job.dossier), events, now).await?;
     }
-    store::invoices::wake(tx, tenant, job.dossier.delivery, moved, now).await?;
+    store::invoices::wake(tx, tenant, job.dossier.contract(), moved, now).await?;
     let etat = detail.etat.or(job.dossier.etat);
     Ok(Told {
         word: "read",
@@ -114,24 +109,11 @@ async fn one(
 /// Says why a schedule was not read, and when it is tried again.
 fn unread(job: &ScheduleJob, read: &Read, now: Timestamp) -> Told {
     let numero = job.dossier.numero_interne.as_deref().unwrap_or_default();
-    match read.stopped {
-        _ if read.unknown.iter().any(|unknown| unknown == numero) => failed(job, "not_found", now),
-        Some((word, Some(until))) => Told {
-            word,
-            read: false,
-            due_at: until.max(pause::later(now, Duration::from_secs(1))),
-        },
-        Some((word, None)) => failed(job, word, now),
-        None => failed(job, "unreadable", now),
-    }
-}
-
-fn failed(job: &ScheduleJob, word: &'static str, now: Timestamp) -> Told {
-    let doubled = 1_u32 << job.failures.min(DOUBLED_MAX);
+    let (word, due_at) = read.again(numero, job.failures, now);
     Told {
         word,
         read: false,
-        due_at: pause::later(now, FAILED_REST.saturating_mul(doubled)),
+        due_at,
     }
 }
 
@@ -176,9 +158,8 @@ fn event(
             serde_json::json!({ "first": false, "echeances": numeros, "what": what })
         }
     };
-    let mut event = NewEvent::new(now, "dossier.echeancier_changed")
-        .delivery(job.dossier.delivery)
-        .with(data);
+    let mut event = NewEvent::new(now, "dossier.echeancier_changed").with(data);
+    event.delivery = job.dossier.delivery;
     event.dossier = Some(job.dossier.id);
     Some(event)
 }

@@ -66,34 +66,45 @@ impl Store {
         environment: Environment,
         numbers: &[&str],
     ) -> Result<HashSet<String>, StoreError> {
-        const SQL: &str = "select numero_interne from dossier
-            where tenant_id = $1 and environment = $2 and opco = $3 and instance = $4
-              and numero_interne in (select value from json_each($5))";
-        const ON_POSTGRES: &str = "select numero_interne from dossier
-            where tenant_id = $1 and environment = $2 and opco = $3 and instance = $4
-              and numero_interne in (select json_array_elements_text($5::json))";
-        let mut known = HashSet::with_capacity(numbers.len());
         let mut tx = self.reading().await?;
-        for part in numbers.chunks(NUMBERS) {
-            let list = serde_json::Value::from(part.to_vec()).to_string();
-            macro_rules! fetch {
-                ($sql:expr, $conn:expr) => {
-                    sqlx::query_scalar($sql)
-                        .bind(raw(tenant))
-                        .bind(environment.as_str())
-                        .bind(instance.opco.slug())
-                        .bind(i64::from(instance.number))
-                        .bind(&list)
-                        .fetch_all(&mut **$conn)
-                        .await?
-                };
-            }
-            let found: Vec<String> = match &mut tx.engine {
-                crate::pool::Engine::Sqlite(conn) => fetch!(SQL, conn),
-                crate::pool::Engine::Postgres(conn) => fetch!(ON_POSTGRES, conn),
-            };
-            known.extend(found);
-        }
-        Ok(known)
+        known_in(&mut tx, tenant, instance, environment, numbers).await
     }
+}
+
+/// Returns which of an OPCO's numbers belong to dossiers this network already has.
+pub(crate) async fn known_in(
+    tx: &mut Tx,
+    tenant: TenantId,
+    instance: Instance,
+    environment: Environment,
+    numbers: &[&str],
+) -> Result<HashSet<String>, StoreError> {
+    const SQL: &str = "select numero_interne from dossier
+        where tenant_id = $1 and environment = $2 and opco = $3 and instance = $4
+          and numero_interne in (select value from json_each($5))";
+    const ON_POSTGRES: &str = "select numero_interne from dossier
+        where tenant_id = $1 and environment = $2 and opco = $3 and instance = $4
+          and numero_interne in (select json_array_elements_text($5::json))";
+    let mut known = HashSet::with_capacity(numbers.len());
+    for part in numbers.chunks(NUMBERS) {
+        let list = serde_json::Value::from(part.to_vec()).to_string();
+        macro_rules! fetch {
+            ($sql:expr, $conn:expr) => {
+                sqlx::query_scalar($sql)
+                    .bind(raw(tenant))
+                    .bind(environment.as_str())
+                    .bind(instance.opco.slug())
+                    .bind(i64::from(instance.number))
+                    .bind(&list)
+                    .fetch_all(&mut **$conn)
+                    .await?
+            };
+        }
+        let found: Vec<String> = match &mut tx.engine {
+            crate::pool::Engine::Sqlite(conn) => fetch!(SQL, conn),
+            crate::pool::Engine::Postgres(conn) => fetch!(ON_POSTGRES, conn),
+        };
+        known.extend(found);
+    }
+    Ok(known)
 }

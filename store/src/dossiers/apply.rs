@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use domain::{
-    DeliveryId, DossierId, Environment, Etat, EventId, Instance, Siret, TenantId, Timestamp,
+    ContractId, DeliveryId, DossierId, Environment, Etat, EventId, Instance, Siret, TenantId,
+    Timestamp,
 };
 use uuid::Uuid;
 
+use super::adopt::brought_by;
 use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Engine, Tx, on, run};
@@ -30,8 +32,10 @@ pub struct EtatSeen {
 pub struct StateChange {
     /// Which.
     pub dossier: DossierId,
-    /// The delivery that brought it there.
-    pub delivery: DeliveryId,
+    /// The delivery that brought it there; absent when it was filed elsewhere and adopted.
+    pub delivery: Option<DeliveryId>,
+    /// The name by which what bills it knows its contract.
+    pub contract: ContractId,
     /// The state before.
     pub before: Option<Etat>,
     /// The state now: the one before when the new one is not known to us.
@@ -47,7 +51,7 @@ pub struct StateChange {
 /// What is known of a dossier before the list is read.
 struct Known {
     dossier: Uuid,
-    delivery: Uuid,
+    delivery: Option<DeliveryId>,
     numero_externe: Option<String>,
     numero_deca: Option<String>,
     etat: Option<String>,
@@ -55,7 +59,7 @@ struct Known {
 }
 
 /// Compares a site's list of states at one system with what is known, keeps what changed, and
-/// returns it. Lines of dossiers we did not file are passed over.
+/// returns it. Lines of dossiers that are not ours are for [`crate::strangers`].
 ///
 /// A state we do not know changes nothing but the raw text (protocol §8). A contract that was
 /// refused or cancelled may be filed again.
@@ -122,7 +126,7 @@ async fn known(
             |(numero, dossier, delivery, numero_externe, numero_deca, etat, etat_raw)| {
                 let known = Known {
                     dossier,
-                    delivery,
+                    delivery: brought_by(delivery),
                     numero_externe,
                     numero_deca,
                     etat,
@@ -151,7 +155,10 @@ fn compare(known: &Known, line: &EtatSeen) -> Result<Option<StateChange>, StoreE
     }
     Ok(Some(StateChange {
         dossier: known.dossier.into(),
-        delivery: known.delivery.into(),
+        delivery: known.delivery,
+        contract: known
+            .delivery
+            .map_or_else(|| DossierId::from(known.dossier).into(), ContractId::from),
         before,
         after: read.or(before),
         unknown: line.etat.is_some() && read.is_none(),
@@ -172,14 +179,6 @@ async fn keep(
             numero_externe = coalesce($5, numero_externe),
             numero_deca = coalesce($6, numero_deca)
         where tenant_id = $1 and dossier_id = $2";
-    const DELIVERY: &str = "update delivery set numero_externe = coalesce($3, numero_externe),
-            numero_deca = coalesce($4, numero_deca), updated_at = $5
-        where tenant_id = $1 and delivery_id = $2";
-    // What waits for the dossier to move on is looked at again at once.
-    const WAITERS: &str = "update delivery set due_at = $3
-        where lane = (select lane from delivery where tenant_id = $1 and delivery_id = $2)
-          and tenant_id is not distinct from $1
-          and status = 'waiting' and wait_reason = 'dossier' and due_at > $3";
     const HISTORY: &str = "insert into dossier_history (tenant_id, dossier_id, entry_id, seen_at,
             etat, etat_raw, numero_externe, numero_deca)
         values ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -200,15 +199,6 @@ async fn keep(
     );
     run!(
         tx,
-        sqlx::query(DELIVERY)
-            .bind(tenant)
-            .bind(raw(change.delivery))
-            .bind(line.numero_externe.as_deref())
-            .bind(line.numero_deca.as_deref())
-            .bind(ms(now))
-    );
-    run!(
-        tx,
         sqlx::query(HISTORY)
             .bind(tenant)
             .bind(dossier)
@@ -219,18 +209,70 @@ async fn keep(
             .bind(line.numero_externe.as_deref())
             .bind(line.numero_deca.as_deref())
     );
+    invoices::wake(tx, tenant.into(), change.contract, false, now).await?;
+    schedules::moved(tx, tenant, dossier, now).await?;
+    match change.delivery {
+        Some(delivery) => keep_delivery(tx, tenant, (change, delivery), line, now).await,
+        None => wake_site(tx, tenant, dossier, now).await,
+    }
+}
+
+/// Keeps with the delivery what the dossier it brought is now.
+async fn keep_delivery(
+    tx: &mut Tx,
+    tenant: Uuid,
+    (change, delivery): (&StateChange, DeliveryId),
+    line: &EtatSeen,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const DELIVERY: &str = "update delivery set numero_externe = coalesce($3, numero_externe),
+            numero_deca = coalesce($4, numero_deca), updated_at = $5
+        where tenant_id = $1 and delivery_id = $2";
+    // What waits for the dossier to move on is looked at again at once.
+    const WAITERS: &str = "update delivery set due_at = $3
+        where lane = (select lane from delivery where tenant_id = $1 and delivery_id = $2)
+          and tenant_id is not distinct from $1
+          and status = 'waiting' and wait_reason = 'dossier' and due_at > $3";
+    run!(
+        tx,
+        sqlx::query(DELIVERY)
+            .bind(tenant)
+            .bind(raw(delivery))
+            .bind(line.numero_externe.as_deref())
+            .bind(line.numero_deca.as_deref())
+            .bind(ms(now))
+    );
     run!(
         tx,
         sqlx::query(WAITERS)
             .bind(tenant)
-            .bind(raw(change.delivery))
+            .bind(raw(delivery))
             .bind(ms(now))
     );
-    invoices::wake(tx, tenant.into(), change.delivery, false, now).await?;
-    schedules::moved(tx, tenant, dossier, now).await?;
     if change.after.is_some_and(Etat::reopens) && change.before != change.after {
-        deliveries::set_active(tx, tenant.into(), change.delivery, false).await?;
+        deliveries::set_active(tx, tenant.into(), delivery, false).await?;
     }
+    Ok(())
+}
+
+/// Has what waits for a dossier that no delivery brought looked at again: its line is that of its
+/// number, which the store cannot tell, so that all of the site at that system is.
+async fn wake_site(
+    tx: &mut Tx,
+    tenant: Uuid,
+    dossier: Uuid,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "update delivery set due_at = $3
+        where tenant_id = $1 and status = 'waiting' and wait_reason = 'dossier' and due_at > $3
+          and kind <> 'dossier'
+          and (environment, opco, instance, siret_cfa) = (
+            select environment, opco, instance, siret_cfa from dossier
+            where tenant_id = $1 and dossier_id = $2)";
+    run!(
+        tx,
+        sqlx::query(SQL).bind(tenant).bind(dossier).bind(ms(now))
+    );
     Ok(())
 }
 

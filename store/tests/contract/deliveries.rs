@@ -233,7 +233,7 @@ on_both! {
         second.id = stranger.id;
         let again = NewDossier { id: domain::id::DossierId::new(at(6)), ..dossier.clone() };
         let other = dossiers::open(&mut tx, &second, &again, at(6)).await.unwrap().unwrap();
-        assert_eq!((other.id, other.delivery), (dossier.id, new.id));
+        assert_eq!((other.id, other.delivery), (dossier.id, Some(new.id)));
         tx.commit().await.unwrap();
         let mut tx = db.store.reading().await.unwrap();
         let filter = dossiers::Filter { numero: Some("42".to_owned()), ..Default::default() };

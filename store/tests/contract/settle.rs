@@ -87,7 +87,7 @@ on_both! {
         assert_eq!(found.receipt.numero_interne.as_deref(), Some("1001"));
         let dossier = dossiers::find_by_delivery(&mut tx, &found).await.unwrap().unwrap();
         assert_eq!(dossier.etat, Some(Etat::Transmis));
-        assert_eq!((dossier.delivery, dossier.siret_cfa), (id, site()));
+        assert_eq!((dossier.delivery, dossier.siret_cfa), (Some(id), site()));
         let history = dossiers::history(&mut tx, tenant, dossier.id).await.unwrap();
         assert_eq!(history.len(), 1);
         let log = events::of_delivery(&mut tx, tenant, id).await.unwrap();

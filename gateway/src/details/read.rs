@@ -1,59 +1,60 @@
 //! Asking an OPCO for dossiers in full, several at once where it can.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use domain::{Capability, Fault, FaultKind, NormVersion, Timestamp};
 use opco::{Answer, DossierDetail, Operation};
-use store::schedules::Batch;
+use store::read_jobs::ReadKey;
 
 use crate::app::App;
 use crate::states::{self, Account, Reader, Unread};
 use crate::system::System;
 use crate::{dispatch, follow_up, pause};
 
-/// What came of asking for the dossiers of a batch.
-pub(super) struct Read {
+/// The least rest after a reading that failed; it doubles.
+const FAILED_REST: Duration = Duration::from_mins(5);
+/// The most it doubles.
+const DOUBLED_MAX: u32 = 6;
+/// The rest when a key or a profile is missing.
+const UNABLE_REST: Duration = Duration::from_hours(1);
+
+/// What came of asking for dossiers.
+pub(crate) struct Read {
     /// The dossiers read, by the OPCO's technical number.
-    pub(super) details: HashMap<String, Box<DossierDetail>>,
+    pub(crate) details: HashMap<String, Box<DossierDetail>>,
     /// The dossiers of which the OPCO says that it does not know them.
-    pub(super) unknown: Vec<String>,
+    pub(crate) unknown: Vec<String>,
     /// Why the others were not read, and when to try again.
-    pub(super) stopped: Option<(&'static str, Option<Timestamp>)>,
+    pub(crate) stopped: Option<(&'static str, Option<Timestamp>)>,
     /// How it ended, as a stable word.
-    pub(super) word: &'static str,
+    pub(crate) word: &'static str,
     /// Whether the OPCO lists invoices with their states: then its schedules are not read for them.
-    pub(super) lists_invoices: bool,
+    pub(crate) lists_invoices: bool,
 }
 
-/// Reads every dossier of a batch, until the OPCO stops answering.
-pub(super) async fn all(app: &App, batch: &Batch, system: System) -> Read {
+/// Reads dossiers of one site by the OPCO's technical numbers, until it stops answering.
+pub(super) async fn all(app: &App, key: &ReadKey, numeros: Vec<String>, system: System) -> Read {
     let mut read = Read {
-        details: HashMap::with_capacity(batch.jobs.len()),
+        details: HashMap::with_capacity(numeros.len()),
         unknown: Vec::new(),
         stopped: None,
         word: "read",
         lists_invoices: false,
     };
-    let account = match Account::of(app, &batch.key).await {
+    let account = match Account::of(app, key).await {
         Ok(account) => account,
         Err(why) => {
-            read.stop(
-                "unable",
-                Some(pause::later(app.clock.now(), super::keep::UNABLE_REST)),
-            );
-            tracing::info!(%system, why, "schedules cannot be read");
+            read.stop("unable", Some(pause::later(app.clock.now(), UNABLE_REST)));
+            tracing::info!(%system, why, "dossiers cannot be read");
             return read;
         }
     };
     read.lists_invoices = follow_up::invoice::lists_states(app, &account.view, system);
-    let numeros = || {
-        let numeros = batch.jobs.iter();
-        numeros.filter_map(|job| job.dossier.numero_interne.clone())
-    };
-    if batch.jobs.len() > 1 && lists(app, &account, system) {
-        list(app, &account, system, numeros().collect(), &mut read).await;
+    if numeros.len() > 1 && lists(app, &account, system) {
+        list(app, &account, system, numeros.clone(), &mut read).await;
     }
-    for numero in numeros() {
+    for numero in numeros {
         if read.stopped.is_some() {
             break;
         }
@@ -70,11 +71,39 @@ impl Read {
         self.word = word;
     }
 
+    /// Says why a dossier was not read, and when it is tried again, after so many failures in a row.
+    pub(crate) fn again(
+        &self,
+        numero: &str,
+        failures: u32,
+        now: Timestamp,
+    ) -> (&'static str, Timestamp) {
+        match self.stopped {
+            _ if self.is_unknown(numero) => ("not_found", rested(failures, now)),
+            Some((word, Some(until))) => {
+                (word, until.max(pause::later(now, Duration::from_secs(1))))
+            }
+            Some((word, None)) => (word, rested(failures, now)),
+            None => ("unreadable", rested(failures, now)),
+        }
+    }
+
+    /// Returns whether the OPCO says that it does not know this dossier.
+    pub(crate) fn is_unknown(&self, numero: &str) -> bool {
+        self.unknown.iter().any(|unknown| unknown == numero)
+    }
+
     fn took(&mut self, detail: DossierDetail) {
         if let Some(numero) = detail.numeros.numero_interne.clone() {
             self.details.insert(numero, Box::new(detail));
         }
     }
+}
+
+/// Returns when what failed so often in a row is tried again.
+pub(crate) fn rested(failures: u32, now: Timestamp) -> Timestamp {
+    let doubled = 1_u32 << failures.min(DOUBLED_MAX);
+    pause::later(now, FAILED_REST.saturating_mul(doubled))
 }
 
 /// Returns whether the list of whole dossiers may be asked for: it exists in version 1 only.
@@ -142,7 +171,7 @@ async fn give_up(app: &App, system: System, unread: Unread, read: &mut Read) {
         Unread::NotBefore(at) => read.stop("limit", Some(at)),
         Unread::Fault(fault) => {
             dispatch::learn_fault(app, system, &fault).await;
-            tracing::info!(%system, fault = fault.kind.as_str(), said = %fault.detail, "a schedule could not be read");
+            tracing::info!(%system, fault = fault.kind.as_str(), said = %fault.detail, "a dossier could not be read");
             let until = fault
                 .retry_after
                 .map(|span| pause::later(app.clock.now(), span));

@@ -12,6 +12,7 @@ mod door;
 mod filing;
 mod following;
 mod money;
+mod orphans;
 mod people;
 mod reading;
 mod trouble;

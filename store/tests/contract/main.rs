@@ -16,5 +16,6 @@ mod schema;
 mod sealing;
 mod sequence;
 mod settle;
+mod strangers;
 mod tenants;
 mod webhooks;

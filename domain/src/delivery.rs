@@ -140,6 +140,8 @@ pub enum HoldReason {
     ContractMissing,
     /// Its own file cannot be read any more: lost, damaged, or destroyed.
     FileUnreadable,
+    /// What the OPCO has told since it was taken speaks against it: the rules refuse it now.
+    RulesBroken,
 }
 
 words!(HoldReason {
@@ -155,6 +157,7 @@ words!(HoldReason {
     OutcomeUnknown = "outcome_unknown",
     ContractMissing = "contract_missing",
     FileUnreadable = "file_unreadable",
+    RulesBroken = "rules_broken",
 });
 
 /// What a person may do to a delivery.

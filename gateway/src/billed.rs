@@ -224,6 +224,12 @@ async fn tell(
     let Some(etat) = told.etat.filter(|etat| invoice.etat != Some(*etat)) else {
         return Ok(());
     };
+    for contract in invoices::contracts(tx, key.tenant, invoice.delivery).await? {
+        // What was paid or given up is in the schedule now.
+        if let Some(dossier) = store::dossiers::of_contract(tx, key.tenant, contract).await? {
+            store::schedules::hurry(tx, &dossier, now).await?;
+        }
+    }
     let mut data = serde_json::json!({
         "numero": invoice.numero,
         "before": invoice.etat,

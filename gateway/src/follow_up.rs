@@ -456,7 +456,7 @@ pub(crate) async fn again(
                     target: delivery.target(),
                     version: delivery.version,
                     findings: Vec::new(),
-                    way: Way::Hold(HoldReason::ContractMissing),
+                    way: Way::Hold(HoldReason::RulesBroken),
                 };
                 (plan, findings)
             }),

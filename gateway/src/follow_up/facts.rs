@@ -97,12 +97,21 @@ async fn certified(
 }
 
 impl Facts {
+    /// Returns whether something that changes the schedule came after it was read.
+    fn is_past(&self) -> bool {
+        let read_at = self.money.read_at;
+        self.read_again_after
+            .is_some_and(|again| read_at.is_none_or(|read| read <= again))
+    }
+
     /// Returns what is known of the dossier, these facts included.
     pub(super) fn with<'a>(&'a self, known: Known<'a>) -> Known<'a> {
         let schedule = self.money.echeancier.as_ref();
         Known {
             // Before the OPCO's commitment there are no lines: that is no schedule yet.
-            echeancier: schedule.filter(|schedule| !schedule.echeances.is_empty()),
+            // One read before a refusal or a termination speaks of what is no more.
+            echeancier: schedule
+                .filter(|schedule| !schedule.echeances.is_empty() && !self.is_past()),
             echeancier_read_at: self.money.read_at,
             read_again_after: self.read_again_after,
             in_flight: &self.in_flight,

@@ -18,7 +18,7 @@ use super::link::{self, Link, Linked};
 use super::{FollowUp, Judged, Whose, send};
 use crate::app::App;
 use crate::dispatch::{Attempt, Stop, broken};
-use crate::money::Bill;
+use crate::money::{Bill, Money};
 use crate::settle::Verdict;
 use crate::states::{self, Reader, Unread};
 use crate::system::System;
@@ -128,7 +128,13 @@ pub(super) async fn refresh(app: &App, judged: &Judged) -> Result<(), StoreError
     let now = app.clock.now();
     for link in std::iter::once(&judged.link).chain(&judged.also) {
         if let Some(dossier) = &link.dossier {
-            let read_at = link.facts.as_ref().and_then(|facts| facts.money.read_at);
+            let money = link.facts.as_ref().map(|facts| &facts.money);
+            // One without lines does not get any by being asked for every second.
+            let bare = |money: &&Money| {
+                let schedule = money.echeancier.as_ref();
+                schedule.is_none_or(|schedule| schedule.echeances.is_empty())
+            };
+            let read_at = money.filter(bare).and_then(|money| money.read_at);
             let rested = read_at.map(|read| pause::later(read, REFRESHED_AGAIN));
             schedules::hurry(app, dossier, rested.unwrap_or(now).max(now)).await?;
         }

@@ -2,7 +2,7 @@
 //! since, judged again, sent or looked for.
 
 use domain::payload::{Certificat, Payload};
-use domain::{Fault, FaultKind, HoldReason, Outcome};
+use domain::{Effect, Fault, FaultKind, Finding, HoldReason, Outcome};
 use opco::Operation;
 use serde_json::Value;
 use store::{SealedPayload, StoredFile};
@@ -224,8 +224,11 @@ async fn judged(context: &Attempt<'_>) -> Result<(Judged, Option<StoredFile>), S
         Err(Refused::Store(error)) => Err(broken(anyhow::Error::from(error))),
         // It was fine when it was taken: what changed is the contract at the OPCO.
         Err(Refused::Findings(findings)) => {
-            let said = findings.first().map(|finding| finding.message.as_str());
-            Err(missing(said.unwrap_or_default()))
+            let stops = |finding: &&Finding| finding.effect == Effect::Refuse;
+            let said = findings.iter().find(stops).or(findings.first());
+            let said = said.map(|finding| finding.message.as_str());
+            let fault = Fault::new(FaultKind::Rejected, said.unwrap_or_default());
+            Err(Stop::Hold(HoldReason::RulesBroken, fault))
         }
         Err(_) => Err(missing("the site is not the network's any more")),
     }

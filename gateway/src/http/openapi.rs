@@ -119,6 +119,16 @@ impl Texts {
                 }
             }
         }
+        for (_, operation) in operations(document) {
+            let answers = operation.get_mut("responses");
+            for (_, answer) in answers.and_then(Value::as_object_mut).into_iter().flatten() {
+                let bare = answer.get("$ref").is_none()
+                    && answer.get("description").is_none_or(|text| text == "");
+                if let (true, Some(answer)) = (bare, answer.as_object_mut()) {
+                    answer.insert("description".to_owned(), json!("La réponse."));
+                }
+            }
+        }
         for (name, schema) in schemas(document) {
             let Some(texts) = self.schemas.get(&name) else {
                 continue;

@@ -171,7 +171,7 @@ pub(crate) struct Asked {
 #[into_params(parameter_in = Query)]
 pub(crate) struct AskedSheet {
     /// `csv` or `xlsx`.
-    #[param(value_type = Format)]
+    #[param(inline)]
     format: Format,
     /// Every échéance, and not only those with a gap.
     #[serde(default)]

@@ -172,6 +172,11 @@ fn hold_fr(reason: domain::HoldReason) -> &'static str {
             "Le contrat auquel il se rattache n'est pas chez l'OPCO (refusé, annulé ou abandonné) : \
              déposez le contrat puis « retry », ou « cancel »."
         }
+        HoldReason::RulesBroken => {
+            "Ce que l'OPCO a dit depuis le dépôt rend cet envoi irrecevable ; la règle est dans « fault ». \
+             Annulez-le (action « cancel »), corrigez, déposez de nouveau ; ou « retry » si la cause a \
+             disparu."
+        }
         HoldReason::FileUnreadable => {
             "Le fichier de cet envoi manque ou ne se lit plus : l'exploitant rétablit le stockage, puis \
              « retry » ; sinon annulez (action « cancel ») et déposez l'envoi de nouveau avec son fichier."

@@ -252,6 +252,7 @@ fn held(reason: HoldReason) -> &'static str {
         HoldReason::ProbableDuplicate => "doublon probable",
         HoldReason::OutcomeUnknown => "sort inconnu",
         HoldReason::ContractMissing => "contrat absent",
+        HoldReason::RulesBroken => "règle non respectée",
         HoldReason::FileUnreadable => "fichier illisible",
     }
 }

@@ -401,6 +401,15 @@ fn way(
     }
 }
 
+/// Returns why a payload is held that the rules refuse after it was taken: what the OPCO told of the
+/// money speaks against an invoice; against anything else, what it made of the contract.
+fn broken_by(kind: Kind) -> HoldReason {
+    match kind {
+        Kind::Facture => HoldReason::RulesBroken,
+        _ => HoldReason::ContractMissing,
+    }
+}
+
 /// Judges again a delivery in custody. Nothing, when its payload is gone.
 pub(crate) async fn again(
     app: &App,
@@ -456,7 +465,7 @@ pub(crate) async fn again(
                     target: delivery.target(),
                     version: delivery.version,
                     findings: Vec::new(),
-                    way: Way::Hold(HoldReason::RulesBroken),
+                    way: Way::Hold(broken_by(delivery.kind)),
                 };
                 (plan, findings)
             }),

@@ -25,6 +25,7 @@ mod plain;
 mod process;
 mod setup;
 mod start;
+mod sync;
 
 use std::path::PathBuf;
 
@@ -73,6 +74,7 @@ async fn run(name: &str, rest: &[String]) -> anyhow::Result<()> {
         "e2e" => e2e::run(&ground, rest).await,
         "memory" => memory::run(&ground, rest).await,
         "start" => start::run(&ground, rest).await,
+        "sync" => sync::run(&ground, rest).await,
         _ => bail!("no such benchmark: {name}"),
     }
 }

@@ -228,7 +228,7 @@ async fn judged(context: &Attempt<'_>) -> Result<(Judged, Option<StoredFile>), S
             let said = findings.iter().find(stops).or(findings.first());
             let said = said.map(|finding| finding.message.as_str());
             let fault = Fault::new(FaultKind::Rejected, said.unwrap_or_default());
-            Err(Stop::Hold(HoldReason::RulesBroken, fault))
+            Err(Stop::Hold(super::broken_by(delivery.kind), fault))
         }
         Err(_) => Err(missing("the site is not the network's any more")),
     }

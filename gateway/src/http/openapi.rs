@@ -119,9 +119,19 @@ impl Texts {
                 }
             }
         }
+        // The other door has shapes of its own.
+        let refuses_alike = document.pointer("/components/responses/Refusal").is_some();
         for (_, operation) in operations(document) {
+            let reads_a_body = refuses_alike && operation.contains_key("requestBody");
             let answers = operation.get_mut("responses");
-            for (_, answer) in answers.and_then(Value::as_object_mut).into_iter().flatten() {
+            let Some(answers) = answers.and_then(Value::as_object_mut) else {
+                continue;
+            };
+            if reads_a_body {
+                let refusal = json!({ "$ref": "#/components/responses/Refusal" });
+                answers.entry("415").or_insert(refusal);
+            }
+            for (_, answer) in answers {
                 let bare = answer.get("$ref").is_none()
                     && answer.get("description").is_none_or(|text| text == "");
                 if let (true, Some(answer)) = (bare, answer.as_object_mut()) {

@@ -164,7 +164,7 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         return Err(Refused::Findings(with(examine(None, now), unlinked())));
     };
     let view = site(app, sender, siret_cfa).await?;
-    let billing = target.map(|target| billing(app, &view, target, now));
+    let billing = target.map(|target| billing(app, &view, target, sender.environment));
     let mut findings = rules::effective(examine(billing, now), &view.network.rules);
     if target.is_none() && !link.is_found() {
         findings.push(unlinked());
@@ -227,8 +227,7 @@ fn settle(
         instance: target,
         environment: sender.environment,
     };
-    let switches = view.platform.switches(target);
-    let capabilities = app.seed.of(target.opco).with_switches(switches, now);
+    let capabilities = plan::capabilities(app, view, target);
     let channel = match opco::choose_way(&capabilities, sender.environment, kind) {
         Ok(way) if as_document(kind, way) => {
             let missing = unwritten(sender, follow, link);
@@ -279,10 +278,9 @@ fn as_document(kind: Kind, way: opco::Way) -> bool {
 }
 
 /// Returns what the OPCO allows on an invoice.
-fn billing(app: &App, view: &View, target: Instance, now: Timestamp) -> BillingProfile {
-    let switches = view.platform.switches(target);
-    let capabilities = app.seed.of(target.opco).with_switches(switches, now);
-    let open = |capability| capabilities.openness(capability) == domain::Openness::Production;
+fn billing(app: &App, view: &View, target: Instance, world: Environment) -> BillingProfile {
+    let capabilities = plan::capabilities(app, view, target);
+    let open = |capability| capabilities.is_open(capability, world);
     BillingProfile {
         multi_echeances: open(Capability::MultiEcheances),
         multi_contrats: open(Capability::MultiContrats),

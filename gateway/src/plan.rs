@@ -158,33 +158,28 @@ pub(crate) fn first_hold(findings: &[Finding]) -> Option<HoldReason> {
     .map(|(_, reason)| reason)
 }
 
-/// Returns the version in which contracts are exchanged with a system now, when one is open.
-pub(crate) fn open_version(app: &App, view: &View, system: System) -> Option<NormVersion> {
-    let switches = view.platform.switches(system.instance);
-    let now = app.clock.now();
-    let capabilities = app
-        .seed
-        .of(system.instance.opco)
-        .with_switches(switches, now);
-    opco::choose_version(&capabilities, system.environment).ok()
+/// Returns what is open at an OPCO now: the matrix that ships, under the switches in force.
+pub(crate) fn capabilities(app: &App, view: &View, target: Instance) -> opco::Capabilities {
+    let switches = view.platform.switches(target);
+    app.seed
+        .of(target.opco)
+        .with_switches(switches, app.clock.now())
 }
 
-/// Returns whether an OPCO pays the first échéance of a dossier without an invoice.
-pub(crate) fn pays_first_by_itself(app: &App, view: &View, target: Instance) -> bool {
-    let switches = view.platform.switches(target);
-    let capabilities = app.seed.of(target.opco);
-    let capabilities = capabilities.with_switches(switches, app.clock.now());
-    capabilities.openness(Capability::AutoEcheance1) == domain::Openness::Production
+/// Returns whether a capability may be used at a system now.
+pub(crate) fn may(app: &App, view: &View, system: System, capability: Capability) -> bool {
+    capabilities(app, view, system.instance).is_open(capability, system.environment)
+}
+
+/// Returns the version in which contracts are exchanged with a system now, when one is open.
+pub(crate) fn open_version(app: &App, view: &View, system: System) -> Option<NormVersion> {
+    let capabilities = capabilities(app, view, system.instance);
+    opco::choose_version(&capabilities, system.environment).ok()
 }
 
 /// Returns whether payloads of a kind can be sent to a system now.
 pub(crate) fn is_open(app: &App, view: &View, system: System, kind: Kind) -> bool {
-    let switches = view.platform.switches(system.instance);
-    let now = app.clock.now();
-    let capabilities = app
-        .seed
-        .of(system.instance.opco)
-        .with_switches(switches, now);
+    let capabilities = capabilities(app, view, system.instance);
     opco::choose_way(&capabilities, system.environment, kind).is_ok()
 }
 

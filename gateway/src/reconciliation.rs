@@ -12,7 +12,7 @@ use domain::deadline;
 use domain::echeancier::Echeancier;
 use domain::id::TenantId;
 use domain::reconciliation::{self, Account, Cause, Limit, Line, Sums};
-use domain::{Environment, Opco, Siret};
+use domain::{Capability, Environment, Opco, Siret};
 use jiff::civil::Date;
 use store::dossiers::{self, Filter};
 use store::{Dossier, StoreError, TenantKey, Tx};
@@ -20,7 +20,7 @@ use store::{Dossier, StoreError, TenantKey, Tx};
 use crate::app::App;
 use crate::money::{self, Money};
 use crate::view::View;
-use crate::{contract, plan, schedules};
+use crate::{contract, plan, schedules, system};
 
 /// Dossiers taken from the store at once.
 const PAGE: u32 = 500;
@@ -185,7 +185,12 @@ async fn one(
     let account = Account {
         echeancier,
         factures: &factures,
-        auto_echeance_1: plan::pays_first_by_itself(app, view, dossier.instance),
+        auto_echeance_1: plan::may(
+            app,
+            view,
+            system::of_dossier(dossier),
+            Capability::AutoEcheance1,
+        ),
         lost_after,
         today,
     };

@@ -27,3 +27,11 @@ pub(crate) fn of(delivery: &store::Delivery) -> Option<System> {
         environment: delivery.environment,
     })
 }
+
+/// Returns the system that holds a dossier.
+pub(crate) fn of_dossier(dossier: &store::Dossier) -> System {
+    System {
+        instance: dossier.instance,
+        environment: dossier.environment,
+    }
+}

@@ -262,12 +262,7 @@ fn open_version(
         NormVersion::V1 => Capability::DossiersV1,
         NormVersion::V2 => Capability::DossiersV2,
     };
-    let switches = view.platform.switches(system.instance);
-    let capabilities = app
-        .seed
-        .of(system.instance.opco)
-        .with_switches(switches, app.clock.now());
-    if capabilities.is_open(capability, system.environment) {
+    if plan::may(app, view, system, capability) {
         return Ok(version);
     }
     plan::open_version(app, view, system).ok_or_else(|| {

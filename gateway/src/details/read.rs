@@ -10,7 +10,7 @@ use store::read_jobs::ReadKey;
 use crate::app::App;
 use crate::states::{self, Account, Reader, Unread};
 use crate::system::System;
-use crate::{dispatch, follow_up, pause};
+use crate::{dispatch, follow_up, pause, plan};
 
 /// The least rest after a reading that failed; it doubles.
 const FAILED_REST: Duration = Duration::from_mins(5);
@@ -108,12 +108,8 @@ pub(crate) fn rested(failures: u32, now: Timestamp) -> Timestamp {
 
 /// Returns whether the list of whole dossiers may be asked for: it exists in version 1 only.
 fn lists(app: &App, account: &Account<'_>, system: System) -> bool {
-    let switches = account.view.platform.switches(system.instance);
-    let capabilities = app.seed.of(system.instance.opco);
-    let capabilities = capabilities.with_switches(switches, app.clock.now());
-    let openness = capabilities.openness(Capability::DossiersV1);
-    let open = openness == domain::Openness::Production || account.version == NormVersion::V1;
-    open && !app.views.listless.has(system)
+    let open = plan::may(app, &account.view, system, Capability::DossiersV1);
+    (open || account.version == NormVersion::V1) && !app.views.listless.has(system)
 }
 
 async fn list(

@@ -8,7 +8,7 @@ use domain::echeancier::Echeancier;
 use domain::payload::{Facture, Payload};
 use domain::rules::{self, Awaits, Origin};
 use domain::step::{self, Next};
-use domain::{Capability, DeliveryId, Fault, FaultKind, Openness, Outcome};
+use domain::{Capability, DeliveryId, Fault, FaultKind, Outcome};
 use jiff::civil::Date;
 use opco::{Answer, Billed, Operation, Refus, Seen, Sighting, Walk};
 use store::invoices::{self, NewInvoice};
@@ -205,14 +205,7 @@ pub(crate) async fn taken(
 
 /// Returns whether a system lists invoices with their states.
 pub(crate) fn lists_states(app: &App, view: &View, system: System) -> bool {
-    let switches = view.platform.switches(system.instance);
-    let capabilities = app.seed.of(system.instance.opco);
-    let capabilities = capabilities.with_switches(switches, app.clock.now());
-    match capabilities.openness(Capability::FacturesEtats) {
-        Openness::Production => true,
-        Openness::Recette => system.environment == domain::Environment::Test,
-        Openness::Developpement | Openness::Unknown => false,
-    }
+    plan::may(app, view, system, Capability::FacturesEtats)
 }
 
 /// Looks for an invoice whose answer was lost: in the list of invoices where there is one, else in

@@ -5,7 +5,7 @@ mod money;
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::calendar::day_in_france;
 use domain::id::DossierId;
-use domain::{Etat, Opco, Siret, Timestamp};
+use domain::{Capability, Etat, Opco, Siret, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::NewEvent;
 use store::dossiers::{self, Dossier, Filter, HistoryEntry};
@@ -15,7 +15,7 @@ use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::{page, words};
 use crate::app::App;
-use crate::plan;
+use crate::{plan, system};
 
 /// A page of dossiers, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -206,7 +206,12 @@ pub(crate) async fn find(
         store::events::append(&mut tx, caller.tenant, &[opened]);
     }
     tx.commit().await?;
-    let auto = plan::pays_first_by_itself(&app, &view, dossier.instance);
+    let auto = plan::may(
+        &app,
+        &view,
+        system::of_dossier(&dossier),
+        Capability::AutoEcheance1,
+    );
     let externe = dossier.numero_externe.as_deref();
     let detail = DossierDetail {
         dossier: DossierBody::from(&dossier),

@@ -5,7 +5,7 @@ use domain::echeancier::{Echeancier, EtatFacture, Movement, derived, movement};
 use domain::facture_etat::FactureEtat;
 use domain::outcome::FaultItem;
 use domain::{Status, Timestamp};
-use opco::{Answer, Profile, Walk};
+use opco::Profile;
 use store::invoices::{self, Invoice, Told};
 use store::read_jobs::ReadKey;
 use store::{Dossier, NewEvent, StoreError, TenantKey, Tx};
@@ -36,13 +36,7 @@ pub(crate) async fn listed(
     if open.is_empty() {
         return Ok(());
     }
-    let mut walk = Walk::factures(account.profile);
-    while let Some(operation) = walk.next() {
-        if let Answer::FacturesEtats(page) = states::ask(app, reader, &operation, false).await? {
-            walk.take(page).map_err(Unread::Fault)?;
-        }
-    }
-    let found = walk.finish().items;
+    let found = states::invoices(app, reader, false, |_| false).await?.items;
     let now = app.clock.now();
     if let Err(error) = apply(app, (key, account.profile), &open, &found, now).await {
         tracing::warn!(error = %error, "the states of invoices could not be written");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::facture_etat::FactureEtat;
 use domain::{Fault, FaultKind, NormVersion, Timestamp};
 use opco::{Answer, Etats, Identity, Operation, Profile, Walk};
 use store::read_jobs::ReadKey;
@@ -103,6 +104,28 @@ pub(crate) async fn all(
             return Err(Unread::Fault(fault));
         };
         walk.take(page).map_err(Unread::Fault)?;
+    }
+    Ok(walk.finish())
+}
+
+/// Reads the list of invoices page by page, until what was read is enough or there is no more.
+pub(crate) async fn invoices(
+    app: &App,
+    reader: &Reader<'_>,
+    mut turn_taken: bool,
+    enough: impl Fn(&[FactureEtat]) -> bool,
+) -> Result<Etats<FactureEtat>, Unread> {
+    let mut walk = Walk::factures(reader.profile);
+    while let Some(operation) = walk.next() {
+        let turn = std::mem::take(&mut turn_taken);
+        let Answer::FacturesEtats(page) = ask(app, reader, &operation, turn).await? else {
+            let fault = Fault::new(FaultKind::Unreadable, "not a page of invoices");
+            return Err(Unread::Fault(fault));
+        };
+        walk.take(page).map_err(Unread::Fault)?;
+        if enough(walk.items()) {
+            break;
+        }
     }
     Ok(walk.finish())
 }

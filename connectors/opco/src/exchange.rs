@@ -107,18 +107,6 @@ pub async fn ready(
     Ok(())
 }
 
-/// Hands a payload to an OPCO and says only whether it has it: see [`hand_over`].
-pub async fn file(
-    transport: &Transport,
-    profile: &Profile,
-    identity: &Identity,
-    operation: &Operation,
-) -> Outcome {
-    hand_over(transport, profile, identity, operation)
-        .await
-        .outcome
-}
-
 /// Hands a payload to an OPCO. For writes only.
 ///
 /// [`Outcome::Lost`] says that the OPCO may have it: the connection ended or the time was up after

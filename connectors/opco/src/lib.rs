@@ -29,7 +29,7 @@ pub use crate::capabilities::{
     Capabilities, Closed, Seed, SeedError, Switch, Way, as_document, choose_version, choose_way,
 };
 pub use crate::dpop::generate_proof_key;
-pub use crate::exchange::{Filed, exchange, file, hand_over, ready};
+pub use crate::exchange::{Filed, exchange, hand_over, ready};
 pub use crate::fichier::{Fichier, FileChunks, Opening};
 pub use crate::norm::edit::Edit;
 pub use crate::norm::refus::Refus;
@@ -39,8 +39,8 @@ pub use crate::profile::{
     Auth, Departure, Profile, ProfileError, Profiles, Recette, RejetWords, TIMEOUT_MS_MAX,
 };
 pub use crate::sighting::{
-    Billed, Seen, Sighting, facture_among, facture_moved, look_at_dossier, look_at_echeanciers,
-    look_for_facture, shows_in_schedule, terminated,
+    Billed, Seen, Sighting, facture_among, facture_listed, facture_moved, look_at_dossier,
+    shows_in_schedule,
 };
 pub use crate::transport::{REPLY_BYTES_MAX, RETRY_AFTER_MAX, Settings, Transport, TransportError};
-pub use crate::walk::{DOSSIERS_MAX, Etats, Walk, etats_all, factures_all};
+pub use crate::walk::{DOSSIERS_MAX, Etats, Walk};

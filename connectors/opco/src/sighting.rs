@@ -15,7 +15,7 @@ use crate::exchange::exchange;
 use crate::operation::Operation;
 use crate::profile::Profile;
 use crate::transport::Transport;
-use crate::walk::Walk;
+use crate::walk::Etats;
 
 /// What a look says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,16 +63,6 @@ impl Sighting {
     }
 }
 
-impl From<Result<Option<Seen>, Fault>> for Sighting {
-    fn from(looked: Result<Option<Seen>, Fault>) -> Self {
-        match looked {
-            Ok(Some(seen)) => Self::Found(Box::new(seen)),
-            Ok(None) => Self::Absent,
-            Err(fault) => Self::CouldNotTell(fault),
-        }
-    }
-}
-
 /// Finds our invoice among those listed. `known` are the OPCO's numbers of invoices that former
 /// deliveries have: a refused invoice that was corrected and sent again has our number twice.
 pub fn facture_among(ours: &Facture, listed: &[FactureEtat], known: &[&str]) -> Option<Seen> {
@@ -101,37 +91,14 @@ pub fn facture_among(ours: &Facture, listed: &[FactureEtat], known: &[&str]) -> 
     })
 }
 
-/// Looks for our invoice in the list of invoices (version 2), asking `permit` before each page.
-pub async fn look_for_facture<P>(
-    (transport, profile, identity): (&Transport, &Profile, &Identity),
-    ours: &Facture,
-    known: &[&str],
-    mut permit: P,
-) -> Sighting
-where
-    P: AsyncFnMut() -> Result<(), Fault>,
-{
-    let search = async {
-        let mut walk = Walk::factures(profile);
-        while let Some(operation) = walk.next() {
-            permit().await?;
-            let answer = exchange(transport, profile, identity, &operation).await?;
-            let Answer::FacturesEtats(page) = answer else {
-                return Err(unreadable("not a page of invoices"));
-            };
-            walk.take(page)?;
-            let seen = facture_among(ours, walk.items(), known);
-            if let Some(seen) = seen.filter(|seen| seen.differences.is_empty()) {
-                return Ok(Some(seen));
-            }
-        }
-        let etats = walk.finish();
-        match facture_among(ours, &etats.items, known) {
-            None if !etats.complete => Err(unreadable("the list of invoices is not whole")),
-            seen => Ok(seen),
-        }
-    };
-    search.await.into()
+/// Tells from the list of invoices (version 2), as far as it was read, whether ours is there: absent
+/// only when all of it was read.
+pub fn facture_listed(ours: &Facture, listed: &Etats<FactureEtat>, known: &[&str]) -> Sighting {
+    match facture_among(ours, &listed.items, known) {
+        Some(seen) => Sighting::Found(Box::new(seen)),
+        None if listed.complete => Sighting::Absent,
+        None => Sighting::CouldNotTell(unreadable("the list of invoices is not whole")),
+    }
 }
 
 /// Returns whether a schedule can show an invoice at all: ancillary costs and credit notes move
@@ -171,40 +138,8 @@ pub fn facture_moved(ours: &Facture, readings: &[(&Billed, Echeancier)]) -> Sigh
     }
 }
 
-/// Looks for our invoice in the schedules of the dossiers it bills, asking `permit` before each read.
-pub async fn look_at_echeanciers<P>(
-    (transport, profile, identity): (&Transport, &Profile, &Identity),
-    version: NormVersion,
-    ours: &Facture,
-    dossiers: &[Billed],
-    mut permit: P,
-) -> Sighting
-where
-    P: AsyncFnMut() -> Result<(), Fault>,
-{
-    let mut readings = Vec::with_capacity(dossiers.len());
-    for billed in dossiers {
-        let read = async {
-            permit().await?;
-            detail(
-                transport,
-                profile,
-                identity,
-                version,
-                &billed.numero_interne,
-            )
-            .await
-        };
-        match read.await {
-            Ok(detail) => readings.push((billed, detail.echeancier)),
-            Err(fault) => return Sighting::CouldNotTell(fault),
-        }
-    }
-    facture_moved(ours, &readings)
-}
-
 /// Tells from a dossier whether its termination arrived.
-pub fn terminated(detail: &DossierDetail) -> Sighting {
+fn terminated(detail: &DossierDetail) -> Sighting {
     let dated = detail
         .cerfa
         .pointer("/contrat/dateRupture")

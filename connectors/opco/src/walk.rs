@@ -6,12 +6,9 @@ use std::collections::HashSet;
 use domain::facture_etat::FactureEtat;
 use domain::{Fault, FaultKind, NormVersion};
 
-use crate::answer::{Answer, EtatDossier, Page};
-use crate::call::Identity;
-use crate::exchange::exchange;
+use crate::answer::{EtatDossier, Page};
 use crate::operation::Operation;
 use crate::profile::Profile;
-use crate::transport::Transport;
 
 /// The most lines one CFA is believed to have at one OPCO; bounds the number of pages.
 pub const DOSSIERS_MAX: u32 = 100_000;
@@ -177,58 +174,6 @@ impl<T> Walk<T> {
         self.page = self.page.saturating_add(1);
         Ok(())
     }
-}
-
-/// Reads all states of dossiers, asking `permit` before each page: each is a call under the OPCO's
-/// limit.
-///
-/// # Errors
-///
-/// The fault of the first page that fails, or the permit's.
-pub async fn etats_all<P>(
-    transport: &Transport,
-    profile: &Profile,
-    identity: &Identity,
-    version: NormVersion,
-    mut permit: P,
-) -> Result<Etats, Fault>
-where
-    P: AsyncFnMut() -> Result<(), Fault>,
-{
-    let mut walk = Walk::new(profile, version);
-    while let Some(operation) = walk.next() {
-        permit().await?;
-        match exchange(transport, profile, identity, &operation).await? {
-            Answer::Etats(page) => walk.take(page)?,
-            _ => return Err(Fault::new(FaultKind::Unreadable, "not a page of states")),
-        }
-    }
-    Ok(walk.finish())
-}
-
-/// Reads all states of invoices, as [`etats_all`].
-///
-/// # Errors
-///
-/// As [`etats_all`].
-pub async fn factures_all<P>(
-    transport: &Transport,
-    profile: &Profile,
-    identity: &Identity,
-    mut permit: P,
-) -> Result<Etats<FactureEtat>, Fault>
-where
-    P: AsyncFnMut() -> Result<(), Fault>,
-{
-    let mut walk = Walk::factures(profile);
-    while let Some(operation) = walk.next() {
-        permit().await?;
-        match exchange(transport, profile, identity, &operation).await? {
-            Answer::FacturesEtats(page) => walk.take(page)?,
-            _ => return Err(Fault::new(FaultKind::Unreadable, "not a page of invoices")),
-        }
-    }
-    Ok(walk.finish())
 }
 
 #[cfg(test)]

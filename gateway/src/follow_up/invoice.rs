@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use domain::clock::Timestamp;
 use domain::echeancier::Echeancier;
+use domain::facture_etat::FactureEtat;
 use domain::payload::{Facture, Payload};
 use domain::rules::{self, Awaits, Origin};
 use domain::step::{self, Next};
 use domain::{Capability, DeliveryId, Fault, FaultKind, Outcome};
 use jiff::civil::Date;
-use opco::{Answer, Billed, Operation, Refus, Seen, Sighting, Walk};
+use opco::{Answer, Billed, Operation, Refus, Seen, Sighting};
 use store::invoices::{self, NewInvoice};
 use store::{Dossier, StoreError, TenantKey, Tx};
 
@@ -275,31 +276,18 @@ async fn in_list(
     Ok(within(context, listed(context, facture, &known)).await)
 }
 
-/// Walks the list of invoices until ours is there; absent only when all of it was read.
+/// Reads the list of invoices until ours is there.
 async fn listed(context: &Attempt<'_>, facture: &Facture, known: &[&str]) -> Sighting {
-    let mut walk = Walk::factures(context.profile);
+    let is_there = |items: &[FactureEtat]| {
+        let seen = opco::facture_among(facture, items, known);
+        seen.is_some_and(|seen| seen.differences.is_empty())
+    };
+    let key = context.key.id.to_string();
     // The first call's turn is the claim's.
-    let mut turn_taken = true;
-    while let Some(operation) = walk.next() {
-        let page = ask(context, &operation, std::mem::take(&mut turn_taken)).await;
-        let taken = match page {
-            Ok(Answer::FacturesEtats(page)) => walk.take(page),
-            Ok(_) => Err(unreadable("not a page of invoices")),
-            Err(fault) => Err(fault),
-        };
-        if let Err(fault) = taken {
-            return Sighting::CouldNotTell(fault);
-        }
-        let seen = opco::facture_among(facture, walk.items(), known);
-        if let Some(seen) = seen.filter(|seen| seen.differences.is_empty()) {
-            return Sighting::Found(Box::new(seen));
-        }
-    }
-    let etats = walk.finish();
-    match opco::facture_among(facture, &etats.items, known) {
-        Some(seen) => Sighting::Found(Box::new(seen)),
-        None if etats.complete => Sighting::Absent,
-        None => Sighting::CouldNotTell(unreadable("the list of invoices is not whole")),
+    let reader = reader(context, &key);
+    match states::invoices(context.app, &reader, true, is_there).await {
+        Ok(listed) => opco::facture_listed(facture, &listed, known),
+        Err(unread) => Sighting::CouldNotTell(told(unread)),
     }
 }
 
@@ -378,6 +366,18 @@ async fn before(
         .and_then(|reading| schedules::open(keys, reading)))
 }
 
+/// Who looks, for as long as the attempt lasts.
+fn reader<'a>(context: &'a Attempt<'_>, key: &'a str) -> Reader<'a> {
+    Reader {
+        profile: context.profile,
+        identity: &context.identity,
+        system: context.system,
+        version: context.version,
+        key,
+        deadline: context.deadline,
+    }
+}
+
 /// Asks one thing of a look, in its turn.
 async fn ask(
     context: &Attempt<'_>,
@@ -385,21 +385,17 @@ async fn ask(
     turn_taken: bool,
 ) -> Result<Answer, Fault> {
     let key = context.key.id.to_string();
-    let reader = Reader {
-        profile: context.profile,
-        identity: &context.identity,
-        system: context.system,
-        version: context.version,
-        key: &key,
-        deadline: context.deadline,
-    };
-    match states::ask(context.app, &reader, operation, turn_taken).await {
-        Ok(answer) => Ok(answer),
-        Err(Unread::Fault(fault)) => Err(fault),
-        Err(Unread::NotBefore(_)) => Err(Fault::new(
-            FaultKind::Throttled,
-            "the look did not fit into the limits",
-        )),
+    let reader = reader(context, &key);
+    let asked = states::ask(context.app, &reader, operation, turn_taken);
+    asked.await.map_err(told)
+}
+
+fn told(unread: Unread) -> Fault {
+    match unread {
+        Unread::Fault(fault) => fault,
+        Unread::NotBefore(_) => {
+            Fault::new(FaultKind::Throttled, "the look did not fit into the limits")
+        }
     }
 }
 

@@ -6,7 +6,9 @@ mod world;
 use domain::payload::Facture;
 use domain::rejet::Rejet;
 use domain::{Environment, FaultKind, Kind, Opco, Outcome};
-use opco::{Piece, Sighting, choose_way, factures_all};
+use opco::{Piece, Sighting, choose_way};
+
+use crate::walked::factures_all;
 use serde_json::{Value, json};
 use simulator::{Capability, Fault as Switch, FaultKind as Odd, Openness, Overrides, Scope};
 
@@ -202,9 +204,7 @@ async fn an_odd_list_of_invoices_is_never_an_absence() {
     };
     assert_eq!(engaged.by_states(&never, &[]).await, Sighting::Absent);
     let (transport, profile, identity) = engaged.way();
-    let all = factures_all(transport, profile, &identity, async || Ok(()))
-        .await
-        .unwrap();
+    let all = factures_all((transport, profile, &identity)).await.unwrap();
     assert_eq!((all.items.len(), all.complete), (3, true));
 
     let handle = &world.running.handle;

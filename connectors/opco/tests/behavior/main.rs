@@ -17,3 +17,4 @@ mod simulated;
 mod socket;
 mod streamed;
 mod tokens;
+mod walked;

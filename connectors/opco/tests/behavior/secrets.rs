@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use domain::{NormVersion, Opco};
-use opco::{Operation, Piece, Profile, Transport, exchange, file, hand_over};
+use opco::{Operation, Piece, Profile, Transport, exchange, hand_over};
 use serde_json::json;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -13,6 +13,7 @@ use wiremock::matchers::path_regex;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::bench::{self, filing, identity, sample, transport};
+use crate::walked::file;
 
 /// Keeps everything that is ever traced, at every level.
 #[derive(Clone, Default)]

@@ -5,16 +5,14 @@ use std::sync::Arc;
 
 use domain::clock::SystemClock;
 use domain::{Etat, Fault, FaultKind, NormVersion, Opco, Outcome, Receipt};
-use opco::{
-    Answer, DossierDetail, Etats, Operation, Profile, Settings, Transport, etats_all, exchange,
-    file,
-};
+use opco::{Answer, DossierDetail, Etats, Operation, Profile, Settings, Transport, exchange};
 use serde_json::json;
 use simulator::{
     Capability, Duplicates, Fault as Switch, FaultKind as Kind, Openness, Overrides, Running, Scope,
 };
 
 use crate::bench::{contract, detail, filing, identity};
+use crate::walked::{etats_all, file};
 
 const VERSIONS: [NormVersion; 2] = [NormVersion::V1, NormVersion::V2];
 
@@ -84,14 +82,7 @@ impl Bench {
 
     async fn etats(&self, opco: Opco, version: NormVersion) -> Result<Etats, Fault> {
         let profile = self.profile(opco);
-        etats_all(
-            &self.transport,
-            &profile,
-            &identity(),
-            version,
-            async || Ok(()),
-        )
-        .await
+        etats_all((&self.transport, &profile, &identity()), version).await
     }
 
     async fn detail(&self, opco: Opco, version: NormVersion, numero: &str) -> DossierDetail {

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use domain::payload::Facture;
 use domain::{Fault, FaultKind, NormVersion, Outcome};
-use opco::{Operation, Profile, Settings, Transport, exchange, file};
+use opco::{Operation, Profile, Settings, Transport, exchange};
 use serde_json::json;
 use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::bench::{self, Deed, Misbehaving, filing, identity, key_only, sample, transport};
+use crate::walked::{etats_all, factures_all, file};
 
 async fn written(profile: &Profile) -> Outcome {
     file(&transport(), profile, &identity(), &filing(NormVersion::V1)).await
@@ -266,16 +267,10 @@ async fn the_pages_of_a_list_are_walked_under_a_permit_each() {
             .await;
     }
     let (transport, profile, identity) = (transport(), key_only(&server.uri()), identity());
-    let mut permits = 0;
-    let permit = async || {
-        permits += 1;
-        Ok(())
-    };
-    let version = NormVersion::V2;
-    let etats = opco::etats_all(&transport, &profile, &identity, version, permit)
+    let etats = etats_all((&transport, &profile, &identity), NormVersion::V2)
         .await
         .unwrap();
-    assert_eq!((etats.items.len(), etats.complete, permits), (3, true, 2));
+    assert_eq!((etats.items.len(), etats.complete), (3, true));
 }
 
 #[tokio::test]
@@ -301,9 +296,10 @@ async fn a_list_of_invoices_that_is_not_whole_is_no_absence() {
                 .await;
         }
         let (transport, profile, identity) = (transport(), key_only(&server.uri()), identity());
-        let way = (&transport, &profile, &identity);
-        let seen = opco::look_for_facture(way, &ours, &[], async || Ok(())).await;
-        match seen.outcome() {
+        let listed = factures_all((&transport, &profile, &identity))
+            .await
+            .unwrap();
+        match opco::facture_listed(&ours, &listed, &[]).outcome() {
             Outcome::Absent => assert!(told, "{second}"),
             Outcome::CouldNotTell(fault) => {
                 assert!(!told, "{second}");

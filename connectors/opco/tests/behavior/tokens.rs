@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use domain::{FaultKind, NormVersion, Opco, Outcome, Secret};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use opco::{Answer, Operation, Profile, Settings, Transport, exchange, file};
+use opco::{Answer, Operation, Profile, Settings, Transport, exchange};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, header_exists, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::bench::{self, filing, identity, sample, transport};
+use crate::walked::file;
 
 async fn token(server: &MockServer, text: &str, answer: ResponseTemplate, times: u64) {
     let body = json!({"access_token": text, "token_type": "Bearer", "expires_in": 3600});

@@ -6,7 +6,7 @@ use domain::payload::Facture;
 use domain::{NormVersion, Opco, Outcome};
 use opco::{
     Answer, Billed, DossierDetail, Filed, Identity, Operation, Piece, Profile, Settings, Sighting,
-    Transport, exchange, hand_over, look_at_dossier, look_at_echeanciers, look_for_facture,
+    Transport, exchange, facture_listed, facture_moved, hand_over, look_at_dossier,
 };
 use serde_json::{Value, json};
 use simulator::{
@@ -15,6 +15,7 @@ use simulator::{
 };
 
 use crate::bench::{self, contract, identity, pdf, sample};
+use crate::walked::factures_all;
 
 const V1: NormVersion = NormVersion::V1;
 const V2: NormVersion = NormVersion::V2;
@@ -174,15 +175,23 @@ impl Engaged<'_> {
 
     pub(crate) async fn by_states(&self, facture: &Facture, known: &[&str]) -> Sighting {
         let (transport, profile, identity) = self.way();
-        let permit = async || Ok(());
-        look_for_facture((transport, profile, &identity), facture, known, permit).await
+        match factures_all((transport, profile, &identity)).await {
+            Ok(listed) => facture_listed(facture, &listed, known),
+            Err(fault) => Sighting::CouldNotTell(fault),
+        }
     }
 
     pub(crate) async fn by_schedule(&self, facture: &Facture, before: &Billed) -> Sighting {
         let (transport, profile, identity) = self.way();
-        let way = (transport, profile, &identity);
-        let before = std::slice::from_ref(before);
-        look_at_echeanciers(way, V1, facture, before, async || Ok(())).await
+        let operation = Operation::Detail {
+            version: V1,
+            numero_interne: before.numero_interne.clone(),
+        };
+        match exchange(transport, profile, &identity, &operation).await {
+            Ok(Answer::Detail(detail)) => facture_moved(facture, &[(before, detail.echeancier)]),
+            Ok(other) => panic!("{other:?}"),
+            Err(fault) => Sighting::CouldNotTell(fault),
+        }
     }
 
     pub(crate) async fn by_state(&self) -> Sighting {

@@ -1,6 +1,7 @@
 //! The door to durable custody: what waits is written together, and a 202 follows only a commit.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use store::{Accepted, Claimed, NewDelivery, Store, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
@@ -53,8 +54,12 @@ impl Committer {
                 let (store, metrics, inbox) = (store.clone(), metrics.clone(), Arc::clone(&inbox));
                 async move {
                     let news: Vec<&NewDelivery> = group.iter().map(|one| &*one.new).collect();
-                    let answers = store.accept(&news).await?;
-                    metrics.commit(group.len());
+                    let began = Instant::now();
+                    let answers = store
+                        .accept(&news)
+                        .await
+                        .inspect_err(|_| metrics.commit_failed())?;
+                    metrics.commit(group.len(), began.elapsed());
                     for (one, _) in group
                         .iter()
                         .zip(&answers)

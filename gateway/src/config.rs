@@ -73,6 +73,8 @@ pub struct Config {
 pub struct Server {
     /// Address and port to listen on; port 0 takes a free one.
     pub listen: std::net::SocketAddr,
+    /// Address and port of the door for probes and measures alone, if there is one.
+    pub monitoring_listen: Option<std::net::SocketAddr>,
     /// The address callers see, when it is another.
     pub public_url: Option<String>,
     /// Threads that read requests; 0 means one for each core.

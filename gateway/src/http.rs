@@ -143,6 +143,28 @@ pub(crate) fn serve(
     Ok((address, server.handle(), server))
 }
 
+/// Opens the door for probes and measures alone, which a process without the API has too. It writes
+/// no line for a request: probes come every few seconds.
+pub(crate) fn serve_monitoring(
+    app: App,
+    address: SocketAddr,
+) -> std::io::Result<(SocketAddr, ServerHandle, Server)> {
+    let listener = TcpListener::bind(address)?;
+    let address = listener.local_addr()?;
+    let data = web::Data::new(app);
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(data.clone())
+            .configure(health_table)
+            .default_service(web::to(unknown_route))
+    })
+    .workers(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok((address, server.handle(), server))
+}
+
 /// Every line of the API, in reading order.
 fn table(config: &mut ServiceConfig) {
     config
@@ -199,9 +221,7 @@ fn table(config: &mut ServiceConfig) {
         .configure(webhook_table)
         .service(path("/api/v1/routes/{siret}", [get(routes::find)]))
         .service(path("/api/v1/opcos", [get(opcos::list)]))
-        .service(path("/health/live", [open(health::live)]))
-        .service(path("/health/ready", [open(health::ready)]))
-        .service(path("/metrics", [open(health::measures)]))
+        .configure(health_table)
         .service(path("/openapi.json", [open(docs::document)]))
         .service(path("/docs", [open(docs::folder)]))
         .service(path("/docs/{file:.*}", [open(docs::file)]))
@@ -211,9 +231,19 @@ fn table(config: &mut ServiceConfig) {
         .app_data(web::QueryConfig::default().error_handler(|error, _| {
             Problem::new(Code::InvalidRequest, query_detail(&error)).into()
         }))
-        .default_service(web::to(|| async {
-            Err::<web::Bytes, _>(Problem::plain(Code::UnknownRoute))
-        }));
+        .default_service(web::to(unknown_route));
+}
+
+/// The lines for who watches the process.
+fn health_table(config: &mut ServiceConfig) {
+    config
+        .service(path("/health/live", [open(health::live)]))
+        .service(path("/health/ready", [open(health::ready)]))
+        .service(path("/metrics", [open(health::measures)]));
+}
+
+async fn unknown_route() -> Result<web::Bytes, Problem> {
+    Err(Problem::plain(Code::UnknownRoute))
 }
 
 /// The lines about dossiers that one side alone knows.

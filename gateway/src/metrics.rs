@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use domain::{Environment, HoldReason, Instance, Kind, Opco, Status};
+use domain::{Environment, HoldReason, Instance, Kind, Opco, Status, Timestamp};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -77,9 +77,10 @@ struct ByOpco {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByInstance {
+struct BySystem {
     opco: &'static str,
-    instance: u16,
+    // Not `instance`: Prometheus writes the address it reads under that name.
+    number: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -133,7 +134,10 @@ pub struct Metrics {
     attempts: Timed<Exchange>,
     reads: Timed<Exchange>,
     queue: Level<Queue>,
-    breaker: Level<ByInstance>,
+    queue_oldest: Level<Queue>,
+    reclaimed: Family<ByOpco, Counter>,
+    states_unknown: Family<ByOpco, Counter>,
+    breaker: Level<BySystem>,
     limiter: Timed<ByOpco>,
     orphans: Level<ByOpco>,
     lookups: Family<Lookup, Counter>,
@@ -141,7 +145,9 @@ pub struct Metrics {
     webhook_attempts: Family<Word, Counter>,
     webhook_endpoints: Level<Standing>,
     webhook_behind: Gauge<f64, AtomicU64>,
+    commit: Histogram,
     commit_members: Histogram,
+    commits_failed: Counter,
     files: Family<ByKind, Counter>,
     file_bytes: Family<ByKind, Counter>,
     custody: Gauge<f64, AtomicU64>,
@@ -167,6 +173,9 @@ impl Metrics {
             "Payloads of one group commit",
             commit_members.clone(),
         );
+        let (start, factor, length) = SECONDS;
+        let commit = Histogram::new(exponential_buckets(start, factor, length));
+        r.register_with_unit("commit", "Group commits", Unit::Seconds, commit.clone());
         Self {
             accepted: counts(r, "deliveries_accepted", "Payloads answered 202"),
             refused: counts(
@@ -188,6 +197,17 @@ impl Metrics {
                 "queue_deliveries",
                 "Deliveries not finished, by what they wait for",
             ),
+            queue_oldest: seconds(
+                r,
+                "queue_oldest",
+                "How long ago the oldest of them was accepted",
+            ),
+            reclaimed: counts(
+                r,
+                "leases_reclaimed",
+                "Deliveries taken over from a deliverer that let its lease run out",
+            ),
+            states_unknown: counts(r, "states_unknown", "States read that nobody knows"),
             breaker: counts(r, "breaker_state", "0 closed, 1 half open, 2 open"),
             limiter: durations(r, "limiter_wait", "Waits for a permit"),
             orphans: counts(
@@ -204,7 +224,9 @@ impl Metrics {
                 "webhook_behind_events",
                 "Events that the address furthest behind has not been told",
             ),
+            commit,
             commit_members,
+            commits_failed: counts(r, "commits_failed", "Group commits that failed"),
             files: counts(r, "files_received", "Files received whole"),
             file_bytes: sizes(r, "files_received", "Bytes of files received whole"),
             custody: counts(r, "files_in_custody", "Files kept, counted every hour"),
@@ -305,9 +327,10 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Replaces the picture of the queue: what is not named is gone from it.
-    pub fn queue(&self, picture: &[Count]) {
+    /// Replaces the picture of the queue as it is `now`: what is not named is gone from it.
+    pub fn queue(&self, picture: &[Count], now: Timestamp) {
         self.queue.clear();
+        self.queue_oldest.clear();
         for count in picture {
             let labels = Queue {
                 opco: slug(count.opco),
@@ -315,6 +338,9 @@ impl Metrics {
                 reason: count.reason.clone().unwrap_or_default(),
             };
             self.queue.get_or_create(&labels).set(whole(count.count));
+            let age = now.duration_since(count.oldest).as_secs();
+            let age = u64::try_from(age).unwrap_or_default();
+            self.queue_oldest.get_or_create(&labels).set(whole(age));
         }
     }
 
@@ -329,9 +355,9 @@ impl Metrics {
 
     /// Shows how the breaker of an instance stands.
     pub fn breaker(&self, instance: Instance, state: BreakerState) {
-        let labels = ByInstance {
+        let labels = BySystem {
             opco: instance.opco.slug(),
-            instance: instance.number,
+            number: instance.number,
         };
         let value = match state {
             BreakerState::Closed => 0.0,
@@ -399,8 +425,28 @@ impl Metrics {
         self.custody_bytes.set(whole(bytes / 1_000) * 1_000.0);
     }
 
-    /// Measures how many payloads one commit took.
-    pub fn commit(&self, members: usize) {
+    /// Counts a delivery taken over from a deliverer that let its lease run out.
+    pub fn reclaimed(&self, opco: Opco) {
+        self.reclaimed
+            .get_or_create(&ByOpco { opco: opco.slug() })
+            .inc();
+    }
+
+    /// Counts a state that an OPCO spells as nobody knows.
+    pub fn state_unknown(&self, opco: Opco) {
+        self.states_unknown
+            .get_or_create(&ByOpco { opco: opco.slug() })
+            .inc();
+    }
+
+    /// Counts a group commit that failed: none of its payloads was taken.
+    pub fn commit_failed(&self) {
+        self.commits_failed.inc();
+    }
+
+    /// Measures how many payloads one commit took, and how long.
+    pub fn commit(&self, members: usize, took: Duration) {
+        self.commit.observe(took.as_secs_f64());
         self.commit_members
             .observe(whole(u64::try_from(members).unwrap_or(u64::MAX)));
     }
@@ -417,6 +463,13 @@ fn counts<M: Clone + Default + Metric>(registry: &mut Registry, name: &str, help
 fn sizes<M: Clone + Default + Metric>(registry: &mut Registry, name: &str, help: &str) -> M {
     let family = M::default();
     registry.register_with_unit(name, help, Unit::Bytes, family.clone());
+    family
+}
+
+/// Registers a family of ages, in seconds.
+fn seconds<M: Clone + Default + Metric>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let family = M::default();
+    registry.register_with_unit(name, help, Unit::Seconds, family.clone());
     family
 }
 
@@ -454,6 +507,10 @@ mod tests {
         metrics.settled(Some(Opco::Akto), Status::Delivered);
         metrics.held(None, HoldReason::NoRoute);
         metrics.orphans(&[(Opco::Akto, 3)]);
+        metrics.reclaimed(Opco::Akto);
+        metrics.state_unknown(Opco::Atlas);
+        metrics.commit(12, Duration::from_millis(3));
+        metrics.commit_failed();
         metrics.attempt(Opco::Akto, "dossier", "taken", Duration::from_millis(30));
         metrics.breaker(Instance::first(Opco::Atlas), BreakerState::Open);
         metrics.http("POST", "/api/v1/dossiers", 202, Duration::from_millis(3));
@@ -474,12 +531,17 @@ mod tests {
             r#"cfa_gateway_deliveries_settled_total{opco="akto",status="delivered"} 1"#,
             r#"cfa_gateway_deliveries_held_total{opco="none",reason="no_route"} 1"#,
             r#"cfa_gateway_attempt_seconds_count{opco="akto",operation="dossier",outcome="taken"} 1"#,
-            r#"cfa_gateway_breaker_state{opco="atlas",instance="1"} 2.0"#,
+            r#"cfa_gateway_breaker_state{opco="atlas",number="1"} 2.0"#,
             r#"cfa_gateway_http_request_seconds_count{method="POST",route="/api/v1/dossiers",status="202"} 1"#,
             r#"cfa_gateway_webhook_attempts_total{outcome="refused"} 1"#,
             r#"cfa_gateway_webhook_endpoints{state="failing"} 1.0"#,
             "cfa_gateway_webhook_behind_events 7.0",
             r#"cfa_gateway_orphans_open{opco="akto"} 3.0"#,
+            r#"cfa_gateway_leases_reclaimed_total{opco="akto"} 1"#,
+            r#"cfa_gateway_states_unknown_total{opco="atlas"} 1"#,
+            "cfa_gateway_commit_seconds_count 1",
+            "cfa_gateway_commit_members_sum 12",
+            "cfa_gateway_commits_failed_total 1",
             r#"cfa_gateway_files_received_total{kind="convention"} 2"#,
             r#"cfa_gateway_files_received_bytes_total{kind="convention"} 70001"#,
             "cfa_gateway_files_in_custody 12.0",
@@ -498,13 +560,18 @@ mod tests {
             reason: Some(reason.to_owned()),
             opco: Some(Opco::Akto),
             count,
+            oldest: "2026-08-25T08:00:00Z".parse().unwrap(),
         };
-        metrics.queue(&[count(Status::Waiting, "retry", 4)]);
-        metrics.queue(&[count(Status::Held, "no_key", 2)]);
+        let now = "2026-08-25T09:00:00Z".parse().unwrap();
+        metrics.queue(&[count(Status::Waiting, "retry", 4)], now);
+        metrics.queue(&[count(Status::Held, "no_key", 2)], now);
         let text = metrics.encode().unwrap();
         assert!(!text.contains("waiting"), "{text}");
         assert!(text.contains(
             r#"cfa_gateway_queue_deliveries{opco="akto",status="held",reason="no_key"} 2.0"#
+        ));
+        assert!(text.contains(
+            r#"cfa_gateway_queue_oldest_seconds{opco="akto",status="held",reason="no_key"} 3600.0"#
         ));
     }
 }

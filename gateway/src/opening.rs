@@ -149,7 +149,7 @@ impl Database {
             "database.connections_max",
             u64::from(self.connections_max),
             1,
-            128,
+            500,
         ));
         problems
     }

@@ -205,6 +205,7 @@ async fn written(
             );
             for change in changes.iter().filter(|change| change.unknown) {
                 tracing::warn!(dossier.id = %change.dossier, "an OPCO spells a state nobody knows");
+                app.metrics.state_unknown(job.key.instance.opco);
             }
             let interval_ms = app
                 .settings

@@ -1,6 +1,6 @@
 //! Putting a gateway together, running it, and stopping it without losing a step.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,11 @@ use crate::view::Views;
 use crate::worker::Inbox;
 use crate::{countdowns, details, files, http, limits, poll, routing, sweep, worker};
 
+/// The setting that names the API's door.
+const LISTEN: &str = "server.listen";
+/// The setting that names the door for probes and measures.
+const MONITORING_LISTEN: &str = "server.monitoring_listen";
+
 /// What one process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
@@ -42,8 +47,22 @@ pub struct Roles {
 pub struct Running {
     app: App,
     server: Option<(SocketAddr, ServerHandle)>,
+    monitoring: Option<(SocketAddr, ServerHandle)>,
     ended: Option<oneshot::Receiver<()>>,
     drain: Duration,
+}
+
+/// A door that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting} = {address} cannot be opened")]
+pub struct DoorError {
+    /// The setting that names its address.
+    pub setting: &'static str,
+    /// The address.
+    pub address: SocketAddr,
+    /// Why.
+    #[source]
+    pub source: std::io::Error,
 }
 
 /// Puts a gateway together and starts it.
@@ -76,13 +95,25 @@ pub async fn start(
     let mut running = Running {
         app: app.clone(),
         server: None,
+        monitoring: None,
         ended: None,
         drain: Duration::from_secs(config.server.drain_seconds),
     };
+    if let Some(address) = config.server.monitoring_listen {
+        let door = http::serve_monitoring(app.clone(), address);
+        let (address, handle, serving) = door.map_err(door_error(MONITORING_LISTEN, address))?;
+        // Probes are answered until the end, so no stop waits for this door.
+        Tasks::serve(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(error = %error, "the door for probes and measures broke");
+            }
+        });
+        running.monitoring = Some((address, handle));
+    }
     if roles.api {
-        let server = http::serve(app, &config.server).context("the API's door cannot be opened")?;
+        let door = http::serve(app, &config.server);
+        let (address, handle, serving) = door.map_err(door_error(LISTEN, config.server.listen))?;
         let (end, ended) = oneshot::channel();
-        let (address, handle, serving) = server;
         // Actix's own threads answer; this task only waits for their end.
         running.app.tasks.spawn(async move {
             if let Err(error) = serving.await {
@@ -110,11 +141,28 @@ pub fn rehearse(config: &Config, roles: Roles) -> anyhow::Result<()> {
     if let Some(url) = &config.redis.url {
         redis_client(url)?;
     }
-    if roles.api {
-        std::net::TcpListener::bind(config.server.listen)
-            .context("the API's door cannot be opened")?;
+    let api = roles.api.then_some((LISTEN, config.server.listen));
+    let monitoring = config
+        .server
+        .monitoring_listen
+        .map(|address| (MONITORING_LISTEN, address));
+    // Held together: two settings with one address must not both find it free.
+    let mut held = Vec::new();
+    for (setting, address) in api.into_iter().chain(monitoring) {
+        held.push(TcpListener::bind(address).map_err(door_error(setting, address))?);
     }
     Ok(())
+}
+
+fn door_error(
+    setting: &'static str,
+    address: SocketAddr,
+) -> impl FnOnce(std::io::Error) -> DoorError {
+    move |source| DoorError {
+        setting,
+        address,
+        source,
+    }
 }
 
 /// Puts the parts together without starting anything that acts by itself.
@@ -181,6 +229,11 @@ impl Running {
         self.server.as_ref().map(|(address, _)| *address)
     }
 
+    /// Returns where probes and measures are answered alone, if they are.
+    pub fn monitoring_address(&self) -> Option<SocketAddr> {
+        self.monitoring.as_ref().map(|(address, _)| *address)
+    }
+
     /// Ends when the API's door has closed by itself, which only a fault makes it do.
     pub async fn ended(&mut self) {
         match self.ended.as_mut() {
@@ -207,6 +260,9 @@ impl Running {
         }
         if let Err(error) = self.app.store.release_limits(&self.app.owner).await {
             tracing::warn!(error = %error, "the leases of limits lapse by themselves");
+        }
+        if let Some((_, handle)) = self.monitoring.take() {
+            handle.stop(false).await;
         }
         self.app.store.close().await;
         ended

@@ -50,7 +50,7 @@ pub(crate) async fn run(app: App) {
 async fn picture(app: &App) -> Result<(), StoreError> {
     let mut tx = app.store.reading().await?;
     let counts = store::deliveries::counts(&mut tx, None).await?;
-    app.metrics.queue(&counts);
+    app.metrics.queue(&counts, app.clock.now());
     let orphans = store::strangers::count_open(&mut tx).await?;
     app.metrics.orphans(&orphans);
     Ok(())

@@ -225,6 +225,9 @@ async fn start(app: &App, job: Claimed, admitted: &mut HashMap<System, usize>) {
     if let Some(left) = admitted.get_mut(&system) {
         *left = left.saturating_sub(1);
     }
+    if job.reclaimed {
+        app.metrics.reclaimed(system.instance.opco);
+    }
     if job.was == Was::Unknown && mutation::planted(Mutation::ForgetReclaimed) {
         return;
     }

@@ -95,6 +95,8 @@ pub struct Claimed {
     pub delivery: Delivery,
     /// Whether to write or to look.
     pub was: Was,
+    /// Whether another deliverer held it past its lease.
+    pub reclaimed: bool,
     /// Who holds it.
     pub owner: String,
     /// The number of this attempt: with the owner, the fence every settlement must show.
@@ -239,7 +241,8 @@ impl ClaimRow {
         let mut delivery = Delivery::try_from(self.delivery)?;
         // Whoever held it may have sent it: from now on its answer counts as lost. A look for
         // another reason (the OPCO says it has it) is no sign of that.
-        if delivery.standing.status == Status::Sending {
+        let reclaimed = delivery.standing.status == Status::Sending;
+        if reclaimed {
             delivery.first_lost_at = delivery.first_lost_at.or(Some(lease.now));
         }
         let was = match delivery.standing.status {
@@ -257,6 +260,7 @@ impl ClaimRow {
         Ok(Claimed {
             delivery,
             was,
+            reclaimed,
             owner: lease.owner.to_owned(),
             number: self.claims + 1,
             sealed: SealedPayload {
@@ -302,6 +306,7 @@ impl Claimed {
                 receipt: Receipt::default(),
             },
             was: Was::Queued,
+            reclaimed: false,
             owner: claim.owner.clone(),
             number: 1,
             sealed: new.sealed.clone(),

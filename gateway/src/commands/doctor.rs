@@ -324,6 +324,7 @@ mod tests {
             reason: reason.map(str::to_owned),
             opco: Some(Opco::Akto),
             count,
+            oldest: domain::Timestamp::UNIX_EPOCH,
         };
         let told = stuck(
             "réseau R",

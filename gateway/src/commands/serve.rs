@@ -1,7 +1,6 @@
 //! `serve`: the gateway as a service, until it is asked to stop.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
@@ -13,7 +12,7 @@ use crate::commands::output::{Format, Out, tell};
 use crate::commands::{Context, runtime, stop};
 use crate::config::Config;
 use crate::failpoint;
-use crate::start::{self, Roles};
+use crate::start::{self, DoorError, Roles, Running};
 use crate::telemetry::{Logs, Telemetry};
 
 /// Arguments of `serve`.
@@ -53,13 +52,13 @@ async fn serve(context: &Context, config: &Config, args: &ServeArgs) -> Result<E
         worker: args.roles.contains(&Role::Worker),
     };
     // Before the first byte is written: a start that is refused leaves no key and no database.
-    start::rehearse(config, roles).map_err(|error| not_started(config, &error))?;
+    start::rehearse(config, roles).map_err(|error| not_started(&error))?;
     let store = context.store(config).await?;
     let is_new = is_new(&store).await?;
     let mut running = start::start(config, failpoint::clock(), store, roles)
         .await
-        .map_err(|error| not_started(config, &error))?;
-    announce(context, config, running.address(), is_new)?;
+        .map_err(|error| not_started(&error))?;
+    announce(context, config, &running, is_new)?;
     let broken = tokio::select! {
         asked = stop::asked() => {
             asked?;
@@ -84,27 +83,29 @@ async fn is_new(store: &Store) -> Result<bool, Failure> {
     Ok(tenants::networks(&mut tx).await?.is_empty())
 }
 
-fn not_started(config: &Config, error: &anyhow::Error) -> Failure {
-    let io = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<std::io::Error>());
-    let refused = match io.map(std::io::Error::kind) {
-        Some(ErrorKind::AddrInUse) => Some((
-            "déjà occupée",
-            "arrêter le programme qui l'occupe, ou changer server.listen",
-        )),
-        Some(ErrorKind::AddrNotAvailable) => Some((
-            "cette machine n'a pas cette adresse",
-            "mettre dans server.listen une adresse de cette machine (127.0.0.1, 0.0.0.0)",
-        )),
-        Some(ErrorKind::PermissionDenied) => Some((
-            "ce compte n'en a pas le droit",
-            "mettre dans server.listen un port à partir de 1024",
-        )),
-        _ => None,
-    };
-    if let Some((why, remedy)) = refused {
-        let said = format!("impossible d'écouter sur {} : {why}", config.server.listen);
+fn not_started(error: &anyhow::Error) -> Failure {
+    if let Some(DoorError {
+        setting,
+        address,
+        source,
+    }) = error.downcast_ref()
+    {
+        let (why, remedy) = match source.kind() {
+            ErrorKind::AddrInUse => (
+                "déjà occupée".to_owned(),
+                format!("arrêter le programme qui l'occupe, ou changer {setting}"),
+            ),
+            ErrorKind::AddrNotAvailable => (
+                "cette machine n'a pas cette adresse".to_owned(),
+                format!("mettre dans {setting} une adresse de cette machine (127.0.0.1, 0.0.0.0)"),
+            ),
+            ErrorKind::PermissionDenied => (
+                "ce compte n'en a pas le droit".to_owned(),
+                format!("mettre dans {setting} un port à partir de 1024"),
+            ),
+            _ => (source.to_string(), format!("changer {setting}")),
+        };
+        let said = format!("impossible d'écouter sur {address} : {why}");
         return Failure::new(Code::AddressUnavailable, said).remedy(remedy);
     }
     Failure::new(Code::ConfigInvalid, format!("{error:#}"))
@@ -115,10 +116,13 @@ fn not_started(config: &Config, error: &anyhow::Error) -> Failure {
 fn announce(
     context: &Context,
     config: &Config,
-    address: Option<SocketAddr>,
+    running: &Running,
     is_new: bool,
 ) -> Result<(), Failure> {
-    let url = address.map(|address| {
+    let monitoring = running
+        .monitoring_address()
+        .map(|address| format!("http://{address}"));
+    let url = running.address().map(|address| {
         config
             .server
             .public_url
@@ -126,7 +130,8 @@ fn announce(
             .unwrap_or_else(|| format!("http://{address}"))
     });
     if context.format() == Format::Json {
-        return Out::stdout(Format::Json).json(&json!({ "address": url }));
+        return Out::stdout(Format::Json)
+            .json(&json!({ "address": url, "monitoring": monitoring }));
     }
     if let Some(simulator) = &config.transport.simulator {
         tell(&format!(
@@ -138,6 +143,11 @@ fn announce(
             "CFA Gateway répond : {url}\n  documentation de l'API : {url}/docs/   santé : {url}/health/ready"
         )),
         None => tell("CFA Gateway livre (rôle worker, sans API)."),
+    }
+    if let Some(monitoring) = monitoring {
+        tell(&format!(
+            "  sondes et mesures : {monitoring}/health/ready   {monitoring}/metrics"
+        ));
     }
     if is_new {
         tell(&next(context.config_file.as_deref()));

@@ -56,7 +56,12 @@ pub struct Count {
     pub opco: Option<Opco>,
     /// How many.
     pub count: u64,
+    /// When the oldest of them was accepted.
+    pub oldest: Timestamp,
 }
+
+/// The columns of a [`Count`].
+type CountRow = (String, Option<String>, Option<String>, i64, i64);
 
 /// Returns a delivery of this network.
 pub async fn find(
@@ -334,24 +339,25 @@ pub async fn list(
 ///
 /// What is delivered, refused or given up is history and not counted here: it only grows.
 pub async fn counts(tx: &mut Tx, tenant: Option<TenantId>) -> Result<Vec<Count>, StoreError> {
-    const SQL: &str = "select status, coalesce(wait_reason, hold_reason), opco, count(*)
+    const SQL: &str = "select status, coalesce(wait_reason, hold_reason), opco, count(*),
+            min(created_at)
         from delivery
         where ($1 is null or tenant_id = $1)
           and status in ('queued', 'sending', 'waiting', 'held', 'unknown')
         group by 1, 2, 3
         union all
-        select status, null, opco, count(*) from delivery
+        select status, null, opco, count(*), min(created_at) from delivery
         where ($1 is null or tenant_id = $1) and status = 'dead'
         group by 1, 3
         order by 1, 2, 3";
-    let rows: Vec<(String, Option<String>, Option<String>, i64)> = on!(tx, |conn| {
+    let rows: Vec<CountRow> = on!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(tenant.map(raw))
             .fetch_all(conn)
             .await?
     });
     rows.into_iter()
-        .map(|(status, reason, opco, count)| {
+        .map(|(status, reason, opco, count, oldest)| {
             let at = At {
                 table: "delivery",
                 row: &"count",
@@ -361,6 +367,7 @@ pub async fn counts(tx: &mut Tx, tenant: Option<TenantId>) -> Result<Vec<Count>,
                 reason,
                 opco: at.maybe_word("opco", opco.as_deref())?,
                 count: at.number("count", count)?,
+                oldest: at.instant("created_at", oldest)?,
             })
         })
         .collect()

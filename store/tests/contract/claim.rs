@@ -297,6 +297,7 @@ on_both! {
         let second = db.store.claim(at(61), at(121), "w2", &[want(tenant, 1)]).await.unwrap();
         let [again] = second.as_slice() else { panic!("the lease had ended") };
         assert_eq!((again.was, again.number), (Was::Unknown, 2));
+        assert_eq!((first[0].reclaimed, again.reclaimed), (false, true));
         assert_eq!(again.delivery.attempts, 1);
         assert_eq!(again.delivery.first_lost_at, Some(at(61)));
         // Who lost the lease can settle nothing.

@@ -123,6 +123,7 @@ on_both! {
         let keys = db.store.keys(tenant).await.unwrap();
         let mut group: Vec<_> = (0..5).map(|_| contract(&keys, now())).collect();
         group[1].standing = Standing::held(HoldReason::NoKey);
+        group[2].created_at = at(-60);
         group[2].standing = Standing::held(HoldReason::NoKey);
         group[3].standing = Standing::ended(Status::Dead);
         group[4].standing = Standing::ended(Status::Delivered);
@@ -131,13 +132,13 @@ on_both! {
         for scope in [None, Some(tenant)] {
             let counts = deliveries::counts(&mut tx, scope).await.unwrap();
             let got: Vec<_> =
-                counts.iter().map(|c| (c.status, c.reason.as_deref(), c.count)).collect();
+                counts.iter().map(|c| (c.status, c.reason.as_deref(), c.count, c.oldest)).collect();
             assert_eq!(
                 got,
                 [
-                    (Status::Dead, None, 1),
-                    (Status::Held, Some("no_key"), 2),
-                    (Status::Queued, None, 1)
+                    (Status::Dead, None, 1, now()),
+                    (Status::Held, Some("no_key"), 2, at(-60)),
+                    (Status::Queued, None, 1, now())
                 ]
             );
         }

@@ -126,3 +126,35 @@ async fn every_answer_forbids_guessing_and_keeping() {
     assert_eq!(document["info"]["title"], "CFA Gateway");
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_door_for_probes_answers_probes_and_measures_alone() {
+    let gateway = Gateway::start().await;
+    let any = "127.0.0.1:0".parse().unwrap();
+    let (address, handle, server) =
+        crate::http::serve_monitoring(gateway.app.clone(), any).unwrap();
+    tokio::spawn(server);
+    let get = async |path: &str| {
+        let answer = reqwest::get(format!("http://{address}{path}"))
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(get(path).await, (200, r#"{"status":"ok"}"#.to_owned()));
+    }
+    let (status, measures) = get("/metrics").await;
+    assert_eq!(status, 200);
+    assert!(measures.contains("cfa_gateway_build_info"), "{measures}");
+    for path in [
+        "/api/v1/deliveries",
+        "/convergence",
+        "/docs/",
+        "/openapi.json",
+    ] {
+        let (status, said) = get(path).await;
+        assert_eq!(status, 404, "{path}: {said}");
+    }
+    handle.stop(false).await;
+    gateway.stop().await;
+}

@@ -1,6 +1,10 @@
 //! What is counted, for Prometheus. Labels are closed lists only: OPCOs, words, rule ids, route patterns;
 //! never a tenant, a SIRET or an identifier.
 
+#[cfg(test)]
+mod tests;
+mod zeros;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -173,8 +177,7 @@ impl Metrics {
             "Payloads of one group commit",
             commit_members.clone(),
         );
-        let (start, factor, length) = SECONDS;
-        let commit = Histogram::new(exponential_buckets(start, factor, length));
+        let commit = timed();
         r.register_with_unit("commit", "Group commits", Unit::Seconds, commit.clone());
         Self {
             accepted: counts(r, "deliveries_accepted", "Payloads answered 202"),
@@ -233,6 +236,7 @@ impl Metrics {
             custody_bytes: sizes(r, "files_in_custody", "Their bytes"),
             registry: Arc::new(registry),
         }
+        .at_nothing()
     }
 
     /// Returns every measure in the `OpenMetrics` text form.
@@ -293,7 +297,7 @@ impl Metrics {
             count(known.as_str(), 1);
         }
         if let Ok(unknown @ 1..) = u64::try_from(refus.unknown.len()) {
-            count("UNKNOWN", unknown);
+            count(zeros::UNKNOWN, unknown);
         }
     }
 
@@ -346,10 +350,13 @@ impl Metrics {
 
     /// Shows how many dossiers of each OPCO no ERP sent and nobody has settled.
     pub fn orphans(&self, open: &[(Opco, u64)]) {
-        self.orphans.clear();
-        for (opco, count) in open {
+        let none = Opco::ALL
+            .into_iter()
+            .filter(|opco| open.iter().all(|(other, _)| other != opco))
+            .map(|opco| (opco, 0));
+        for (opco, count) in open.iter().copied().chain(none) {
             let labels = ByOpco { opco: opco.slug() };
-            self.orphans.get_or_create(&labels).set(whole(*count));
+            self.orphans.get_or_create(&labels).set(whole(count));
         }
     }
 
@@ -478,12 +485,15 @@ fn durations<L>(registry: &mut Registry, name: &str, help: &str) -> Timed<L>
 where
     L: Clone + std::fmt::Debug + Eq + std::hash::Hash + EncodeLabelSet + Send + Sync + 'static,
 {
-    let family = Timed::<L>::new_with_constructor(|| {
-        let (start, factor, length) = SECONDS;
-        Histogram::new(exponential_buckets(start, factor, length))
-    });
+    let family = Timed::<L>::new_with_constructor(timed);
     registry.register_with_unit(name, help, Unit::Seconds, family.clone());
     family
+}
+
+/// Makes a histogram of durations.
+fn timed() -> Histogram {
+    let (start, factor, length) = SECONDS;
+    Histogram::new(exponential_buckets(start, factor, length))
 }
 
 fn slug(opco: Option<Opco>) -> &'static str {
@@ -493,85 +503,4 @@ fn slug(opco: Option<Opco>) -> &'static str {
 /// Counts beyond four thousand million are shown as that many.
 fn whole(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_counted_is_told() {
-        let metrics = Metrics::new();
-        metrics.accepted(Kind::Dossier, Environment::Test, Status::Queued);
-        metrics.refused("IDT-004");
-        metrics.settled(Some(Opco::Akto), Status::Delivered);
-        metrics.held(None, HoldReason::NoRoute);
-        metrics.orphans(&[(Opco::Akto, 3)]);
-        metrics.reclaimed(Opco::Akto);
-        metrics.state_unknown(Opco::Atlas);
-        metrics.commit(12, Duration::from_millis(3));
-        metrics.commit_failed();
-        metrics.attempt(Opco::Akto, "dossier", "taken", Duration::from_millis(30));
-        metrics.breaker(Instance::first(Opco::Atlas), BreakerState::Open);
-        metrics.http("POST", "/api/v1/dossiers", 202, Duration::from_millis(3));
-        metrics.webhook_attempt("refused");
-        metrics.received(Kind::Convention, 70_000);
-        metrics.received(Kind::Convention, 1);
-        metrics.in_custody(12, 12_000_000_000);
-        metrics.webhooks(&store::webhooks::Picture {
-            active: 3,
-            failing: 1,
-            disabled: 0,
-            behind_max: 7,
-        });
-        let text = metrics.encode().unwrap();
-        for line in [
-            r#"cfa_gateway_deliveries_accepted_total{kind="dossier",environment="test",status="queued"} 1"#,
-            r#"cfa_gateway_findings_refused_total{rule="IDT-004"} 1"#,
-            r#"cfa_gateway_deliveries_settled_total{opco="akto",status="delivered"} 1"#,
-            r#"cfa_gateway_deliveries_held_total{opco="none",reason="no_route"} 1"#,
-            r#"cfa_gateway_attempt_seconds_count{opco="akto",operation="dossier",outcome="taken"} 1"#,
-            r#"cfa_gateway_breaker_state{opco="atlas",number="1"} 2.0"#,
-            r#"cfa_gateway_http_request_seconds_count{method="POST",route="/api/v1/dossiers",status="202"} 1"#,
-            r#"cfa_gateway_webhook_attempts_total{outcome="refused"} 1"#,
-            r#"cfa_gateway_webhook_endpoints{state="failing"} 1.0"#,
-            "cfa_gateway_webhook_behind_events 7.0",
-            r#"cfa_gateway_orphans_open{opco="akto"} 3.0"#,
-            r#"cfa_gateway_leases_reclaimed_total{opco="akto"} 1"#,
-            r#"cfa_gateway_states_unknown_total{opco="atlas"} 1"#,
-            "cfa_gateway_commit_seconds_count 1",
-            "cfa_gateway_commit_members_sum 12",
-            "cfa_gateway_commits_failed_total 1",
-            r#"cfa_gateway_files_received_total{kind="convention"} 2"#,
-            r#"cfa_gateway_files_received_bytes_total{kind="convention"} 70001"#,
-            "cfa_gateway_files_in_custody 12.0",
-            "cfa_gateway_files_in_custody_bytes 12000000000.0",
-        ] {
-            assert!(text.contains(line), "{line} is not in\n{text}");
-        }
-        assert!(text.ends_with("# EOF\n"));
-    }
-
-    #[test]
-    fn a_new_picture_of_the_queue_forgets_the_old_one() {
-        let metrics = Metrics::new();
-        let count = |status, reason: &str, count| Count {
-            status,
-            reason: Some(reason.to_owned()),
-            opco: Some(Opco::Akto),
-            count,
-            oldest: "2026-08-25T08:00:00Z".parse().unwrap(),
-        };
-        let now = "2026-08-25T09:00:00Z".parse().unwrap();
-        metrics.queue(&[count(Status::Waiting, "retry", 4)], now);
-        metrics.queue(&[count(Status::Held, "no_key", 2)], now);
-        let text = metrics.encode().unwrap();
-        assert!(!text.contains("waiting"), "{text}");
-        assert!(text.contains(
-            r#"cfa_gateway_queue_deliveries{opco="akto",status="held",reason="no_key"} 2.0"#
-        ));
-        assert!(text.contains(
-            r#"cfa_gateway_queue_oldest_seconds{opco="akto",status="held",reason="no_key"} 3600.0"#
-        ));
-    }
 }

@@ -28,21 +28,27 @@ servers_install() {
   [ -n "${TEST_PG_URL:-}" ] || find_pg_bin || missing+=(postgresql)
   [ -n "${TEST_REDIS_URL:-}" ] || command -v redis-server >/dev/null || missing+=(redis-server)
   [ "${#missing[@]}" = 0 ] && return 0
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+  if ! debian_root; then
     echo "Missing: ${missing[*]}. Install them (Debian, as root: apt-get install ${missing[*]})," >&2
     echo "or name running servers: TEST_PG_URL=postgres://… TEST_REDIS_URL=redis://…" >&2
     return 1
   fi
-  echo "Installing ${missing[*]}"
+  debian_install "${missing[@]}" || return 1
+  [ -n "${TEST_PG_URL:-}" ] || find_pg_bin
+}
+
+debian_root() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+debian_install() { # Installs these packages without starting what they would start.
+  echo "Installing $*"
   export DEBIAN_FRONTEND=noninteractive
   # Debian would start a cluster and a server of its own; ours are private.
   local policy=/usr/sbin/policy-rc.d made=
   if [ ! -e "$policy" ]; then printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod +x "$policy"; made=1; fi
   local done=0
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; } || done=$?
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null; } || done=$?
   [ -z "$made" ] || rm -f "$policy"
-  [ "$done" = 0 ] || { echo "apt-get could not install ${missing[*]}" >&2; return 1; }
-  [ -n "${TEST_PG_URL:-}" ] || find_pg_bin
+  [ "$done" = 0 ] || { echo "apt-get could not install $*" >&2; return 1; }
 }
 
 free_port() {

@@ -216,7 +216,7 @@ fn without_any_knowledge_only_the_payload_is_judged_and_an_invoice_waits() {
 }
 
 #[test]
-fn a_network_may_soften_what_is_a_matter_of_opinion_and_nothing_else() {
+fn a_network_may_change_what_is_a_matter_of_opinion_and_nothing_else() {
     let row = |rule: &str, effect| Override {
         rule: rule.into(),
         effect,
@@ -224,13 +224,20 @@ fn a_network_may_soften_what_is_a_matter_of_opinion_and_nothing_else() {
         reason: "pratique de l'OPCO".into(),
     };
     let overrides =
-        Overrides::new(&[row("FAC-018", Effect::Warn), row("FAC-021", Effect::Warn)]).unwrap();
-    let fixture = fixtures()
-        .into_iter()
-        .find(|f| f.breaks.as_deref() == Some("FAC-018"))
-        .unwrap();
-    let found = rules::effective(findings_of(&fixture), &overrides);
-    assert!(!found.is_empty() && found.iter().all(|f| f.effect == Effect::Warn));
+        Overrides::new(&[row("FAC-018", Effect::Refuse), row("FAC-011", Effect::Warn)]).unwrap();
+    for (rule, before, after) in [
+        ("FAC-018", Effect::Warn, Effect::Refuse),
+        ("FAC-011", Effect::Refuse, Effect::Warn),
+    ] {
+        let fixture = fixtures()
+            .into_iter()
+            .find(|f| f.breaks.as_deref() == Some(rule))
+            .unwrap();
+        let found = findings_of(&fixture);
+        assert!(!found.is_empty() && found.iter().all(|f| f.effect == before));
+        let found = rules::effective(found, &overrides);
+        assert!(found.iter().all(|f| f.effect == after), "{found:?}");
+    }
     for (rule, effect) in [
         ("FAC-001", Effect::Warn),
         ("FAC-003", Effect::Warn),

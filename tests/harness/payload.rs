@@ -72,6 +72,15 @@ impl Contract {
         self
     }
 
+    /// Has it begin a year earlier, so that what its first year pays is open.
+    #[must_use]
+    pub fn a_year_earlier(mut self) -> Self {
+        for block in ["formation", "contrat"] {
+            earlier(&mut self.body["cerfa"][block]);
+        }
+        self
+    }
+
     /// Takes out one member.
     #[must_use]
     pub fn without(mut self, parent: &str, name: &str) -> Self {
@@ -95,6 +104,19 @@ impl Contract {
             siret: self.text("/cerfa/employeur/siret").to_owned(),
             date_debut_contrat: day("/cerfa/contrat/dateDebutContrat"),
         }
+    }
+}
+
+/// Takes a year off every day within a value.
+fn earlier(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(earlier),
+        Value::Object(members) => members.values_mut().for_each(earlier),
+        Value::String(text) if text.contains("T00:00:00") => {
+            let year: u16 = text[..4].parse().unwrap();
+            *text = format!("{}{}", year - 1, &text[4..]);
+        }
+        _ => {}
     }
 }
 

@@ -98,6 +98,10 @@ impl Refusal {
     ) -> Reply {
         let body = match (self.oauth, shape, self.status) {
             (Some(error), _, _) => json!({"error": error, "error_description": self.description}),
+            // Nobody has seen that form with capitals, which the documents route has.
+            (None, ErrorShape::Comment, 400) if route == Scope::Documents => {
+                json!({"description": self.all()})
+            }
             (None, ErrorShape::Comment, 400) => json!({"errors": null, "comment": self.all()}),
             // The Kong gateway before that OPCO answers these by itself (assumed).
             (None, ErrorShape::Comment, 401 | 403 | 429) => json!({"message": self.description}),
@@ -199,6 +203,14 @@ mod tests {
         assert_eq!(item(Tongue::Capitals), json!({"message": "x"}));
         let document = body(Tongue::Short, Scope::Documents);
         assert_eq!(document["Errors"][0]["Description"], "x");
+        let form = (ErrorShape::Comment, Tongue::Sentences);
+        let reply = refusal.write(form, Scope::Documents, false);
+        let document: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(
+            document,
+            json!({"Description": "x"}),
+            "a form that was seen"
+        );
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub(super) static RULES: [Rule; 5] = [
         "seed:001",
         "/lignes",
         "Frais annexes au-delà du plafond ou de l'engagement.",
-        "Le CFA ramène les frais annexes à ce que l'OPCO a engagé, déduction faite de ce qui est déjà \
-         facturé.",
+        "Le montant excède ce que l'OPCO a engagé, ou son plafond : le CFA le ramène à ce qui reste, \
+         déduction faite de ce qui est déjà facturé.",
         Check::Facture(FactureCheck(within_grant)),
     ),
     warns(row(

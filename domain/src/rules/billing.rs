@@ -63,7 +63,8 @@ pub(super) static RULES: [Rule; 14] = [
         "seed:001",
         "/lignes",
         "Échéance non ouverte à la facturation (ouverture le {date}).",
-        "Rien à faire : la facture part le jour de l'ouverture.",
+        "L'échéance n'est pas ouverte avant ce jour. Une facture gardée par la passerelle part seule, ce \
+         jour-là.",
         Check::Facture(FactureCheck(open)),
     )),
     row(
@@ -83,14 +84,18 @@ pub(super) static RULES: [Rule; 14] = [
         "Le CFA émet la facture au nom du SIRET indiqué sur l'échéance.",
         Check::Facture(FactureCheck(same_emitter)),
     ),
-    row(
+    // The catalogue blocks here, from practice. But a certificate sent as a document is linked to its
+    // invoice by the number that the OPCO gives the invoice (protocol §11, second channel): refusing the
+    // invoice until then would close that channel. What is missing holds back the payment, not the invoice.
+    warns(row(
         "FAC-018",
         "public:CF, seed:001",
         "/estCertificatRealisation",
         "Certificat de réalisation manquant pour cette échéance.",
-        "Le CFA joint le certificat à la facture et l'indique, ou envoie d'abord le certificat.",
+        "L'OPCO ne règle pas cette échéance avant son certificat : le CFA le joint à la facture et \
+         l'indique, l'envoie comme document lié à la facture, ou l'envoie sous forme structurée.",
         Check::Facture(FactureCheck(certified)),
-    ),
+    )),
     waits(row(
         "FAC-021",
         "assumed",

@@ -28,7 +28,7 @@ pub(super) static RULES: [Rule; 9] = [
         "seed:001",
         "/ibanEmetteur",
         "IBAN de l'émetteur absent.",
-        "Le CFA renseigne son IBAN, connu de l'OPCO, dans son ERP.",
+        "L'IBAN n'est pas renseigné : le CFA donne le sien, connu de l'OPCO, dans son ERP.",
         Check::Facture(FactureCheck(has_account)),
     ),
     row(

@@ -92,7 +92,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(at("/v2/dossiers/etats", [get(etats::v2)]))
         .service(at("/v1/dossiers/liste", [get(live::liste)]))
         .service(at("/v1/conventions", [post(pieces::convention)]))
-        .service(at("/v1/documents", [post(pieces::document)]))
+        .service(at(pieces::DOCUMENTS_PATH, [post(pieces::document)]))
         .service(at("/v1/factures", [post(factures::file)]))
         .service(at("/v2/factures/etats", [get(factures::etats)]))
         .service(at("/v2/certificats", [post(pieces::certificat)]))

@@ -13,6 +13,7 @@ use actix_web::{
 };
 
 use super::bearer::Bearer;
+use super::pieces;
 use super::refusal::Refusal;
 use crate::app::App;
 use crate::http::caller::{Caller, Permission};
@@ -142,6 +143,13 @@ async fn pass(
         Ok(()) => next.call(request).await,
         Err(refusal) => {
             let (request, _) = request.into_parts();
+            // Whoever refuses on that route speaks as it does.
+            let capitals = request.path().ends_with(pieces::DOCUMENTS_PATH);
+            let refusal = if capitals {
+                refusal.in_capitals()
+            } else {
+                refusal
+            };
             Ok(ServiceResponse::new(
                 request,
                 HttpResponse::from_error(refusal),

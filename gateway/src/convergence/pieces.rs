@@ -22,6 +22,9 @@ use crate::http::trace_context::TraceContext;
 use crate::http::upload::described::{CertificatForm, ConventionForm, DocumentForm};
 use crate::http::upload::{Carries, Certificat, Convention, Document, Upload, Uploaded};
 
+/// Where documents are handed in: OPCOs spell a refusal there with capitals.
+pub(super) const DOCUMENTS_PATH: &str = "/v1/documents";
+
 /// What is stored twice is known by what it holds: nothing else tells two documents apart.
 const CONVENTIONS: Door = Door {
     route: "convergence/conventions",

@@ -84,6 +84,7 @@ pub(crate) struct Asked {
     /// Only those with this number of the OPCO, or this employer (SIRET).
     text: Option<String>,
     /// How many on a page, from 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// Where the page starts, from `next` of the one before.
     cursor: Option<String>,

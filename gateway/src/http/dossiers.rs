@@ -119,6 +119,7 @@ pub(crate) struct Asked {
     /// Only the one with exactly this number of the OPCO.
     numero: Option<String>,
     /// How many on a page, from 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// Where the page starts, from `next` of the one before.
     cursor: Option<String>,

@@ -58,6 +58,7 @@ pub(crate) struct After {
     #[serde(default)]
     after: i64,
     /// How many at most, from 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

@@ -31,7 +31,7 @@ const REASON_CHARS_MAX: usize = 500;
 const OPCO: &str = "opco";
 
 /// The doors and the words of their addresses; a contract has a door of its own.
-const DOORS: [(&str, Kind); 5] = [
+pub(super) const DOORS: [(&str, Kind); 5] = [
     ("conventions", Kind::Convention),
     ("factures", Kind::Facture),
     ("certificats", Kind::Certificat),
@@ -66,7 +66,7 @@ macro_rules! doors {
         #[utoipa::path(
             post, path = $path, operation_id = $id, tag = "dossiers",
             params(
-                ("Idempotency-Key" = Option<String>, Header, description = "Même clé, même réponse, pendant 7 jours."),
+                ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = r"^[ -~]+$", description = "Même clé, même réponse, pendant 7 jours."),
                 ("CFA-Livraison-Contrat" = Option<String>, Header, description = "Au lieu de `livraison_contrat`."),
                 ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
             ),

@@ -16,6 +16,10 @@ const TEXTS: &str = include_str!("openapi.fr.toml");
 
 /// What any request of a caller may be answered, whatever it asks.
 const REFUSALS: [&str; 5] = ["401", "403", "429", "500", "503"];
+/// What a body may be answered that is read whole: unreadable, too slow, too large, of another type.
+const REFUSED_BODIES: [&str; 4] = ["400", "408", "413", "415"];
+/// The same of one that is read by lines, each with an answer of its own.
+const REFUSED_STREAMS: [&str; 1] = ["415"];
 
 /// Returns the document as the binary serves it and as it is committed.
 pub(crate) fn document() -> String {
@@ -30,6 +34,10 @@ pub(crate) fn told(api: &utoipa::openapi::OpenApi, texts: &str) -> Value {
     if let Ok(texts) = toml::from_str::<Texts>(texts) {
         texts.tell(&mut document);
     }
+    for (_, operation) in operations(&mut document) {
+        members(operation.get_mut("parameters")).for_each(settle);
+    }
+    name_answers(&mut document);
     document
 }
 
@@ -119,26 +127,6 @@ impl Texts {
                 }
             }
         }
-        // The other door has shapes of its own.
-        let refuses_alike = document.pointer("/components/responses/Refusal").is_some();
-        for (_, operation) in operations(document) {
-            let reads_a_body = refuses_alike && operation.contains_key("requestBody");
-            let answers = operation.get_mut("responses");
-            let Some(answers) = answers.and_then(Value::as_object_mut) else {
-                continue;
-            };
-            if reads_a_body {
-                let refusal = json!({ "$ref": "#/components/responses/Refusal" });
-                answers.entry("415").or_insert(refusal);
-            }
-            for (_, answer) in answers {
-                let bare = answer.get("$ref").is_none()
-                    && answer.get("description").is_none_or(|text| text == "");
-                if let (true, Some(answer)) = (bare, answer.as_object_mut()) {
-                    answer.insert("description".to_owned(), json!("La réponse."));
-                }
-            }
-        }
         for (name, schema) in schemas(document) {
             let Some(texts) = self.schemas.get(&name) else {
                 continue;
@@ -158,12 +146,19 @@ impl Texts {
 /// Adds what no handler says of itself.
 fn complete(document: &mut Value) {
     for (path, operation) in operations(document) {
+        let bodies: &[&str] = match operation.get("requestBody") {
+            None => &[],
+            Some(body) if body.pointer("/content/application~1x-ndjson").is_some() => {
+                &REFUSED_STREAMS
+            }
+            Some(_) => &REFUSED_BODIES,
+        };
         if path.starts_with("/api/")
             && let Some(Value::Object(responses)) = operation.get_mut("responses")
         {
-            for status in REFUSALS {
+            for status in REFUSALS.iter().chain(bodies) {
                 let refusal = json!({"$ref": "#/components/responses/Refusal"});
-                responses.entry(status).or_insert(refusal);
+                responses.entry(*status).or_insert(refusal);
             }
         }
     }
@@ -175,6 +170,47 @@ fn complete(document: &mut Value) {
                 "description": "La même clé, dans l'en-tête de la norme."},
         });
         components.insert("securitySchemes".to_owned(), schemes);
+    }
+}
+
+/// Takes from a parameter what only a body can have: it may be absent, and is never null. What it means
+/// is said once, in French.
+fn settle(parameter: &mut Map<String, Value>) {
+    let Some(Value::Object(schema)) = parameter.get_mut("schema") else {
+        return;
+    };
+    schema.remove("description");
+    if let Some(Value::Array(kinds)) = schema.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [only] = kinds.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+}
+
+/// Describes each answer that has no words of its own by what it holds: the specification wants some.
+fn name_answers(document: &mut Value) {
+    let described = document.pointer("/components/schemas").cloned();
+    for (_, operation) in operations(document) {
+        let answers = operation
+            .get_mut("responses")
+            .and_then(Value::as_object_mut);
+        for answer in answers.into_iter().flat_map(Map::values_mut) {
+            let said = answer.get("description").and_then(Value::as_str);
+            if answer.get("$ref").is_some() || said.is_some_and(|text| !text.is_empty()) {
+                continue;
+            }
+            let holds = answer.pointer("/content/application~1json/schema/$ref");
+            let name = holds
+                .and_then(Value::as_str)
+                .and_then(|name| name.rsplit('/').next());
+            let text = name.and_then(|name| described.as_ref()?.get(name)?.get("description"));
+            let text = text.cloned().unwrap_or_else(|| json!("Fait."));
+            if let Some(answer) = answer.as_object_mut() {
+                answer.insert("description".to_owned(), text);
+            }
+        }
     }
 }
 

@@ -61,6 +61,7 @@ pub(crate) struct Asked {
     #[param(value_type = Option<words::Fate>)]
     fate: Option<Fate>,
     /// How many on a page, from 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// Where the page starts, from `next` of the one before.
     cursor: Option<String>,

@@ -109,7 +109,7 @@ impl From<domain::Route> for RouteBody {
     get,
     path = "/api/v1/routes/{siret}", operation_id = "find_route",
     tag = "opcos",
-    params(("siret" = String, Path, description = "SIRET de l'employeur."), Known),
+    params(("siret" = String, Path, pattern = r"^[0-9]{14}$", description = "SIRET de l'employeur."), Known),
     responses(
         (status = 200, body = RouteBody),
         (status = 400, response = problem::Refusal),

@@ -158,9 +158,9 @@ impl From<Refused> for Problem {
 #[utoipa::path(
     post, path = "/api/v1/dossiers", operation_id = "submit_dossier", tag = "dossiers",
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Même clé, même réponse, pendant 7 jours."),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = r"^[ -~]+$", description = "Même clé, même réponse, pendant 7 jours."),
         ("CFA-Mandat-Reference" = Option<String>, Header, description = "Au lieu de `mandat.reference`."),
-        ("CFA-Mandat-Date" = Option<String>, Header, description = "Au lieu de `mandat.date`."),
+        ("CFA-Mandat-Date" = Option<String>, Header, format = Date, description = "Au lieu de `mandat.date`."),
         ("CFA-Mandat-Empreinte" = Option<String>, Header, description = "Au lieu de `mandat.empreinte`."),
         ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
     ),

@@ -84,7 +84,7 @@ pub(crate) async fn dossier(
 #[utoipa::path(
     post, path = "/api/v1/validations/{payload}", operation_id = "validate_payload", tag = "dossiers",
     params(
-        ("payload" = String, Path),
+        ("payload" = inline(words::Door), Path),
         ("CFA-Livraison-Contrat" = Option<String>, Header, description = "Au lieu de `livraison_contrat`."),
         ("CFA-Opco" = Option<String>, Header, description = "Au lieu de `opco`."),
     ),

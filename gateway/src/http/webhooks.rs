@@ -41,6 +41,7 @@ const REPLAY_MARGIN: Duration = Duration::from_mins(5);
 #[into_params(parameter_in = Query)]
 pub(crate) struct Latest {
     /// How many at most, from 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

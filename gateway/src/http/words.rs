@@ -62,6 +62,7 @@ documented! {
         domain::matching::Reason::ALL.iter().map(|w| w.as_str());
     Mismatch: "What differs between two records of one contract.",
         domain::orphan::Mismatch::ALL.iter().map(|w| w.as_str());
+    Door: "The door of a payload that belongs to a contract.", super::follow_ups::DOORS.iter().map(|(door, _)| *door);
     Action: "What a person may do to a delivery.",
         domain::delivery::Action::ALL.iter().map(|w| w.as_str());
 }

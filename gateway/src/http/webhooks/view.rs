@@ -90,7 +90,7 @@ pub(crate) struct WebhookWanted {
     #[serde(default)]
     pub(super) kinds: Vec<String>,
     /// Whose sites' events.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1)]
     pub(super) sites: Option<Vec<Siret>>,
 }
 

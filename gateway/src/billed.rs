@@ -73,6 +73,7 @@ async fn apply(
             numero_interne: item.numero_interne_facture.clone(),
             reference_virement: item.reference_virement.clone(),
             paid_on: item.date_reglement,
+            commentaire: item.commentaire.as_deref().map(opco::said),
         };
         let why = item
             .commentaire

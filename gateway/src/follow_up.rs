@@ -2,7 +2,7 @@
 //! judged and planned here; each goes to the OPCO of its contract, after it.
 
 mod certificate;
-mod facts;
+pub(crate) mod facts;
 pub(crate) mod invoice;
 mod link;
 pub(crate) mod send;

@@ -83,6 +83,22 @@ impl Bill {
         })
     }
 
+    /// Returns the échéances it bills that the OPCO pays only with a certificate, when the invoice has
+    /// none inside and is not settled: all but the first.
+    pub(crate) fn uncertified(&self, numero_externe: Option<&str>, first: i64) -> Vec<i64> {
+        let open = self.invoice.counts() && self.invoice.etat != Some(EtatFacture::Regle);
+        let wants = |facture: &Facture| {
+            !facture.is_avoir() && facture.est_certificat_realisation != Some(true)
+        };
+        if !open || !self.facture.as_deref().is_some_and(wants) {
+            return Vec::new();
+        }
+        let numeros = self
+            .lines(numero_externe)
+            .filter_map(|ligne| ligne.numero_echeance);
+        numeros.filter(|numero| *numero > first).collect()
+    }
+
     /// Returns whether the schedule, as read then, cannot show it yet.
     fn is_unseen(&self, read_at: Option<Timestamp>) -> bool {
         match (self.invoice.status.is_final(), self.invoice.finished_at) {

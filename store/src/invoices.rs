@@ -53,6 +53,8 @@ pub struct Invoice {
     pub reference_virement: Option<String>,
     /// The day of the transfer.
     pub paid_on: Option<Date>,
+    /// What the OPCO says of that state, masked.
+    pub commentaire: Option<String>,
 }
 
 /// What is newly told of an invoice.
@@ -68,6 +70,8 @@ pub struct Told {
     pub reference_virement: Option<String>,
     /// The day of the transfer.
     pub paid_on: Option<Date>,
+    /// What the OPCO says of that state, masked; what it said of an earlier one goes with it.
+    pub commentaire: Option<String>,
 }
 
 impl Invoice {
@@ -95,12 +99,13 @@ struct Row {
     numero_interne: Option<String>,
     reference_virement: Option<String>,
     paid_on: Option<String>,
+    commentaire: Option<String>,
 }
 
 macro_rules! columns {
     () => {
         "i.delivery_id, d.status, d.created_at, d.finished_at, i.siret_emetteur, i.numero, i.etat,
-         i.etat_raw, i.etat_at, i.numero_interne, i.reference_virement, i.paid_on"
+         i.etat_raw, i.etat_at, i.numero_interne, i.reference_virement, i.paid_on, i.commentaire"
     };
 }
 
@@ -125,6 +130,7 @@ impl TryFrom<Row> for Invoice {
             etat_raw: row.etat_raw,
             numero_interne: row.numero_interne,
             reference_virement: row.reference_virement,
+            commentaire: row.commentaire,
         })
     }
 }
@@ -259,7 +265,8 @@ pub async fn tell(
             etat = coalesce($3, etat), etat_raw = coalesce($4, etat_raw),
             numero_interne = coalesce($5, numero_interne),
             reference_virement = coalesce($6, reference_virement),
-            paid_on = coalesce($7, paid_on)
+            paid_on = coalesce($7, paid_on),
+            commentaire = case when $3 is null or etat = $3 then coalesce($9, commentaire) else $9 end
         where tenant_id = $1 and delivery_id = $2";
     run!(
         tx,
@@ -272,6 +279,7 @@ pub async fn tell(
             .bind(told.reference_virement.as_deref())
             .bind(told.paid_on.map(|day| day.to_string()))
             .bind(ms(now))
+            .bind(told.commentaire.as_deref())
     );
     if told.etat.is_some_and(EtatFacture::is_void) {
         deliveries::set_active(tx, tenant, delivery, false).await?;

@@ -2,7 +2,7 @@
 
 use domain::{Capability, Opco, Timestamp};
 use harness::payload::{Contract, contract};
-use harness::pieces::{Form, facture, rupture};
+use harness::pieces::{Form, document, facture, rupture};
 use harness::scene::Scene;
 use harness::{erp, network, on_both, wait};
 use serde_json::{Value, json};
@@ -107,6 +107,47 @@ on_both! {
         let states: Vec<&str> = events.iter().filter(|event| event["kind"] == "facture.etat_changed")
             .map(|event| event["data"]["etat"].as_str().unwrap()).collect();
         assert_eq!(states.last(), Some(&"REGLE"), "{states:?}");
+    }
+
+    async fn a_certificate_follows_its_invoice_as_a_document_linked_to_it(scene, OFTEN) {
+        for (theirs, ours) in [
+            (simulator::Capability::Documents, Capability::Documents),
+            (simulator::Capability::FacturesEtats, Capability::FacturesEtats),
+        ] {
+            scene.opcos.open(Opco::Akto, theirs);
+            network::switch(&scene.store, Opco::Akto, ours, scene.now()).await;
+        }
+        let contract = contract(745).a_year_earlier().to(Opco::Akto);
+        let dossier = scheduled(&scene, &contract).await;
+        let second = &dossier["echeancier"]["facturable"][1];
+        let owed = (second["numero"].as_i64().unwrap(), second["pedagogie_cents"].as_i64().unwrap());
+        let (delivery, id) = (dossier["delivery_id"].as_str().unwrap(), dossier["id"].as_str().unwrap());
+        let bill = facture(&contract, "F-745", owed).of(delivery)
+            .with("estCertificatRealisation", json!(false));
+        let accepted = scene.erp.hand_in(&bill, Form::Multipart, &[]).await.expect(202);
+        let warned = accepted["warnings"].as_array().unwrap();
+        let told = warned.iter().find(|one| one["rule"] == "FAC-018");
+        let told = told.unwrap().to_string();
+        assert!(told.contains("document lié à la facture"), "{told}");
+        let billed = scene.erp.until_delivered(&erp::id(&accepted)).await;
+        let numero = billed["numero_facture"].as_str().unwrap();
+        let waits = wait::until_value("the OPCO's word", async || detail(&scene, id).await, |dossier| {
+            dossier["factures"][0]["commentaire"].is_string()
+        }).await;
+        let bill = &waits["factures"][0];
+        assert_eq!(bill["commentaire"], "En attente du certificat de réalisation");
+        assert_eq!(bill["certificat_attendu"], true);
+        let proof = document("CERTIFICAT_REALISATION").with("objets", json!([
+            {"typeObjet": "FACTURE", "idObjet": numero},
+            {"typeObjet": "DOSSIER_APPRENTISSAGE", "idObjet": dossier["numero_interne"]},
+        ]));
+        let sent = scene.erp.hand_in(&proof, Form::Multipart, &[]).await.expect(202);
+        scene.erp.until_delivered(&erp::id(&sent)).await;
+        assert_eq!(detail(&scene, id).await["factures"][0]["certificat_attendu"], false);
+        let paid = wait::until_value("the payment", async || detail(&scene, id).await, |dossier| {
+            dossier["factures"][0]["etat"] == "REGLE"
+        }).await;
+        assert_eq!(paid["factures"][0]["commentaire"], Value::Null, "it was said of another state");
     }
 
     async fn an_invoice_of_an_echeance_to_come_waits_for_its_day_and_holds_up_nothing(scene) {

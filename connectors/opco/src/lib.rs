@@ -32,6 +32,7 @@ pub use crate::dpop::generate_proof_key;
 pub use crate::exchange::{Filed, exchange, hand_over, ready};
 pub use crate::fichier::{Fichier, FileChunks, Opening};
 pub use crate::norm::edit::Edit;
+pub use crate::norm::mask::said;
 pub use crate::norm::refus::Refus;
 pub use crate::norm::{decode, encode};
 pub use crate::operation::{Operation, Piece};

@@ -64,7 +64,7 @@ pub(crate) struct InvoiceBody {
     /// The day of the transfer.
     #[schema(value_type = Option<String>)]
     date_reglement: Option<String>,
-    /// What the OPCO says of it; not kept.
+    /// What the OPCO says of its state.
     commentaire: Option<String>,
     /// Who is paid.
     organisme_formation: PaidBody,
@@ -213,7 +213,7 @@ async fn shown(
         etat_facture: invoice.etat_raw.unwrap_or_else(|| etat.as_str().to_owned()),
         reference_virement: invoice.reference_virement,
         date_reglement: invoice.paid_on.map(|day| format!("{day}T00:00:00+00:00")),
-        commentaire: None,
+        commentaire: invoice.commentaire,
         organisme_formation: PaidBody {
             siret: invoice.siret_emetteur.to_string(),
             iban: paper

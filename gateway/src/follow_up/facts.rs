@@ -3,10 +3,11 @@
 
 use domain::clock::Timestamp;
 use domain::id::DeliveryId;
-use domain::payload::{NatureLigne, Payload};
+use domain::payload::{NatureLigne, Payload, TypeFichier, TypeObjet};
 use domain::rules::Known;
 use domain::{Etat, Kind, Status};
 use jiff::civil::Date;
+use store::invoices::Invoice;
 use store::{Delivery, Dossier, StoreError, TenantKey, Tx};
 
 use super::send;
@@ -62,6 +63,30 @@ fn read_again_after(money: &Money, dossier: &Dossier) -> Option<Timestamp> {
     refused.chain(terminated).max()
 }
 
+/// Opens what was sent of a kind for a contract and was not given up, but for `this`.
+async fn sent(
+    tx: &mut Tx,
+    keys: &TenantKey,
+    (contract, kind): (&Delivery, Kind),
+    this: Option<DeliveryId>,
+) -> Result<Vec<Payload>, StoreError> {
+    let (tenant, lane) = (contract.tenant, contract.lane);
+    let found = store::deliveries::of_lane(tx, tenant, lane, kind).await?;
+    let counts = |status| !matches!(status, Status::Rejected | Status::Cancelled | Status::Dead);
+    let mut opened = Vec::new();
+    for (id, status) in found {
+        if !counts(status) || Some(id) == this {
+            continue;
+        }
+        if let Some(sealed) = store::deliveries::payload(tx, tenant, id).await?
+            && let Ok(follow) = send::open(keys, id, kind, &sealed)
+        {
+            opened.push(follow.reading.payload);
+        }
+    }
+    Ok(opened)
+}
+
 /// Adds what certificates sent for the contract cover.
 async fn certified(
     tx: &mut Tx,
@@ -70,20 +95,8 @@ async fn certified(
     this: Option<DeliveryId>,
     facts: &mut Facts,
 ) -> Result<(), StoreError> {
-    let (tenant, lane) = (contract.tenant, contract.lane);
-    let found = store::deliveries::of_lane(tx, tenant, lane, Kind::Certificat).await?;
-    let counts = |status| !matches!(status, Status::Rejected | Status::Cancelled | Status::Dead);
-    for (id, status) in found {
-        if !counts(status) || Some(id) == this {
-            continue;
-        }
-        let Some(sealed) = store::deliveries::payload(tx, tenant, id).await? else {
-            continue;
-        };
-        let Ok(follow) = send::open(keys, id, Kind::Certificat, &sealed) else {
-            continue;
-        };
-        let Payload::Certificat(certificat) = follow.reading.payload else {
+    for payload in sent(tx, keys, (contract, Kind::Certificat), this).await? {
+        let Payload::Certificat(certificat) = payload else {
             continue;
         };
         let echeance = &certificat.echeance;
@@ -94,6 +107,61 @@ async fn certified(
         facts.certified_until = facts.certified_until.max(until);
     }
     Ok(())
+}
+
+/// The certificates sent for a dossier, by what they prove.
+#[derive(Debug, Default)]
+pub(crate) struct Proofs {
+    /// The échéances of the structured ones.
+    echeances: Vec<i64>,
+    /// The invoices that documents are linked to.
+    invoices: Vec<String>,
+}
+
+impl Proofs {
+    /// Returns whether an invoice still waits for the certificate of one of these échéances.
+    pub(crate) fn leave(&self, invoice: &Invoice, echeances: &[i64]) -> bool {
+        let linked = invoice.numero_interne.as_ref();
+        !linked.is_some_and(|numero| self.invoices.contains(numero))
+            && echeances
+                .iter()
+                .any(|numero| !self.echeances.contains(numero))
+    }
+}
+
+/// Gathers the certificates sent for a dossier; nothing of one that was filed elsewhere, whose pieces are
+/// found by no contract.
+pub(crate) async fn proofs(
+    tx: &mut Tx,
+    keys: &TenantKey,
+    dossier: &Dossier,
+) -> Result<Option<Proofs>, StoreError> {
+    let Some(contract) = dossier.delivery else {
+        return Ok(None);
+    };
+    let Some(contract) = store::deliveries::find(tx, dossier.tenant, contract).await? else {
+        return Ok(None);
+    };
+    let mut proofs = Proofs::default();
+    for payload in sent(tx, keys, (&contract, Kind::Certificat), None).await? {
+        if let Payload::Certificat(certificat) = payload {
+            proofs.echeances.extend(certificat.echeance.numero);
+        }
+    }
+    for payload in sent(tx, keys, (&contract, Kind::Document), None).await? {
+        let Payload::Document(document) = payload else {
+            continue;
+        };
+        if document.type_fichier == Some(TypeFichier::CertificatRealisation) {
+            let of_invoices = document.objets.into_iter();
+            let of_invoices =
+                of_invoices.filter(|objet| objet.type_objet == Some(TypeObjet::Facture));
+            proofs
+                .invoices
+                .extend(of_invoices.filter_map(|objet| objet.id_objet));
+        }
+    }
+    Ok(Some(proofs))
 }
 
 impl Facts {

@@ -4,6 +4,7 @@ mod money;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::calendar::day_in_france;
+use domain::echeancier::Echeancier;
 use domain::id::DossierId;
 use domain::{Capability, Etat, Opco, Siret, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::{page, words};
 use crate::app::App;
+use crate::follow_up::facts;
 use crate::{plan, system};
 
 /// A page of dossiers, the newest first.
@@ -197,6 +199,11 @@ pub(crate) async fn find(
     let snapshots = store::schedules::snapshots(&mut tx, caller.tenant, *id).await?;
     let known = crate::money::of(&mut tx, keys, &dossier).await?;
     let days = crate::countdowns::of_dossier(&mut tx, keys, &dossier).await?;
+    let proofs = if known.bills.is_empty() {
+        None
+    } else {
+        facts::proofs(&mut tx, keys, &dossier).await?
+    };
     // Last, so that what it says of the last reading is never older than that reading.
     let plan = store::schedules::plan(&mut tx, caller.tenant, *id).await?;
     if !snapshots.is_empty() || !known.bills.is_empty() {
@@ -213,7 +220,8 @@ pub(crate) async fn find(
         system::of_dossier(&dossier),
         Capability::AutoEcheance1,
     );
-    let externe = dossier.numero_externe.as_deref();
+    let schedule = known.echeancier.as_ref();
+    let first = schedule.and_then(Echeancier::first_numero).unwrap_or(1);
     let detail = DossierDetail {
         dossier: DossierBody::from(&dossier),
         history: history.iter().map(HistoryBody::from).collect(),
@@ -223,7 +231,7 @@ pub(crate) async fn find(
         factures: known
             .bills
             .iter()
-            .map(|bill| money::facture(bill, externe))
+            .map(|bill| money::facture(bill, &dossier, first, proofs.as_ref()))
             .collect(),
     };
     Ok(HttpResponse::Ok().json(detail))

@@ -38,6 +38,14 @@ const IBAN_DIGITS_MIN: usize = 8;
 const NIR_BARE: usize = 13;
 const NIR_WITH_KEY: usize = 15;
 
+/// How much is kept of what an OPCO says in words.
+const SAID_MAX: usize = 600;
+
+/// Returns what an OPCO says in words as it may be kept and shown: cut, every secret hidden.
+pub fn said(text: &str) -> String {
+    masked(text.trim(), SAID_MAX, &[])
+}
+
 /// Returns the first `limit` bytes of a text with every secret hidden, and an ellipsis if cut.
 ///
 /// What begins before the limit is judged whole, so that no half of a secret is left at the edge.

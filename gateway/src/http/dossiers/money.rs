@@ -6,10 +6,11 @@ use domain::deadline::Deadline;
 use domain::echeancier::{Change, Echeance, Echeancier, FraisAnnexe, changes};
 use jiff::civil::Date;
 use serde::Serialize;
-use store::TenantKey;
 use store::schedules::{Plan, Snapshot};
+use store::{Dossier, TenantKey};
 use utoipa::ToSchema;
 
+use crate::follow_up::facts::Proofs;
 use crate::money::{Bill, Money};
 use crate::schedules;
 
@@ -188,6 +189,10 @@ pub(super) struct FactureBody {
     date_reglement: Option<Date>,
     /// What its lines bill of this dossier.
     total_cents: i64,
+    /// What the OPCO says of its state.
+    commentaire: Option<String>,
+    /// Whether the OPCO pays it only with a certificate that was not seen; null when nobody can tell.
+    certificat_attendu: Option<bool>,
 }
 
 /// Shows the schedule as last read.
@@ -313,7 +318,14 @@ pub(super) fn delais(days: &[Deadline], today: Date) -> Vec<DelaiBody> {
 }
 
 /// Shows an invoice that bills the dossier.
-pub(super) fn facture(bill: &Bill, numero_externe: Option<&str>) -> FactureBody {
+pub(super) fn facture(
+    bill: &Bill,
+    dossier: &Dossier,
+    first: i64,
+    proofs: Option<&Proofs>,
+) -> FactureBody {
+    let numero_externe = dossier.numero_externe.as_deref();
+    let uncertified = bill.uncertified(numero_externe, first);
     let invoice = &bill.invoice;
     let lines = bill.lines(numero_externe).filter_map(|ligne| ligne.montant);
     FactureBody {
@@ -326,6 +338,8 @@ pub(super) fn facture(bill: &Bill, numero_externe: Option<&str>) -> FactureBody 
         numero_interne_facture: invoice.numero_interne.clone(),
         reference_virement: invoice.reference_virement.clone(),
         date_reglement: invoice.paid_on,
+        commentaire: invoice.commentaire.clone(),
+        certificat_attendu: proofs.map(|proofs| proofs.leave(invoice, &uncertified)),
         total_cents: lines.fold(0, |sum, amount| sum.saturating_add(amount.cents)),
     }
 }

@@ -23,6 +23,10 @@ pub struct Cutoffs {
     pub idempotency: Option<Timestamp>,
     /// Files of deliveries that ended before, whose payloads stay.
     pub files: Option<Timestamp>,
+    /// Traits of dossiers that no delivery brought: settled before, or read before and never settled.
+    pub strangers: Option<Timestamp>,
+    /// Readings of the schedules of adopted dossiers that ended before, or that no list shows since.
+    pub readings: Option<Timestamp>,
 }
 
 /// How many rows of each class were, or would be, removed.
@@ -39,6 +43,10 @@ pub struct Purged {
     /// Files: their keys, at once; their bytes at the next sweep of the storage. Those of a payload
     /// that goes are counted with it.
     pub files: u64,
+    /// Traits of dossiers that no delivery brought, with the fingerprints of their persons.
+    pub strangers: u64,
+    /// Readings of schedules. Those of a payload that goes are counted with it.
+    pub readings: u64,
 }
 
 impl Purged {
@@ -68,6 +76,31 @@ macro_rules! finished {
             $id,
             " limit $4"
         )
+    };
+}
+
+/// Whose traits of `$1` are kept since before `$2`, at most `$3`: what was settled may be told for a while
+/// yet, and what nobody settles ends too.
+macro_rules! strangers {
+    () => {
+        "select x.dossier_id from stranger x
+         where x.tenant_id = $1 and coalesce(x.fate_at, x.found_at) < $2
+           and (x.sealed is not null or x.pairing is not null or x.match_2 is not null
+             or x.match_3 is not null)
+         limit $3"
+    };
+}
+
+/// The readings of `$1` that no payload takes along when it goes: of dossiers without a delivery, `$4`,
+/// that ended before `$2` or were last on a list then; at most `$3`.
+macro_rules! readings {
+    () => {
+        "select x.snapshot_id from schedule_snapshot x
+         join dossier d on d.tenant_id = x.tenant_id and d.dossier_id = x.dossier_id
+         where x.tenant_id = $1 and x.sealed is not null and d.delivery_id = $4
+           and (d.last_read_at < $2
+             or (d.etat in ('REFUSE', 'ANNULE', 'SOLDE') and d.etat_at < $2))
+         limit $3"
     };
 }
 
@@ -175,8 +208,9 @@ pub async fn preview(
         nirs,
         attempts,
         files,
-        idempotency: 0,
+        ..Purged::default()
     };
+    count_adopted(tx, (tenant, cutoffs), &mut purged).await?;
     if let Some(cutoff) = cutoffs.idempotency {
         let found: i64 = on!(tx, |conn| sqlx::query_scalar(KEYS)
             .bind(raw(tenant))
@@ -186,6 +220,36 @@ pub async fn preview(
         purged.idempotency = u64::try_from(found).unwrap_or_default();
     }
     Ok(purged)
+}
+
+/// Counts what [`shred_adopted`] would destroy in all.
+async fn count_adopted(
+    tx: &mut Tx,
+    (tenant, cutoffs): (TenantId, &Cutoffs),
+    purged: &mut Purged,
+) -> Result<(), StoreError> {
+    if let Some(cutoff) = cutoffs.strangers {
+        const SQL: &str = concat!("select count(*) from (", strangers!(), ") as gone");
+        let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+            .bind(raw(tenant))
+            .bind(ms(cutoff))
+            .bind(i64::MAX)
+            .fetch_one(conn)
+            .await?);
+        purged.strangers = u64::try_from(found).unwrap_or_default();
+    }
+    if let Some(cutoff) = cutoffs.readings {
+        const SQL: &str = concat!("select count(*) from (", readings!(), ") as gone");
+        let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+            .bind(raw(tenant))
+            .bind(ms(cutoff))
+            .bind(i64::MAX)
+            .bind(Uuid::nil())
+            .fetch_one(conn)
+            .await?);
+        purged.readings = u64::try_from(found).unwrap_or_default();
+    }
+    Ok(())
 }
 
 impl Store {
@@ -248,6 +312,7 @@ impl Store {
                     .bind(limit)
             );
         }
+        shred_adopted(&mut tx, (tenant, cutoffs, limit), &mut purged).await?;
         tx.commit().await?;
         Ok(purged)
     }
@@ -261,13 +326,55 @@ impl Store {
                     .await?;
             }
             Pools::Postgres(pool) => {
-                sqlx::query("vacuum object_key, payload, submission, file")
-                    .execute(pool)
-                    .await?;
+                sqlx::query(
+                    "vacuum object_key, payload, submission, file, stranger, schedule_snapshot",
+                )
+                .execute(pool)
+                .await?;
             }
         }
         Ok(())
     }
+}
+
+/// Destroys what is known of dossiers that no delivery brought: each secret carries its own key.
+async fn shred_adopted(
+    tx: &mut Tx,
+    (tenant, cutoffs, limit): (TenantId, &Cutoffs, i64),
+    purged: &mut Purged,
+) -> Result<(), StoreError> {
+    const TRAITS: &str = concat!(
+        "update stranger set sealed = null, pairing = null, match_2 = null, match_3 = null
+         where tenant_id = $1 and dossier_id in (",
+        strangers!(),
+        ")"
+    );
+    const READINGS: &str = concat!(
+        "update schedule_snapshot set sealed = null
+         where tenant_id = $1 and snapshot_id in (",
+        readings!(),
+        ")"
+    );
+    if let Some(cutoff) = cutoffs.strangers {
+        purged.strangers = run!(
+            tx,
+            sqlx::query(TRAITS)
+                .bind(raw(tenant))
+                .bind(ms(cutoff))
+                .bind(limit)
+        );
+    }
+    if let Some(cutoff) = cutoffs.readings {
+        purged.readings = run!(
+            tx,
+            sqlx::query(READINGS)
+                .bind(raw(tenant))
+                .bind(ms(cutoff))
+                .bind(limit)
+                .bind(Uuid::nil())
+        );
+    }
+    Ok(())
 }
 
 async fn finished(

@@ -204,6 +204,31 @@ pub async fn find(
     row.map(Stranger::try_from).transpose()
 }
 
+/// Returns the stranger of this network that a system calls by this number.
+pub async fn by_numero(
+    tx: &mut Tx,
+    tenant: TenantId,
+    environment: Environment,
+    instance: Instance,
+    numero_interne: &str,
+) -> Result<Option<Stranger>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from stranger where tenant_id = $1 and environment = $2 and opco = $3
+          and instance = $4 and numero_interne = $5"
+    );
+    let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(environment.as_str())
+        .bind(instance.opco.slug())
+        .bind(i64::from(instance.number))
+        .bind(numero_interne)
+        .fetch_optional(conn)
+        .await?);
+    row.map(Stranger::try_from).transpose()
+}
+
 /// Lists the strangers of a network that were read, newest first. One that turned out to be ours
 /// meanwhile is none.
 pub async fn list(

@@ -151,7 +151,7 @@ on_both! {
             nirs: Some(at(600)),
             attempts: Some(at(100)),
             idempotency: Some(at(100)),
-            files: None,
+            ..Cutoffs::default()
         };
         let mut tx = db.store.reading().await.unwrap();
         let told = retention::preview(&mut tx, tenant, &cutoffs).await.unwrap();

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use domain::id::{DossierId, TenantId};
+use domain::id::{DossierId, SnapshotId, TenantId};
 use domain::orphan::Fate;
 use domain::{Environment, Opco, Secret, Status};
 use store::dossiers::{self, Unlisted};
 use store::read_jobs::{self, ReadBudget, ReadKey, ReadResult};
+use store::retention::{self, Cutoffs, Purged};
 use store::strangers::{self, Batch, Filter, Prints, Reading, Said};
-use store::{EtatSeen, NewDossier, NewEvent, ReadPlan, Standing, TenantKey, deliveries, invoices};
+use store::{
+    EtatSeen, NewDossier, NewEvent, ReadPlan, Standing, TenantKey, deliveries, invoices, schedules,
+};
 
 use crate::harness::{Database, afdas, at, contract, now, on_both, paired, site};
 
@@ -300,6 +303,80 @@ on_both! {
         let mut tx = db.store.reading().await.unwrap();
         let tied = dossiers::find(&mut tx, tenant, one.id).await.unwrap().unwrap();
         assert_eq!((tied.delivery, tied.contract()), (Some(delivery.id), delivery.id.into()));
+    }
+
+    async fn what_a_stranger_tells_of_a_person_goes_in_its_time(db) {
+        let tenant = db.network().await;
+        listed(db, tenant, &[line("8", "TRANSMIS"), line("9", "ENGAGE")], 10).await;
+        read(db, tenant, 20).await;
+        let [nine, eight]: [strangers::Stranger; 2] =
+            list(db, tenant, Fate::Open).await.try_into().unwrap();
+        assert!(settled(db, &eight, Fate::Ignored).await);
+        let mut tx = db.store.reading().await.unwrap();
+        let of = async |tx: &mut store::Tx, tenant, numero| {
+            let found = strangers::by_numero(tx, tenant, Environment::Live, afdas(), numero).await;
+            found.unwrap().map(|one| one.id)
+        };
+        assert_eq!(of(&mut tx, tenant, "9").await, Some(nine.id));
+        assert_eq!(of(&mut tx, tenant, "404").await, None);
+        assert_eq!(of(&mut tx, db.network().await, "9").await, None);
+        drop(tx);
+        let until = |seconds| Cutoffs { strangers: Some(at(seconds)), ..Cutoffs::default() };
+        let stranger = db.network().await;
+        assert!(db.store.purge(stranger, &until(500), 10).await.unwrap().is_empty());
+        // Nobody settled the one; the other was settled later.
+        let mut tx = db.store.reading().await.unwrap();
+        let told = retention::preview(&mut tx, tenant, &until(50)).await.unwrap();
+        drop(tx);
+        assert_eq!(told, Purged { strangers: 1, ..Purged::default() });
+        assert_eq!(db.store.purge(tenant, &until(50), 10).await.unwrap(), told);
+        let of = async |id| {
+            let mut tx = db.store.reading().await.unwrap();
+            strangers::find(&mut tx, tenant, id).await.unwrap().unwrap()
+        };
+        let gone = of(nine.id).await;
+        assert_eq!((gone.sealed, gone.prints), (None, Prints::default()));
+        assert!(of(eight.id).await.sealed.is_some());
+        assert_eq!(db.store.purge(tenant, &until(500), 10).await.unwrap(), told, "the other one");
+        assert!(db.store.purge(tenant, &until(500), 10).await.unwrap().is_empty());
+        assert!(claimed(db, 900).await.is_empty(), "it is not read again");
+    }
+
+    async fn readings_of_an_adopted_dossier_go_once_it_ended(db) {
+        let tenant = db.network().await;
+        let numeros = ["7", "8", "9"];
+        listed(db, tenant, &numeros.map(|numero| line(numero, "ENGAGE")), 10).await;
+        read(db, tenant, 20).await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let mut tx = db.store.writing().await.unwrap();
+        for one in list(db, tenant, Fate::Open).await {
+            dossiers::adopt(&mut tx, &one, at(30)).await.unwrap();
+            let id = SnapshotId::new(at(30));
+            let text = Secret::new("{\"iban\":\"CANARI\"}");
+            let sealed = keys.seal_secret(id.as_bytes(), schedules::PART, &text).unwrap();
+            schedules::keep(&mut tx, tenant, one.id, (id, &sealed), at(30)).await.unwrap();
+        }
+        let here = site();
+        // The first is paid, the second is followed on, the third is on no list any more.
+        for (numero, etat, seconds) in [("7", "SOLDE", 100), ("7", "SOLDE", 900), ("8", "ENGAGE", 900)] {
+            let seen = [line(numero, etat)];
+            let applied = dossiers::apply_states(
+                &mut tx, tenant, &here, afdas(), Environment::Live, &seen, at(seconds),
+            );
+            applied.await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let cutoffs = Cutoffs { readings: Some(at(500)), ..Cutoffs::default() };
+        let mut tx = db.store.reading().await.unwrap();
+        let told = retention::preview(&mut tx, tenant, &cutoffs).await.unwrap();
+        drop(tx);
+        assert_eq!(told, Purged { readings: 2, ..Purged::default() });
+        assert_eq!(db.store.purge(tenant, &cutoffs, 1).await.unwrap().readings, 1, "in steps");
+        assert_eq!(db.store.purge(tenant, &cutoffs, 10).await.unwrap().readings, 1);
+        assert_eq!(db.number("select count(*) from schedule_snapshot where sealed is not null").await, 1);
+        let left = "select count(*) from schedule_snapshot s join dossier d
+            on d.dossier_id = s.dossier_id where s.sealed is not null and d.numero_interne = '8'";
+        assert_eq!(db.number(left).await, 1);
     }
 
     async fn a_dossier_that_no_list_shows_is_missed_and_an_empty_answer_misses_nothing(db) {

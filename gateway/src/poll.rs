@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use domain::{Etat, Fault, FaultKind, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::read_jobs::{ReadBudget, ReadJob, ReadResult};
-use store::{EtatSeen, NewEvent, StateChange, StoreError, strangers};
+use store::read_jobs::{ReadBudget, ReadJob, ReadKey, ReadResult};
+use store::{EtatSeen, NewEvent, ReadPlan, StateChange, StoreError, strangers};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
@@ -16,6 +16,7 @@ use crate::billed;
 use crate::breaker::State;
 use crate::dispatch;
 use crate::pause;
+use crate::plan;
 use crate::states::{self, Account, Unread};
 use crate::system::System;
 
@@ -31,6 +32,15 @@ const FAILED_REST: Duration = Duration::from_mins(1);
 /// The rest of a read for which a key or a profile is missing.
 const UNABLE_REST: Duration = Duration::from_hours(1);
 
+/// How often a silent site whose list cannot be read is tried within its interval.
+const SILENT_TRIES: u64 = 24;
+
+/// How often silent sites are looked for, on the gateway's clock.
+const SILENT_EVERY: Duration = Duration::from_mins(1);
+
+/// How many are planned at once.
+const SILENT_AT_ONCE: u32 = 500;
+
 /// How often reads are made and how much of a limit they may use.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -41,6 +51,9 @@ pub struct Settings {
     pub hot_s: u64,
     /// The interval once nothing moves any more, in seconds; it doubles until then.
     pub cold_s: u64,
+    /// The interval for a site that has a key and sent nothing, in seconds: what an employer or the
+    /// portal filed is found all the same. Never shorter than the one once nothing moves.
+    pub silent_s: u64,
     /// How many reads of one system may be under way at once: deliveries go first.
     pub at_once: usize,
     /// How long a read is held, in seconds.
@@ -65,6 +78,7 @@ impl Default for Settings {
             first_s: 60,
             hot_s: 300,
             cold_s: 21_600,
+            silent_s: 86_400,
             at_once: 1,
             lease_s: 300,
             schedule_s: 72_000,
@@ -92,13 +106,40 @@ impl Settings {
         self.hot_s.saturating_mul(1_000)
     }
 
-    /// Returns the interval after a read: short again when something moved, doubled otherwise.
+    /// Returns the interval for a site that sent nothing, which is longer than any other.
+    pub(crate) fn silent_ms(&self) -> u64 {
+        let least = self.cold_ms().saturating_add(1);
+        self.silent_s.saturating_mul(1_000).max(least)
+    }
+
+    fn cold_ms(&self) -> u64 {
+        self.cold_s.saturating_mul(1_000).max(self.hot_ms())
+    }
+
+    /// Returns whether a list with that interval is of a site that sent nothing.
+    fn is_silent(&self, interval_ms: u64) -> bool {
+        interval_ms > self.cold_ms()
+    }
+
+    /// Returns the interval after a read: short again when something moved, doubled otherwise. A silent
+    /// site stays one until something of ours moves there.
     fn after(&self, interval_ms: u64, moved: bool) -> u64 {
-        let cold = self.cold_s.saturating_mul(1_000).max(self.hot_ms());
         if moved {
             self.hot_ms()
+        } else if self.is_silent(interval_ms) {
+            self.silent_ms()
         } else {
-            interval_ms.saturating_mul(2).clamp(self.hot_ms(), cold)
+            let doubled = interval_ms.saturating_mul(2);
+            doubled.clamp(self.hot_ms(), self.cold_ms())
+        }
+    }
+
+    /// Returns the rest after a read that could not be made: nobody hurries for a silent site.
+    fn rest(&self, interval_ms: u64, usual: Duration) -> Duration {
+        if self.is_silent(interval_ms) {
+            usual.max(Duration::from_millis(interval_ms / SILENT_TRIES))
+        } else {
+            usual
         }
     }
 }
@@ -116,8 +157,15 @@ pub(crate) async fn run(app: App) {
             )
         })
         .collect();
+    let mut planned_at: Option<Timestamp> = None;
     while !app.tasks.is_stopping() {
         let now = app.clock.now();
+        if planned_at.is_none_or(|at| pause::later(at, SILENT_EVERY) <= now) {
+            planned_at = Some(now);
+            if let Err(error) = plan_silent(&app, now).await {
+                tracing::warn!(error = %error, "the sites that sent nothing could not be found");
+            }
+        }
         let budgets: Vec<ReadBudget> = places
             .iter()
             .filter(|(system, _)| app.limits.silent_until(**system).is_none())
@@ -157,6 +205,35 @@ pub(crate) async fn run(app: App) {
     }
 }
 
+/// Plans the reading of lists that nothing was sent for, spread over their interval.
+async fn plan_silent(app: &App, now: Timestamp) -> Result<(), StoreError> {
+    let mut tx = app.store.reading().await?;
+    let keys = store::read_jobs::unread(&mut tx, SILENT_AT_ONCE).await?;
+    drop(tx);
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let interval_ms = app.settings.poll.silent_ms();
+    let mut tx = app.store.writing().await?;
+    for key in &keys {
+        let plan = ReadPlan {
+            due_at: pause::later(now, Duration::from_millis(place(key) % interval_ms)),
+            interval_ms,
+        };
+        store::read_jobs::schedule(&mut tx, key, plan).await?;
+    }
+    tx.commit().await
+}
+
+/// Returns a number that is the same for a list every time and tells two lists apart.
+fn place(key: &ReadKey) -> u64 {
+    let text = key.siret_cfa.as_str().bytes();
+    let text = text.chain(key.instance.opco.slug().bytes());
+    text.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 async fn read(app: App, job: ReadJob, system: System, _place: OwnedSemaphorePermit) {
     let started = std::time::Instant::now();
     let listed = listed(&app, &job).await;
@@ -168,7 +245,8 @@ async fn read(app: App, job: ReadJob, system: System, _place: OwnedSemaphorePerm
         }
         Err(ReadFault::Opco(fault)) => {
             dispatch::learn_fault(&app, system, &fault).await;
-            let rest = fault.retry_after.unwrap_or_default().max(FAILED_REST);
+            let rest = app.settings.poll.rest(job.interval_ms, FAILED_REST);
+            let rest = fault.retry_after.unwrap_or_default().max(rest);
             tracing::info!(%system, fault = fault.kind.as_str(), said = %fault.detail, "states could not be read");
             (
                 fault.kind.as_str(),
@@ -177,7 +255,8 @@ async fn read(app: App, job: ReadJob, system: System, _place: OwnedSemaphorePerm
         }
         Err(ReadFault::NotNow(at)) => ("limit", failed(&job, "limit", at)),
         Err(ReadFault::Unable(why)) => {
-            ("unable", failed(&job, why, pause::later(now, UNABLE_REST)))
+            let rest = app.settings.poll.rest(job.interval_ms, UNABLE_REST);
+            ("unable", failed(&job, why, pause::later(now, rest)))
         }
     };
     app.metrics
@@ -327,6 +406,10 @@ async fn listed(app: &App, job: &ReadJob) -> Result<Vec<EtatSeen>, ReadFault> {
     let account = Account::of(app, &job.key)
         .await
         .map_err(ReadFault::Unable)?;
+    let silent = app.settings.poll.is_silent(job.interval_ms);
+    if silent && plan::open_version(app, &account.view, account.system).is_none() {
+        return Err(ReadFault::Unable("closed"));
+    }
     let reader = account.reader(pause::later(app.clock.now(), account.profile.timeout()));
     let bound = app.real(account.profile.timeout().saturating_mul(2));
     let etats = match tokio::time::timeout(bound, states::all(app, &reader, false)).await {

@@ -115,16 +115,17 @@ impl TryFrom<Row> for ReadJob {
     }
 }
 
-/// Plans a read, unless an earlier one is planned; a site without a job gets the usual interval.
+/// Plans a read, unless an earlier one is planned; from then on it is made at least that often.
 pub async fn schedule(tx: &mut Tx, key: &ReadKey, plan: ReadPlan) -> Result<(), StoreError> {
     const SQL: &str = "insert into read_job (tenant_id, siret_cfa, opco, instance, environment,
             due_at, interval_ms, failures)
         values ($1, $2, $3, $4, $5, $6, $7, 0)
         on conflict (tenant_id, siret_cfa, opco, instance, environment) do update set
-            due_at = excluded.due_at,
+            due_at = case when read_job.due_at < excluded.due_at
+                then read_job.due_at else excluded.due_at end,
             interval_ms = case when read_job.interval_ms < excluded.interval_ms
                 then read_job.interval_ms else excluded.interval_ms end
-        where read_job.due_at > excluded.due_at";
+        where read_job.due_at > excluded.due_at or read_job.interval_ms > excluded.interval_ms";
     run!(
         tx,
         sqlx::query(SQL)
@@ -189,17 +190,50 @@ pub async fn due(
         .collect()
 }
 
+/// Returns the lists that nobody reads although their site has a key: nothing was ever sent there.
+pub async fn unread(tx: &mut Tx, limit: u32) -> Result<Vec<ReadKey>, StoreError> {
+    const SQL: &str = "select k.tenant_id, k.siret_cfa, k.opco, k.instance, k.environment
+        from cfa_key k where k.state = 'active' and not exists (
+            select 1 from read_job j where j.tenant_id = k.tenant_id
+              and j.siret_cfa = k.siret_cfa and j.opco = k.opco and j.instance = k.instance
+              and j.environment = k.environment)
+        order by k.tenant_id, k.siret_cfa, k.opco limit $1";
+    let rows: Vec<(Uuid, String, String, i64, String)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter()
+        .map(|(tenant, siret, opco, number, environment)| {
+            let at = At {
+                table: "cfa_key",
+                row: &siret,
+            };
+            Ok(ReadKey {
+                tenant: tenant.into(),
+                siret_cfa: at.word("siret_cfa", &siret)?,
+                instance: Instance {
+                    opco: at.word("opco", &opco)?,
+                    number: at.number("instance", number)?,
+                },
+                environment: at.word("environment", &environment)?,
+            })
+        })
+        .collect()
+}
+
 /// Returns, for each system that lists dossiers of these sites, when the least fresh of its lists was
-/// last read; nothing when one never was.
+/// last read; nothing when one never was. A list that is read every `seldom_ms` or less often is of a
+/// site that sent nothing, and makes nothing less fresh.
 pub async fn freshness(
     tx: &mut Tx,
     tenant: TenantId,
     environment: Environment,
     sites: Option<&[Siret]>,
+    seldom_ms: u64,
 ) -> Result<Vec<(Instance, Option<Timestamp>)>, StoreError> {
     const SQL: &str = "select opco, instance, min(coalesce(last_read_at, -1)) from read_job
         where tenant_id = $1 and environment = $2
-          and ($3 is null or $3 like '%' || siret_cfa || '%')
+          and ($3 is null or $3 like '%' || siret_cfa || '%') and interval_ms < $4
         group by opco, instance order by opco, instance";
     let sites = sites.map(|sites| {
         let sites: Vec<&str> = sites.iter().map(Siret::as_str).collect();
@@ -209,6 +243,7 @@ pub async fn freshness(
         .bind(raw(tenant))
         .bind(environment.as_str())
         .bind(&sites)
+        .bind(i64::try_from(seldom_ms).unwrap_or(i64::MAX))
         .fetch_all(conn)
         .await?);
     rows.into_iter()
@@ -238,8 +273,11 @@ pub async fn settle(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     const SQL: &str = "update read_job set
-            due_at = case when due_at < $12 and due_at < $7 then due_at else $7 end,
-            interval_ms = case when due_at < $12 and interval_ms < $8 then interval_ms else $8 end,
+            due_at = case when due_at < $12 and due_at < $7 then due_at
+                when interval_ms < $13 and $11 + interval_ms < $7 then $11 + interval_ms
+                else $7 end,
+            interval_ms = case when (due_at < $12 or interval_ms < $13) and interval_ms < $8
+                then interval_ms else $8 end,
             last_result = $9,
             last_read_at = case when $10 then $11 else last_read_at end,
             failures = case when $10 then 0 else failures + 1 end, lease_owner = null
@@ -261,6 +299,7 @@ pub async fn settle(
             .bind(result.read)
             .bind(ms(now))
             .bind(ms(job.due_at))
+            .bind(i64::try_from(job.interval_ms).unwrap_or(i64::MAX))
     );
     Ok(done > 0)
 }

@@ -17,6 +17,11 @@ CFA_GATEWAY__DELIVERY__POLL__SCHEDULE_S=60
 CFA_GATEWAY__DELIVERY__POLL__SCHEDULE_COLD_S=120
 CFA_GATEWAY__DELIVERY__POLL__COLD_S=20";
 
+/// The lists of sites that sent nothing are read within a minute of the story.
+const SILENT: &str = "CFA_GATEWAY__DELIVERY__POLL__COLD_S=20
+CFA_GATEWAY__DELIVERY__POLL__HOT_S=20
+CFA_GATEWAY__DELIVERY__POLL__SILENT_S=40";
+
 on_both! {
     async fn what_an_employer_files_is_found_once_and_by_its_network_alone(scene, SOON) {
         let employer = employer(&scene).await;
@@ -51,6 +56,22 @@ on_both! {
         assert!(!json!(events).to_string().contains(filed.text("/cerfa/apprenti/nom")));
         let opened = events.iter().filter(|one| one["kind"] == "dossier.orphans_opened");
         assert!(opened.count() >= 2);
+    }
+
+    async fn a_site_that_sent_nothing_has_its_list_read_all_the_same(scene, SILENT) {
+        let employer = employer(&scene).await;
+        let numero = file(&employer, &contract(2_005)).await;
+        let orphan = found(&scene, &numero).await;
+        assert_eq!(orphan["contrat"]["siret_cfa"], scene.network.sites[0].to_string());
+        let sent = scene.erp.get("/api/v1/deliveries").await.expect(200);
+        assert_eq!(sent["deliveries"], json!([]));
+        // So have all others; where nothing can be read, nobody asks.
+        let asked = |opco: &Opco| !scene.opcos.calls(*opco).is_empty();
+        let silent: Vec<Opco> = wait::until("every other list", async || {
+            let silent: Vec<Opco> = Opco::ALL.into_iter().filter(|opco| !asked(opco)).collect();
+            (silent.len() == 1).then_some(silent)
+        }).await;
+        assert_eq!(silent, [Opco::OpcoSante]);
     }
 
     async fn an_orphan_is_not_read_again_after_a_restart(scene, SOON) {

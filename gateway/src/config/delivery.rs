@@ -34,6 +34,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
         ("poll.first_s", poll.first_s, 1, DAY),
         ("poll.hot_s", poll.hot_s, 1, DAY),
         ("poll.cold_s", poll.cold_s, poll.hot_s, 30 * DAY),
+        ("poll.silent_s", poll.silent_s, 1, 30 * DAY),
         (
             "poll.at_once",
             u64::try_from(poll.at_once).unwrap_or(u64::MAX),

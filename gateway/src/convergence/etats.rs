@@ -73,7 +73,7 @@ pub(crate) async fn v1(app: web::Data<App>, by: By) -> Result<HttpResponse, Refu
             break;
         }
     }
-    let read_at = freshness(&mut tx, caller).await?;
+    let read_at = freshness(&app, &mut tx, caller).await?;
     Ok(HttpResponse::Ok()
         .insert_header((READ_AT, read_at))
         .json(items))
@@ -106,7 +106,7 @@ pub(crate) async fn v2(
         .iter()
         .map(|dossier| line(dossier, NormVersion::V2))
         .collect();
-    let read_at = freshness(&mut tx, caller).await?;
+    let read_at = freshness(&app, &mut tx, caller).await?;
     let body = EtatsPage {
         total,
         count: items.len(),
@@ -143,9 +143,14 @@ fn etat(dossier: &Dossier, version: NormVersion) -> String {
 }
 
 /// Returns when each OPCO's list was last read, for the sites of a caller.
-pub(super) async fn freshness(tx: &mut Tx, caller: &Caller) -> Result<String, StoreError> {
+pub(super) async fn freshness(
+    app: &App,
+    tx: &mut Tx,
+    caller: &Caller,
+) -> Result<String, StoreError> {
     let sites = caller.sirets.as_deref();
-    let read = read_jobs::freshness(tx, caller.tenant, caller.environment, sites).await?;
+    let seldom = app.settings.poll.silent_ms();
+    let read = read_jobs::freshness(tx, caller.tenant, caller.environment, sites, seldom).await?;
     Ok(written(&read))
 }
 

@@ -174,7 +174,7 @@ pub(crate) async fn etats(
     for (invoice, at) in found {
         factures.push(shown(&mut tx, caller, &network.keys, invoice, at).await?);
     }
-    let read_at = etats::freshness(&mut tx, caller).await?;
+    let read_at = etats::freshness(&app, &mut tx, caller).await?;
     let body = InvoicesPage {
         total,
         count: factures.len(),

@@ -1,14 +1,18 @@
 //! Reading deliveries, what people do to them, near doubles, and the reads of states.
 
-use domain::id::{DeliveryId, TenantId};
-use domain::{Environment, HoldReason, Kind, Opco, Status, WaitReason};
+use domain::id::{DeliveryId, KeyId, TenantId};
+use domain::{Environment, HoldReason, Instance, Kind, Opco, Secret, Status, WaitReason};
 use store::deliveries::{self, Filter, Page};
+use store::keys::{CfaKey, KeyState, SEAL_PART};
 use store::read_jobs::{self, ReadBudget, ReadKey, ReadResult};
 use store::{
     Accepted, NewDelivery, NewDossier, NewEvent, ReadPlan, Standing, StoreError, dossiers, events,
 };
 
 use crate::harness::{Database, afdas, at, contract, now, on_both, paired, site};
+
+/// The interval of lists that are read seldom.
+const SELDOM: u64 = 86_400_000;
 
 async fn list(db: &Database, tenant: TenantId, filter: &Filter) -> Vec<DeliveryId> {
     let mut tx = db.store.reading().await.unwrap();
@@ -330,12 +334,63 @@ on_both! {
         // The least fresh of several lists is told; one that was never read is told as such.
         let world = Environment::Live;
         let first: [domain::Siret; 1] = [first[0].key.siret_cfa];
-        let read = read_jobs::freshness(&mut tx, tenant, world, Some(&first)).await.unwrap();
+        let read = read_jobs::freshness(&mut tx, tenant, world, Some(&first), SELDOM).await.unwrap();
         assert_eq!(read, [(afdas(), Some(at(31)))]);
-        let read = read_jobs::freshness(&mut tx, tenant, world, None).await.unwrap();
+        let read = read_jobs::freshness(&mut tx, tenant, world, None, SELDOM).await.unwrap();
         assert_eq!(read, [(afdas(), None)]);
-        let read = read_jobs::freshness(&mut tx, tenant, Environment::Test, None).await.unwrap();
+        let read = read_jobs::freshness(&mut tx, tenant, Environment::Test, None, SELDOM).await.unwrap();
         assert_eq!(read, []);
+    }
+
+    async fn a_site_with_a_key_that_sent_nothing_is_read_seldom_until_it_sends(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let unread = async || {
+            let mut tx = db.store.reading().await.unwrap();
+            read_jobs::unread(&mut tx, 10).await.unwrap()
+        };
+        let mut tx = db.store.writing().await.unwrap();
+        let mut ids = Vec::new();
+        for number in [1, 2] {
+            let id = KeyId::new(at(number));
+            let secret = Secret::new(format!("clé-{number}-0123456789"));
+            let key = CfaKey {
+                tenant, id, siret_cfa: site(),
+                instance: Instance { number: number.try_into().unwrap(), ..afdas() },
+                environment: Environment::Live, state: KeyState::Staged,
+                sealed: keys.seal_secret(id.as_bytes(), SEAL_PART, &secret).unwrap(),
+                expires_on: None, probed_at: None, probe_result: None, last_used_at: None,
+                created_at: at(number),
+            };
+            store::keys::stage(&mut tx, &key).await.unwrap();
+            ids.push(id);
+        }
+        // One that is only staged opens nothing.
+        assert!(store::keys::activate(&mut tx, tenant, ids[0], at(3)).await.unwrap());
+        tx.commit().await.unwrap();
+        let [key]: [ReadKey; 1] = unread().await.try_into().unwrap();
+        assert_eq!((key.tenant, key.siret_cfa, key.instance), (tenant, site(), afdas()));
+        let plan = |due, interval_ms| ReadPlan { due_at: at(due), interval_ms };
+        let mut tx = db.store.writing().await.unwrap();
+        read_jobs::schedule(&mut tx, &key, plan(10, SELDOM)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(unread().await, []);
+        let freshness = async || {
+            let mut tx = db.store.reading().await.unwrap();
+            read_jobs::freshness(&mut tx, tenant, Environment::Live, None, SELDOM).await.unwrap()
+        };
+        assert_eq!(freshness().await, [], "it makes no list less fresh");
+        // It sends while its list is read: read often from then on, although an earlier read was due.
+        let budget = ReadBudget { instance: afdas(), environment: Environment::Live, limit: 1 };
+        let job = db.store.claim_reads(at(20), at(60), "r1", &[budget]).await.unwrap().remove(0);
+        let mut tx = db.store.writing().await.unwrap();
+        read_jobs::schedule(&mut tx, &key, plan(80, 30_000)).await.unwrap();
+        let result = ReadResult { word: "read", read: true, due_at: at(90_000), interval_ms: SELDOM };
+        assert!(read_jobs::settle(&mut tx, &job, "r1", result, at(25)).await.unwrap());
+        let after = read_jobs::find(&mut tx, &key).await.unwrap().unwrap();
+        assert_eq!((after.due_at, after.interval_ms), (at(55), 30_000));
+        tx.commit().await.unwrap();
+        assert_eq!(freshness().await, [(afdas(), Some(at(25)))]);
     }
 
     async fn a_plan_made_during_a_read_stands(db) {

@@ -5,6 +5,7 @@
 
 mod bearer;
 mod contract;
+mod elsewhere;
 mod etats;
 mod factures;
 mod gate;

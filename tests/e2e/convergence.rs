@@ -6,7 +6,7 @@ use domain::{Capability, Opco};
 use harness::erp::Answer;
 use harness::network::{self, network};
 use harness::norm::Norm;
-use harness::payload::{Contract, contract};
+use harness::payload::{self, Contract, contract};
 use harness::pieces::{Piece, certificat, convention, document, facture};
 use harness::scene::Scene;
 use harness::{on_both, wait};
@@ -222,7 +222,8 @@ on_both! {
 
     async fn a_number_is_read_with_its_prefix_or_alone_and_by_its_owner_only(scene) {
         let norm = facade(&scene);
-        let (_, stranger) = scene.another(network()).await;
+        // Another network has keys of its own: whoever holds a site's key may read what the OPCO shows it.
+        let (_, stranger) = scene.another(network().marked("autre")).await;
         let stranger = Norm::new(&norm.base, &stranger.token);
         let file = async |seed, opco| {
             let told = norm.post("/v1/dossiers", &contract(seed).to(opco).body).await.expect(200);
@@ -324,6 +325,34 @@ on_both! {
         let proof = certificat(&contract).with("numeroInterneDossier", json!(numero));
         norm.hand_in("/v2/certificats", &proof).await.expect(200);
         assert_eq!(filed(&scene, Kind::Certificat), [bare]);
+    }
+
+    async fn a_dossier_filed_elsewhere_is_asked_of_its_opco_with_the_callers_keys(scene) {
+        scene.opcos.open(Opco::Akto, simulator::Capability::DossiersV1);
+        network::switch(&scene.store, Opco::Akto, Capability::DossiersV1, scene.now()).await;
+        let (base, token) = scene.opcos.addresses(Opco::Akto);
+        let direct = Norm::new(&base, &scene.network.key(scene.network.sites[0], Opco::Akto));
+        let direct = direct.signed_in(&token, "logiciel", "secret").await;
+        let filed = direct.post("/v1/dossiers", &contract(988).body).await.expect(200);
+        let bare = filed["numeroInterne"].as_str().unwrap();
+        let norm = facade(&scene);
+        let shown = norm.get(&format!("/v1/dossiers?numeroInterne=AKTO-{bare}")).await.expect(200);
+        assert_eq!(shown["cerfa"]["numeroInterne"], format!("AKTO-{bare}").as_str(), "{shown:#}");
+        let listed = norm.get(&format!("/v1/dossiers/liste?numerosInternes=AKTO-{bare},AKTO-404404")).await;
+        assert_eq!(listed.expect(200).as_array().unwrap().len(), 1);
+        for other in [format!("AKTO-{bare}0"), format!("ATLAS-{bare}"), bare.to_owned()] {
+            let unknown = norm.get(&format!("/v1/dossiers?numeroInterne={other}")).await;
+            refused(&unknown, 404, "DOSSIER_INCONNU");
+        }
+        // Neither another network nor a key of other sites sees it, whatever the OPCO would show.
+        let (_, stranger) = scene.another(network().marked("autre")).await;
+        let elsewhere = Some(vec![payload::site(7)]);
+        let narrow = scene.network.credential(&scene.store, elsewhere, scene.now()).await;
+        for token in [stranger.token.clone(), narrow] {
+            let other = Norm::new(&norm.base, &token);
+            let unknown = other.get(&format!("/v1/dossiers?numeroInterne=AKTO-{bare}")).await;
+            refused(&unknown, 404, "DOSSIER_INCONNU");
+        }
     }
 
     async fn an_invoice_is_taken_once_and_followed_until_it_is_paid(scene, OFTEN) {

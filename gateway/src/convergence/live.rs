@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::matching::{self, Traits};
-use domain::{Capability, Etat, Fault, FaultKind, NormVersion, Opco, Timestamp};
+use domain::{Capability, Etat, Fault, FaultKind, NormVersion, Opco, Siret, TenantId, Timestamp};
 use jiff::civil::Date;
 use opco::{Answer, DossierDetail, Operation};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::gate::By;
 use super::refusal::{self, RETRY_AFTER_DEFAULT_S, Refusal};
-use super::{numero, query};
+use super::{elsewhere, numero, query};
 use crate::app::App;
 use crate::breaker::State;
 use crate::contract;
@@ -24,7 +24,7 @@ use crate::http::caller::Caller;
 use crate::limits::Turn;
 use crate::pause;
 use crate::plan;
-use crate::system::System;
+use crate::system::{self, System};
 use crate::view::View;
 
 /// The most numbers `dossiers/liste` takes.
@@ -90,11 +90,15 @@ async fn detail(
     request: &HttpRequest,
     version: NormVersion,
 ) -> Result<HttpResponse, Refusal> {
-    let dossier = match query::parameter(request, "numeroInterne") {
-        Some(_) => find(app, caller, &query::required(request, "numeroInterne")?).await?,
-        None => paired(app, caller, request).await?,
+    let shown = async {
+        if query::parameter(request, "numeroInterne").is_some() {
+            let numero = query::required(request, "numeroInterne")?;
+            return of_number(app, caller, &numero, version).await;
+        }
+        let dossier = paired(app, caller, request).await?;
+        read(app, &Place::from(&dossier), version).await
     };
-    let shown = bounded(app, read(app, &dossier, version)).await?;
+    let shown = bounded(app, shown).await?;
     Ok(HttpResponse::Ok().json(shown))
 }
 
@@ -118,11 +122,7 @@ pub(crate) async fn liste(
     let all = async {
         let mut shown = Vec::with_capacity(numeros.len());
         for numero in numeros {
-            let dossier = match find(&app, &by.0, numero).await {
-                Err(refusal) if refusal.is_unknown() => continue,
-                dossier => dossier?,
-            };
-            match read(&app, &dossier, NormVersion::V1).await {
+            match of_number(&app, &by.0, numero, NormVersion::V1).await {
                 Err(refusal) if refusal.is_unknown() => {}
                 detail => shown.push(detail?),
             }
@@ -141,6 +141,42 @@ async fn bounded<T>(
     match tokio::time::timeout(app.http.convergence.wait, read).await {
         Ok(read) => read,
         Err(_) => Err(silent(RETRY_AFTER_DEFAULT_S)),
+    }
+}
+
+/// Where a dossier is read.
+pub(super) struct Place {
+    /// Whose site reads it.
+    pub(super) tenant: TenantId,
+    /// Which site's key opens it.
+    pub(super) siret_cfa: Siret,
+    /// The system that holds it.
+    pub(super) system: System,
+    /// The OPCO's number.
+    pub(super) numero_interne: String,
+}
+
+impl From<&Dossier> for Place {
+    fn from(dossier: &Dossier) -> Self {
+        Self {
+            tenant: dossier.tenant,
+            siret_cfa: dossier.siret_cfa,
+            system: system::of_dossier(dossier),
+            numero_interne: dossier.numero_interne.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// Reads the dossier of a number: ours, or one that was filed elsewhere.
+async fn of_number(
+    app: &App,
+    caller: &Caller,
+    numero: &str,
+    version: NormVersion,
+) -> Result<Value, Refusal> {
+    match find(app, caller, numero).await {
+        Err(refusal) if refusal.is_unknown() => elsewhere::read(app, caller, numero, version).await,
+        dossier => read(app, &Place::from(&dossier?), version).await,
     }
 }
 
@@ -240,15 +276,21 @@ async fn paired(app: &App, caller: &Caller, request: &HttpRequest) -> Result<Dos
 }
 
 /// Reads a dossier at its OPCO and shows it in a version of the norm.
-async fn read(app: &App, dossier: &Dossier, version: NormVersion) -> Result<Value, Refusal> {
-    let system = System {
-        instance: dossier.instance,
-        environment: dossier.environment,
-    };
-    let view = app.views.of(app, dossier.tenant, dossier.siret_cfa).await?;
-    let asked = open_version(app, &view, system, version)?;
-    let detail = exchange(app, &view, (system, asked), dossier).await?;
-    Ok(shown(*detail, (asked, version), system))
+async fn read(app: &App, place: &Place, version: NormVersion) -> Result<Value, Refusal> {
+    let (detail, asked) = told(app, place, version).await?;
+    Ok(shown(*detail, (asked, version), place.system))
+}
+
+/// Reads a dossier at its OPCO; says in which version it was asked.
+pub(super) async fn told(
+    app: &App,
+    place: &Place,
+    version: NormVersion,
+) -> Result<(Box<DossierDetail>, NormVersion), Refusal> {
+    let view = app.views.of(app, place.tenant, place.siret_cfa).await?;
+    let asked = open_version(app, &view, place.system, version)?;
+    let detail = exchange(app, &view, place, asked).await?;
+    Ok((detail, asked))
 }
 
 /// Returns the version to ask in: the caller's where the OPCO has it, else the one that is open.
@@ -278,9 +320,10 @@ fn open_version(
 async fn exchange(
     app: &App,
     view: &View,
-    (system, version): (System, NormVersion),
-    dossier: &Dossier,
+    place: &Place,
+    version: NormVersion,
 ) -> Result<Box<DossierDetail>, Refusal> {
+    let system = place.system;
     let profile = app
         .profiles
         .get(system.instance)
@@ -300,7 +343,7 @@ async fn exchange(
     }
     let operation = Operation::Detail {
         version,
-        numero_interne: dossier.numero_interne.clone().unwrap_or_default(),
+        numero_interne: place.numero_interne.clone(),
     };
     let started = std::time::Instant::now();
     let answer = opco::exchange(&app.transport, profile, &identity, &operation).await;
@@ -333,7 +376,7 @@ async fn slot(app: &App, system: System) -> OwnedSemaphorePermit {
 }
 
 /// Shows an answer in the caller's version, its numbers prefixed.
-fn shown(
+pub(super) fn shown(
     detail: DossierDetail,
     (asked, version): (NormVersion, NormVersion),
     system: System,

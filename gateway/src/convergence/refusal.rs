@@ -250,6 +250,11 @@ impl Refusal {
         self.0.status == StatusCode::NOT_FOUND
     }
 
+    /// Returns whether what was asked is not open there.
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.status == StatusCode::NOT_IMPLEMENTED
+    }
+
     /// Returns what it says of a key; itself, when it says something else.
     pub(super) fn about_key(self) -> Result<String, Self> {
         if self.0.status == StatusCode::FORBIDDEN {

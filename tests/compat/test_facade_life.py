@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from norme.answers import Refused
 from norme.client import File, Json
 from norme.payloads import Apprenti, infos_fichier
 from norme.pdf import pdf
@@ -83,13 +82,7 @@ def test_a_certificate_may_follow_its_invoice_as_a_document_linked_to_it(
     facade: Facade, apprenti: Iterator[Apprenti], slug: str
 ) -> None:
     life = facade.engaged(apprenti, slug, 1)
-    life.certificate_first = False
-    try:
-        life.bill(2)
-    except Refused as refused:
-        if refused.status == 400 and "FAC-018" in refused.texts:
-            pytest.xfail("an invoice is refused until its certificate is there")
-        raise
+    life.bill(2)
     life.certify(2, "document")
     life.pay(2)
 

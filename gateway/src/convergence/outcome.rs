@@ -139,7 +139,14 @@ async fn held(app: &App, caller: &Caller, delivery: &Delivery, ours: bool) -> Re
     if let Some(fault) = &delivery.fault
         && !fault.items.is_empty()
     {
-        refusal = Refusal::of_opco(fault).with_status(StatusCode::FORBIDDEN);
+        let ours = matches!(
+            reason,
+            HoldReason::RulesBroken | HoldReason::ContractMissing
+        );
+        refusal = Refusal::of_opco(fault);
+        if !ours {
+            refusal = refusal.with_status(StatusCode::FORBIDDEN);
+        }
     }
     act(app, caller, id, Action::Cancel, GIVEN_UP).await?;
     Ok(End::GivenUp(refusal.about(id)))

@@ -1,6 +1,7 @@
 //! One attempt at a payload that belongs to a contract: opened, completed with what the OPCO has told
 //! since, judged again, sent or looked for.
 
+use domain::outcome::FaultItem;
 use domain::payload::{Certificat, Payload};
 use domain::{Effect, Fault, FaultKind, Finding, HoldReason, Outcome};
 use opco::Operation;
@@ -227,7 +228,12 @@ async fn judged(context: &Attempt<'_>) -> Result<(Judged, Option<StoredFile>), S
             let stops = |finding: &&Finding| finding.effect == Effect::Refuse;
             let said = findings.iter().find(stops).or(findings.first());
             let said = said.map(|finding| finding.message.as_str());
-            let fault = Fault::new(FaultKind::Rejected, said.unwrap_or_default());
+            let mut fault = Fault::new(FaultKind::Rejected, said.unwrap_or_default());
+            let item = |finding: &Finding| FaultItem {
+                code: Some(finding.rule.to_owned()),
+                text: format!("{} {}", finding.message, finding.remedy),
+            };
+            fault.items = findings.iter().filter(stops).map(item).collect();
             Err(Stop::Hold(super::broken_by(delivery.kind), fault))
         }
         Err(_) => Err(missing("the site is not the network's any more")),

@@ -45,8 +45,6 @@ class Life:
     world: World
     version: int = 1
     channels: tuple[str, ...] = CHANNELS
-    # The norm lets a certificate follow its invoice, linked to it. Who refuses the invoice until then wants it first.
-    certificate_first: bool = False
     numero: str = ""
     factures: list[str] = field(default_factory=list)
 
@@ -173,13 +171,13 @@ class Life:
         return self.factures[-1]
 
     def certify(self, numero: int, channel: str) -> None:
-        """Sends the certificate of completion apart from the invoice, linked to it where it is there already."""
+        """Sends the certificate of completion apart from the invoice, linked to it."""
         dossier = self.dossier()
         echeance = next(one for one in dossier["echeances"] if one["numero"] == numero)
-        number = None if self.certificate_first else self.factures[-1]
+        number = self.factures[-1]
         file = File(f"certificat-{numero}.pdf", pdf(f"Certificat {self.numero} {numero}"))
         if channel == "document":
-            objets = {"DOSSIER_APPRENTISSAGE": self.numero, **({"FACTURE": number} if number else {})}
+            objets = {"DOSSIER_APPRENTISSAGE": self.numero, "FACTURE": number}
             self.client.post_document(infos_fichier("CERTIFICAT_REALISATION", objets), file)
         else:
             last = max(one["numero"] for one in dossier["echeances"]) == numero
@@ -210,11 +208,8 @@ class Life:
         """Bills every line as it opens, with its certificate by each channel in turn, until nothing is due."""
         for numero in [one["numero"] for one in self.dossier()["echeances"]]:
             channel = self.channels[numero % len(self.channels)] if numero > 1 else "none"
-            apart = channel in ("document", "structured")
-            if apart and self.certificate_first:
-                self.certify(numero, channel)
             self.bill(numero, certificat=channel == "invoice")
-            if apart and not self.certificate_first:
+            if channel in ("document", "structured"):
                 self.certify(numero, channel)
             self.pay(numero)
         self.wait("is fully paid", self.state, lambda state: state == "SOLDE")

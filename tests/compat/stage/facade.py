@@ -40,10 +40,7 @@ class Facade:
         return Contrat(next(apprenti), debut=debut, employeur_siret=self.gateway.employeurs[slug])
 
     def life(self, apprenti: Iterator[Apprenti], slug: str, version: int, months_ago: int = 13) -> Life:
-        contrat = self.contrat(apprenti, slug, months_ago)
-        # A document proves nothing to an OPCO before the invoice it is linked to, and the gateway wants a proof first.
-        channels = ("invoice", "structured")
-        return Life(self.client(), contrat, self, version, channels, certificate_first=True)
+        return Life(self.client(), self.contrat(apprenti, slug, months_ago), self, version)
 
     def engaged(self, apprenti: Iterator[Apprenti], slug: str, version: int, months_ago: int = 13) -> Life:
         """Returns a contract filed through the gateway that its OPCO finances."""

@@ -119,6 +119,10 @@ ids! {
     WebhookId;
     /// One try at telling it.
     WebhookAttemptId;
+    /// Someone who uses the dashboard.
+    PersonId;
+    /// What such a person carries: a session, an invitation, a key for scripts.
+    TokenId;
 }
 
 impl From<DeliveryId> for ContractId {

@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod dossier;
 pub mod echeancier;
 pub mod etat;
+mod explain;
 pub mod facture_etat;
 pub mod file;
 pub mod finding;
@@ -21,6 +22,7 @@ pub mod opco;
 pub mod orphan;
 pub mod outcome;
 pub mod payload;
+pub mod person;
 pub mod reconciliation;
 pub mod rejet;
 pub mod retry;
@@ -37,7 +39,8 @@ pub use crate::etat::Etat;
 pub use crate::file::{FileFault, FileKind, Inspector};
 pub use crate::finding::{Effect, Finding, Severity};
 pub use crate::id::{
-    ContractId, CredentialId, DeliveryId, DossierId, EventId, FileId, KeyId, SiteId, TenantId,
+    ContractId, CredentialId, DeliveryId, DossierId, EventId, FileId, KeyId, PersonId, SiteId,
+    TenantId, TokenId,
 };
 pub use crate::opco::{Capability, Instance, NormVersion, Opco, Openness};
 pub use crate::outcome::{Fault, FaultKind, Outcome, Receipt};

@@ -33,6 +33,7 @@ pub mod mandates;
 pub mod near;
 pub mod overrides;
 mod pairs;
+pub mod people;
 pub mod pieces;
 pub mod read_jobs;
 pub mod retention;

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use domain::person::Language;
 use store::deliveries::Standing;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -83,105 +84,16 @@ pub(crate) fn explanation(standing: &Standing, fault: Option<domain::FaultKind>)
     if standing.status == domain::Status::Unknown && fault == Some(domain::FaultKind::Duplicate) {
         return "L'OPCO dit connaître déjà ce contrat : la passerelle vérifie lequel.".to_owned();
     }
-    let reason = standing
+    let wait = standing
         .wait_reason
-        .map(wait_fr)
-        .or(standing.hold_reason.map(hold_fr));
-    match reason {
-        Some(reason) => format!("{} {reason}", status_fr(standing.status)),
-        None => status_fr(standing.status).to_owned(),
-    }
-}
-
-fn status_fr(status: domain::Status) -> &'static str {
-    use domain::Status;
-    match status {
-        Status::Queued => "Prêt à partir.",
-        Status::Sending => "En cours d'envoi à l'OPCO.",
-        Status::Waiting => "En attente ; partira sans intervention.",
-        Status::Held => "Retenu : une personne doit agir.",
-        Status::Unknown => {
-            "Réponse de l'OPCO perdue : la passerelle vérifie avant tout nouvel envoi."
-        }
-        Status::Delivered => "Reçu par l'OPCO.",
-        Status::Rejected => "Refusé par l'OPCO.",
-        Status::Dead => "Abandonné après de nombreux essais ; une personne peut le relancer.",
-        Status::Cancelled => "Annulé.",
-    }
-}
-
-fn wait_fr(reason: domain::WaitReason) -> &'static str {
-    use domain::WaitReason;
-    match reason {
-        WaitReason::Retry => "Échec passager : un nouvel essai est prévu.",
-        WaitReason::Limit => "La limite d'appels de l'OPCO, ou de la clé, est atteinte.",
-        WaitReason::Breaker => {
-            "L'OPCO ne répond pas bien : ses envois attendent son rétablissement."
-        }
-        WaitReason::RouteLookup => "L'OPCO de l'employeur est en cours de recherche.",
-        WaitReason::Predecessor => "Un envoi précédent du même dossier doit d'abord aboutir.",
-        WaitReason::OpeningDate => "La date à partir de laquelle il peut partir n'est pas venue.",
-        WaitReason::Dossier => {
-            "L'OPCO doit d'abord faire avancer le dossier : numéro, engagement ou échéancier."
-        }
-    }
-}
-
-fn hold_fr(reason: domain::HoldReason) -> &'static str {
-    use domain::HoldReason;
-    match reason {
-        HoldReason::NoRoute => {
-            "Aucun OPCO connu pour cet employeur : corrigez le SIRET ou choisissez l'OPCO \
-             (action « choose-opco »)."
-        }
-        HoldReason::AmbiguousRoute => {
-            "Plusieurs OPCO possibles : choisissez le bon (action « choose-opco »)."
-        }
-        HoldReason::WeakRoute => {
-            "L'OPCO n'est que supposé : confirmez-le ou choisissez-en un autre (action \
-             « choose-opco »)."
-        }
-        HoldReason::OwnerNotManager => {
-            "L'OPCO de rattachement n'est pas l'OPCO de gestion : choisissez celui qui doit recevoir \
-             le contrat (action « choose-opco »)."
-        }
-        HoldReason::FlowNotOpen => {
-            "Ce flux n'est pas ouvert chez cet OPCO : dès son ouverture, l'envoi repart seul ; sinon, \
-             transmettez par le canal habituel et annulez (action « cancel »)."
-        }
-        HoldReason::NoKey => {
-            "Aucune clé CFA active pour ce site chez cet OPCO, ou clé refusée : enregistrez une clé \
-             valide et l'envoi repart seul dans la minute ; « retry » évite d'attendre."
-        }
-        HoldReason::NoSoftwareCredential => {
-            "Identifiants de l'éditeur absents ou refusés chez cet OPCO : une fois que l'exploitant les \
-             a enregistrés, l'envoi repart seul dans la minute ; « retry » évite d'attendre."
-        }
-        HoldReason::MandateMissing => {
-            "Mandat de gestion de l'employeur absent : donnez sa référence et sa date (action \
-             « complete »)."
-        }
-        HoldReason::ProbableDuplicate => {
-            "Ce contrat ressemble à un contrat déjà transmis : confirmez qu'il est distinct (action \
-             « complete ») ou annulez (action « cancel »)."
-        }
-        HoldReason::OutcomeUnknown => {
-            "La réponse de l'OPCO est perdue et rien ne permet de savoir s'il a reçu le contrat : \
-             vérifiez auprès de lui, puis « confirm-sent », « retry » ou « cancel »."
-        }
-        HoldReason::ContractMissing => {
-            "Le contrat auquel il se rattache n'est pas chez l'OPCO (refusé, annulé ou abandonné) : \
-             déposez le contrat puis « retry », ou « cancel »."
-        }
-        HoldReason::RulesBroken => {
-            "Ce que l'OPCO a dit depuis le dépôt rend cet envoi irrecevable ; la règle est dans « fault ». \
-             Annulez-le (action « cancel »), corrigez, déposez de nouveau ; ou « retry » si la cause a \
-             disparu."
-        }
-        HoldReason::FileUnreadable => {
-            "Le fichier de cet envoi manque ou ne se lit plus : l'exploitant rétablit le stockage, puis \
-             « retry » ; sinon annulez (action « cancel ») et déposez l'envoi de nouveau avec son fichier."
-        }
+        .map(|reason| reason.explained(Language::Fr));
+    let hold = standing
+        .hold_reason
+        .map(|reason| reason.explained(Language::Fr));
+    let status = standing.status.explained(Language::Fr);
+    match wait.or(hold) {
+        Some(reason) => format!("{status} {reason}"),
+        None => status.to_owned(),
     }
 }
 

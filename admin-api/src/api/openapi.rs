@@ -1,0 +1,60 @@
+//! The published document of the admin API.
+
+use actix_web::HttpResponse;
+use utoipa::OpenApi;
+
+use super::{me, people};
+use crate::refusal;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "CFA Gateway: admin API",
+        description = "Ce que fait le tableau de bord, pour des programmes : personnes, clés, preuves. \
+            Une clé de script (page « Mon compte ») s'envoie en « Authorization: Bearer ».",
+    ),
+    paths(me::show, people::list, people::invite, people::show, people::change),
+    components(responses(refusal::Refused), schemas(refusal::RefusalBody))
+)]
+struct Document;
+
+/// Returns the document's text.
+pub fn text() -> String {
+    let mut document = Document::openapi();
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    document.to_pretty_json().unwrap_or_default()
+}
+
+/// Serves it.
+pub(crate) async fn document() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::ROUTES;
+
+    #[test]
+    fn every_route_for_programs_is_described_and_nothing_else() {
+        let document: serde_json::Value = serde_json::from_str(&text()).unwrap();
+        let mut described: Vec<String> = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for method in item.as_object().unwrap().keys() {
+                described.push(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+        let served = ROUTES
+            .iter()
+            .filter(|line| line.pattern.starts_with("/admin/v1/"))
+            .filter(|line| line.pattern != "/admin/v1/openapi.json");
+        let mut served: Vec<String> = served
+            .map(|line| format!("{} {}", line.method, line.pattern))
+            .collect();
+        described.sort();
+        served.sort();
+        assert_eq!(described, served);
+    }
+}

@@ -1,0 +1,54 @@
+//! What every page and every route of the admin API works with.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use domain::clock::Clock;
+use store::Store;
+
+use crate::settings::Settings;
+use crate::signin::password::Passwords;
+use crate::signin::throttle::Throttle;
+use crate::works::Works;
+
+/// The control plane of one running gateway, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Desk(Arc<Parts>);
+
+/// What the parts of the control plane share.
+#[derive(Debug)]
+pub struct Parts {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Store,
+    pub(crate) settings: Settings,
+    pub(crate) works: Arc<dyn Works>,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle,
+}
+
+impl Desk {
+    /// Puts the parts together.
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        store: Store,
+        settings: Settings,
+        works: Arc<dyn Works>,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            clock,
+            store,
+            settings,
+            works,
+            passwords: Passwords::new(),
+            throttle: Throttle::default(),
+        }))
+    }
+}
+
+impl Deref for Desk {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

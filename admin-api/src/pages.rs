@@ -1,0 +1,22 @@
+//! The dashboard: pages made on the server, one module each. Every page works without the script.
+
+pub(crate) mod account;
+pub(crate) mod confirm;
+pub(crate) mod deliveries;
+pub(crate) mod delivery;
+pub(crate) mod invitation;
+pub(crate) mod layout;
+pub(crate) mod login;
+pub(crate) mod people;
+pub(crate) mod second_factor;
+pub(crate) mod today;
+
+use actix_web::HttpResponse;
+use maud::Markup;
+
+/// Answers with a page.
+pub(crate) fn page(markup: Markup) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(markup.into_string())
+}

@@ -1,0 +1,346 @@
+//! One delivery: where it stands and why, what happened to it, and what a person may do now.
+
+use actix_web::{HttpResponse, web};
+use domain::delivery::Action;
+use domain::id::DeliveryId;
+use domain::person::{Language, Right};
+use domain::{Fault, Opco};
+use maud::{Markup, html};
+use serde::Deserialize;
+use store::attempts::{self, Attempt};
+use store::events::{self, Event};
+use store::{Delivery, deliveries};
+
+use super::deliveries::standing;
+use super::layout::{Frame, csrf, in_world, instant, notice};
+use super::login::again;
+use super::page;
+use crate::desk::Desk;
+use crate::form::Sent;
+use crate::gate::redirect;
+use crate::refusal::{Code, Refusal};
+use crate::viewer::Viewer;
+use crate::works::{Asked, NotDone};
+
+/// The longest reason.
+const REASON_CHARS_MAX: usize = 500;
+
+/// What the form of an action sends.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Chosen {
+    action: Action,
+    #[serde(default)]
+    reason: String,
+    opco: Option<Opco>,
+    mandate: Option<String>,
+    signed_on: Option<jiff::civil::Date>,
+    numero_interne: Option<String>,
+}
+
+/// A delivery with what a page shows of it.
+struct Shown {
+    delivery: Delivery,
+    attempts: Vec<Attempt>,
+    timeline: Vec<Event>,
+}
+
+/// Shows it.
+pub(crate) async fn show(
+    desk: web::Data<Desk>,
+    viewer: Viewer,
+    id: web::Path<DeliveryId>,
+) -> Result<HttpResponse, Refusal> {
+    let shown = read(&desk, &viewer, *id).await?;
+    Ok(page(delivery_page(&desk, &viewer, &shown, &html! {})))
+}
+
+/// Acts on it.
+pub(crate) async fn act(
+    desk: web::Data<Desk>,
+    viewer: Viewer,
+    id: web::Path<DeliveryId>,
+    sent: Sent<Chosen>,
+) -> Result<HttpResponse, Refusal> {
+    let Sent(sent) = sent;
+    let shown = read(&desk, &viewer, *id).await?;
+    let environment = shown.delivery.environment;
+    let by = viewer.acting(environment)?;
+    let language = viewer.language();
+    let reason = sent.reason.trim().to_owned();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+        let said = language.of(
+            "Dites pourquoi, en 500 caractères au plus : la raison entre au journal.",
+            "Say why, in at most 500 characters: the reason goes into the log.",
+        );
+        return Ok(again(delivery_page(
+            &desk,
+            &viewer,
+            &shown,
+            &notice("error", said),
+        )));
+    }
+    let asked = Asked {
+        action: sent.action,
+        reason,
+        opco: sent.opco,
+        mandate: sent.mandate.zip(sent.signed_on),
+        numero_interne: sent.numero_interne,
+    };
+    match desk.works.act(&by, *id, asked).await {
+        Ok(_) => Ok(redirect(&in_world(
+            &format!("/deliveries/{id}"),
+            Some(environment),
+        ))),
+        Err(NotDone::Unknown) => Err(Code::NotFound.into()),
+        Err(NotDone::Store(error)) => Err(error.into()),
+        Err(refused) => {
+            let shown = read(&desk, &viewer, *id).await?;
+            let said = notice("error", &explained(&refused, language));
+            Ok(again(delivery_page(&desk, &viewer, &shown, &said)))
+        }
+    }
+}
+
+/// Says why an action was not done.
+pub(crate) fn explained(refused: &NotDone, language: Language) -> String {
+    match refused {
+        NotDone::NotNow { status, allowed } => {
+            let words: Vec<&str> = allowed
+                .iter()
+                .map(|action| name(*action, language))
+                .collect();
+            match language {
+                Language::Fr => format!(
+                    "L'état « {} » ne le permet pas (possible : {}).",
+                    status.name(language),
+                    words.join(", ")
+                ),
+                Language::En => format!(
+                    "The status “{}” does not allow it (possible: {}).",
+                    status.name(language),
+                    words.join(", ")
+                ),
+            }
+        }
+        NotDone::Missing(pointer) => match language {
+            Language::Fr => format!("Il manque « {pointer} »."),
+            Language::En => format!("“{pointer}” is missing."),
+        },
+        NotDone::NumberTaken => language
+            .of(
+                "Ce numéro est déjà celui d'une autre livraison.",
+                "This number is another delivery's already.",
+            )
+            .to_owned(),
+        NotDone::Changed | NotDone::Unknown | NotDone::Store(_) => language
+            .of(
+                "La livraison a changé entre-temps : la voici, relisez-la avant d'agir.",
+                "The delivery changed meanwhile: here it is, read it again before you act.",
+            )
+            .to_owned(),
+    }
+}
+
+/// Returns what people call an action.
+pub(crate) fn name(action: Action, language: Language) -> &'static str {
+    match action {
+        Action::Retry => language.of("Réessayer maintenant", "Try again now"),
+        Action::Cancel => language.of("Annuler", "Cancel"),
+        Action::ChooseOpco => language.of("Choisir l'OPCO", "Choose the OPCO"),
+        Action::Complete => language.of("Compléter", "Complete"),
+        Action::Revive => language.of("Relancer", "Start again"),
+        Action::ConfirmSent => {
+            language.of("Confirmer que l'OPCO l'a", "Confirm that the OPCO has it")
+        }
+    }
+}
+
+async fn read(desk: &Desk, viewer: &Viewer, id: DeliveryId) -> Result<Shown, Refusal> {
+    let reach = viewer.require(Right::ReadDeliveries)?;
+    let tenant = viewer.tenant();
+    let mut tx = desk.store.reading().await?;
+    let delivery = deliveries::find(&mut tx, tenant, id).await?;
+    let delivery = delivery.filter(|delivery| reach.covers(&delivery.siret_cfa));
+    let delivery = delivery.ok_or(Code::NotFound)?;
+    Ok(Shown {
+        attempts: attempts::of_delivery(&mut tx, tenant, id).await?,
+        timeline: events::of_delivery(&mut tx, tenant, id).await?,
+        delivery,
+    })
+}
+
+fn delivery_page(desk: &Desk, viewer: &Viewer, shown: &Shown, said: &Markup) -> Markup {
+    let language = viewer.language();
+    let delivery = &shown.delivery;
+    let title = format!(
+        "{} — {}",
+        delivery.kind.name(language),
+        delivery.opco.map_or("OPCO ?", Opco::name)
+    );
+    let list = in_world("/deliveries", Some(delivery.environment));
+    Frame {
+        viewer,
+        section: "/deliveries",
+        title: &title,
+        world: Some(delivery.environment),
+    }
+    .around(&html! {
+        p { a href=(list) { (language.of("← Livraisons", "← Deliveries")) } }
+        h1 { (title) }
+        (said)
+        p { (standing(delivery, language)) }
+        p { (explanation(delivery, language)) }
+        @if let Some(fault) = &delivery.fault { (fault_shown(fault, language)) }
+        (facts(delivery, language))
+        @if viewer.may(Right::Act) { (actions(desk, viewer, delivery)) }
+        (calls(&shown.attempts, language))
+        (timeline(&shown.timeline, language))
+    })
+}
+
+fn explanation(delivery: &Delivery, language: Language) -> String {
+    let standing = delivery.standing;
+    let wait = standing
+        .wait_reason
+        .map(|reason| reason.explained(language));
+    let hold = standing
+        .hold_reason
+        .map(|reason| reason.explained(language));
+    let status = standing.status.explained(language);
+    match wait.or(hold) {
+        Some(reason) => format!("{status} {reason}"),
+        None => status.to_owned(),
+    }
+}
+
+fn fault_shown(fault: &Fault, language: Language) -> Markup {
+    html! {
+        section.card aria-labelledby="fault" {
+            h2 #fault { (language.of("Dernier échec", "Last failure")) }
+            p { (fault.detail) @if let Some(status) = fault.status { " (HTTP " (status) ")" } }
+            @if !fault.items.is_empty() {
+                ul {
+                    @for item in &fault.items {
+                        li { @if let Some(code) = &item.code { code { (code) } " " } (item.text) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn facts(delivery: &Delivery, language: Language) -> Markup {
+    let receipt = &delivery.receipt;
+    let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "—".to_owned());
+    html! {
+        dl {
+            dt { (language.of("Déposée le", "Handed in")) } dd { (instant(delivery.created_at, language)) }
+            dt { "Site" } dd { (delivery.siret_cfa) }
+            dt { (language.of("Employeur", "Employer")) }
+            dd { (delivery.siret_employeur.map_or_else(|| "—".to_owned(), |siret| siret.to_string())) }
+            dt { (language.of("Numéro interne de l'OPCO", "The OPCO's internal number")) } dd { (dash(&receipt.numero_interne)) }
+            dt { (language.of("Numéro externe", "External number")) } dd { (dash(&receipt.numero_externe)) }
+            dt { "DECA" } dd { (dash(&receipt.numero_deca)) }
+            dt { (language.of("Envois et vérifications", "Sends and checks")) } dd { (delivery.attempts) " / " (delivery.looks) }
+            dt { (language.of("Identifiant", "Identifier")) } dd { code { (delivery.id) } }
+        }
+    }
+}
+
+fn actions(desk: &Desk, viewer: &Viewer, delivery: &Delivery) -> Markup {
+    let allowed = desk.works.allowed(delivery);
+    let language = viewer.language();
+    html! {
+        @if !allowed.is_empty() {
+            section aria-labelledby="act" {
+                h2 #act { (language.of("Agir", "Act")) }
+                form.narrow method="post" action={ "/deliveries/" (delivery.id) "/act" } {
+                    (csrf(viewer))
+                    label for="action" { (language.of("Action", "Action")) }
+                    select #action name="action" {
+                        @for action in &allowed { option value=(action.as_str()) { (name(*action, language)) } }
+                    }
+                    @if allowed.contains(&Action::ChooseOpco) {
+                        label for="opco" { (language.of("OPCO (pour « Choisir l'OPCO »)", "OPCO (for “Choose the OPCO”)")) }
+                        select #opco name="opco" {
+                            option value="" { "—" }
+                            @for opco in Opco::ALL { option value=(opco.slug()) { (opco.name()) } }
+                        }
+                    }
+                    @if allowed.contains(&Action::Complete) {
+                        label for="mandate" { (language.of("Référence du mandat (pour « Compléter »)", "Reference of the mandate (for “Complete”)")) }
+                        input #mandate name="mandate" maxlength="100";
+                        label for="signed_on" { (language.of("Signé le", "Signed on")) }
+                        input #signed_on name="signed_on" type="date";
+                    }
+                    @if allowed.contains(&Action::ConfirmSent) {
+                        label for="numero_interne" { (language.of("Numéro interne donné par l'OPCO", "Internal number given by the OPCO")) }
+                        input #numero_interne name="numero_interne" maxlength="64";
+                    }
+                    label for="reason" { (language.of("Pourquoi (entre au journal)", "Why (goes into the log)")) }
+                    textarea #reason name="reason" required maxlength="500" rows="2" {}
+                    button type="submit" { (language.of("Faire", "Do it")) }
+                }
+            }
+        }
+    }
+}
+
+fn calls(attempts: &[Attempt], language: Language) -> Markup {
+    html! {
+        section aria-labelledby="calls" {
+            h2 #calls { (language.of("Appels à l'OPCO", "Calls to the OPCO")) }
+            @if attempts.is_empty() {
+                p { (language.of("Aucun encore.", "None yet.")) }
+            } @else {
+                div.scroll { table {
+                    thead { tr {
+                        th.number scope="col" { "#" }
+                        th scope="col" { (language.of("Quand", "When")) }
+                        th scope="col" { (language.of("But", "Purpose")) }
+                        th scope="col" { (language.of("Issue", "Outcome")) }
+                        th.number scope="col" { "HTTP" }
+                        th.number scope="col" { "ms" }
+                        th scope="col" { "Trace" }
+                    } }
+                    tbody {
+                        @for attempt in attempts { tr {
+                            td.number { (attempt.number) }
+                            td { (instant(attempt.opened_at, language)) }
+                            td { (attempt.purpose) }
+                            td {
+                                (attempt.outcome.as_deref().unwrap_or("…"))
+                                @if let Some(fault) = &attempt.fault { div.small { (fault.detail) } }
+                            }
+                            td.number { (attempt.http_status.map_or_else(|| "—".to_owned(), |status| status.to_string())) }
+                            td.number { (attempt.duration_ms.map_or_else(|| "—".to_owned(), |ms| ms.to_string())) }
+                            td { @if let Some(trace) = &attempt.trace_id { code.small { (trace) } } }
+                        } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn timeline(events: &[Event], language: Language) -> Markup {
+    html! {
+        section aria-labelledby="timeline" {
+            h2 #timeline { (language.of("Histoire", "History")) }
+            ol.timeline {
+                @for event in events {
+                    li {
+                        (instant(event.at, language)) " " strong { (event.kind) } " "
+                        span.small { (event.actor) }
+                        @if event.data.as_object().is_some_and(|data| !data.is_empty()) {
+                            details {
+                                summary { (language.of("Détail", "Detail")) }
+                                pre.small { (serde_json::to_string_pretty(&event.data).unwrap_or_default()) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What every page has: head, navigation, the place for the content, and the small parts pages share.
+
+use domain::Environment;
+use domain::person::{Language, Right};
+use jiff::tz::TimeZone;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::form::CSRF_FIELD;
+use crate::refusal::Refusal;
+use crate::signin::carried;
+use crate::viewer::Viewer;
+
+/// A section of the dashboard.
+struct Section {
+    path: &'static str,
+    fr: &'static str,
+    en: &'static str,
+    right: Right,
+}
+
+/// The navigation, in the order of a morning.
+const SECTIONS: &[Section] = &[
+    Section {
+        path: "/",
+        fr: "Aujourd'hui",
+        en: "Today",
+        right: Right::ReadDeliveries,
+    },
+    Section {
+        path: "/deliveries",
+        fr: "Livraisons",
+        en: "Deliveries",
+        right: Right::ReadDeliveries,
+    },
+    Section {
+        path: "/people",
+        fr: "Personnes",
+        en: "People",
+        right: Right::ReadSettings,
+    },
+];
+
+/// A page for someone who is signed in.
+pub(crate) struct Frame<'a> {
+    /// Who looks.
+    pub(crate) viewer: &'a Viewer,
+    /// The path of its section.
+    pub(crate) section: &'a str,
+    /// Its title.
+    pub(crate) title: &'a str,
+    /// The world it shows, where it shows one.
+    pub(crate) world: Option<Environment>,
+}
+
+impl Frame<'_> {
+    /// Puts the content into the page.
+    pub(crate) fn around(&self, content: &Markup) -> Markup {
+        let language = self.viewer.language();
+        let header = html! {
+            header.bar {
+                a.brand href="/" { "CFA Gateway" }
+                nav aria-label=(language.of("Sections", "Sections")) {
+                    ul {
+                        @for section in SECTIONS.iter().filter(|s| self.viewer.may(s.right)) {
+                            li {
+                                a href=(in_world(section.path, self.world))
+                                    aria-current=[(section.path == self.section).then_some("page")]
+                                { (language.of(section.fr, section.en)) }
+                            }
+                        }
+                    }
+                }
+                div.who {
+                    @if let Some(world) = self.world { (world_switch(self.section, world, language)) }
+                    a href="/account" { (self.viewer.person().name) }
+                    form method="post" action="/logout" {
+                        (csrf(self.viewer))
+                        button.quiet type="submit" { (language.of("Se déconnecter", "Sign out")) }
+                    }
+                }
+            }
+        };
+        document(language, self.title, &header, content)
+    }
+}
+
+/// Carries the world along, when it is not the one shown by itself.
+pub(crate) fn in_world(path: &str, world: Option<Environment>) -> String {
+    match world {
+        Some(Environment::Test) if path.contains('?') => format!("{path}&world=test"),
+        Some(Environment::Test) => format!("{path}?world=test"),
+        _ => path.to_owned(),
+    }
+}
+
+fn world_switch(section: &str, world: Environment, language: Language) -> Markup {
+    let (other, to) = match world {
+        Environment::Live => (
+            Environment::Test,
+            language.of("Voir la recette", "See test"),
+        ),
+        Environment::Test => (
+            Environment::Live,
+            language.of("Voir la production", "See production"),
+        ),
+    };
+    html! {
+        @if world == Environment::Test {
+            span.badge.test { (language.of("Recette", "Test")) }
+        }
+        a href=(in_world(section, Some(other))) { (to) }
+    }
+}
+
+/// A page for someone who is not signed in.
+pub(crate) fn outside(language: Language, title: &str, content: &Markup) -> Markup {
+    let header = html! { header.bar { span.brand { "CFA Gateway" } } };
+    document(language, title, &header, content)
+}
+
+/// The page of a refusal.
+pub(crate) fn refused(viewer: Option<&Viewer>, language: Language, refusal: &Refusal) -> Markup {
+    let title = refusal.code.title(language);
+    let detail = refusal.detail(language);
+    let content = html! {
+        h1 { (title) }
+        @if detail != title { p { (detail) } }
+        p { a href="/" { (language.of("Revenir à l'accueil", "Back to the first page")) } }
+        p.small { (refusal.code.slug()) }
+    };
+    match viewer {
+        Some(viewer) => Frame {
+            viewer,
+            section: "",
+            title,
+            world: None,
+        }
+        .around(&content),
+        None => outside(language, title, &content),
+    }
+}
+
+fn document(language: Language, title: &str, header: &Markup, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(language.as_str()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · CFA Gateway" }
+                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/assets/desk.css";
+                script src="/assets/desk.js" defer {}
+            }
+            body {
+                a.skip href="#content" { (language.of("Aller au contenu", "Skip to content")) }
+                (header)
+                main id="content" tabindex="-1" { (content) }
+            }
+        }
+    }
+}
+
+/// The field that says a form is one of ours.
+pub(crate) fn csrf(viewer: &Viewer) -> Markup {
+    html! {
+        @if let Some(cookie) = viewer.cookie() {
+            input type="hidden" name=(CSRF_FIELD) value=(carried::csrf(cookie));
+        }
+    }
+}
+
+/// A message at the top of a page: what was refused, or what was done.
+pub(crate) fn notice(kind: &str, text: &str) -> Markup {
+    html! {
+        @if !text.is_empty() {
+            p class={ "notice " (kind) } role=(if kind == "error" { "alert" } else { "status" }) { (text) }
+        }
+    }
+}
+
+/// An instant as people in France read it; the exact one on demand.
+pub(crate) fn instant(at: domain::Timestamp, language: Language) -> Markup {
+    html! { time datetime=(at) title=(at) { (local(at, language)) } }
+}
+
+/// An instant in words of Paris.
+pub(crate) fn local(at: domain::Timestamp, language: Language) -> String {
+    let zone = TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC);
+    let format = language.of("%d/%m/%Y %H:%M", "%Y-%m-%d %H:%M");
+    at.to_zoned(zone).strftime(format).to_string()
+}
+
+/// A drawing made on the server.
+pub(crate) fn drawing(svg: String) -> Markup {
+    PreEscaped(svg)
+}

@@ -1,0 +1,372 @@
+//! Who may use the dashboard: accounts, invitations, roles. Used by the pages, the admin API and the
+//! command line alike.
+
+use std::collections::BTreeMap;
+
+use domain::id::{CfaId, PersonId, SiteId, TenantId, TokenId};
+use domain::person::{Language, PersonState, Role};
+use domain::{Secret, Timestamp};
+use store::people::{self, Grant, Person, Purpose, Scope, Token};
+use store::{NewEvent, StoreError, Tx, events, tenants};
+
+use crate::signin::carried::{self, Carried};
+use crate::signin::normal_email;
+
+/// The longest name or address.
+const CHARS_MAX: usize = 200;
+
+/// A new account.
+#[derive(Debug, Clone)]
+pub struct Invited {
+    /// What the person signs in with.
+    pub email: String,
+    /// What others call them.
+    pub name: String,
+    /// What they read.
+    pub language: Language,
+    /// What they may do and where.
+    pub roles: Vec<(Role, Scope)>,
+}
+
+/// What changes of an account; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// What others call them.
+    pub name: Option<String>,
+    /// Whether they may sign in.
+    pub state: Option<PersonState>,
+    /// Exactly what they may do and where.
+    pub roles: Option<Vec<(Role, Scope)>>,
+    /// Forget the second factor: it is set up again at the next sign-in.
+    pub reset_second_factor: bool,
+    /// Make a new link to choose a password.
+    pub invite_again: bool,
+}
+
+/// Why an account was not made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PeopleError {
+    /// The address is none.
+    #[error("the address is none")]
+    Email,
+    /// The name is empty or too long.
+    #[error("the name is empty or too long")]
+    Name,
+    /// There is no role: the account could do nothing.
+    #[error("no role")]
+    NoRole,
+    /// A training centre or site is none of the network's.
+    #[error("a scope is none of the network's")]
+    Scope,
+    /// The network has an account with this address.
+    #[error("the network has an account with this address")]
+    Taken,
+    /// No such account.
+    #[error("no such account")]
+    Unknown,
+    /// Nobody would be left who can give roles.
+    #[error("the last administrator")]
+    LastAdmin,
+    /// The store cannot answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who does it, when, and how long an invitation lasts.
+#[derive(Debug, Clone)]
+pub struct Acting {
+    /// The name events give them.
+    pub name: String,
+    /// Now.
+    pub now: Timestamp,
+    /// How long an invitation may be used.
+    pub invitation: std::time::Duration,
+}
+
+/// Creates an account, and returns it with the text of its invitation: shown once, sent to the person.
+///
+/// # Errors
+/// Each variant of [`PeopleError`] but the last three of its list about existing accounts.
+pub async fn invite(
+    tx: &mut Tx,
+    tenant: TenantId,
+    invited: Invited,
+    acting: &Acting,
+) -> Result<(Person, Secret), PeopleError> {
+    let email = normal_email(&invited.email);
+    if !is_email(&email) {
+        return Err(PeopleError::Email);
+    }
+    let name = checked_name(&invited.name)?;
+    let grants = granted(tx, tenant, &invited.roles, acting).await?;
+    let person = Person {
+        tenant,
+        id: PersonId::new(acting.now),
+        email,
+        name,
+        language: invited.language,
+        state: PersonState::Invited,
+        password: None,
+        sealed_totp: None,
+        totp_step: 0,
+        oidc_subject: None,
+        failures: 0,
+        locked_until: None,
+        created_by: acting.name.clone(),
+        created_at: acting.now,
+        updated_at: acting.now,
+    };
+    people::create(tx, &person)
+        .await
+        .map_err(|error| match error {
+            StoreError::Conflict(_) => PeopleError::Taken,
+            other => other.into(),
+        })?;
+    people::set_grants(tx, tenant, person.id, &grants).await?;
+    let link = invitation(tx, &person, acting).await?;
+    tell(tx, &person, "person.invited", &grants, acting);
+    Ok((person, link))
+}
+
+/// Changes an account. Returns it, with a new invitation when one was asked for.
+///
+/// # Errors
+/// [`PeopleError::LastAdmin`] when nobody would be left who can give roles.
+pub async fn change(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: PersonId,
+    change: Change,
+    acting: &Acting,
+) -> Result<(Person, Option<Secret>), PeopleError> {
+    let found = people::find(tx, tenant, id).await?;
+    let mut person = found.ok_or(PeopleError::Unknown)?;
+    if let Some(name) = &change.name {
+        person.name = checked_name(name)?;
+    }
+    if let Some(state) = change.state {
+        // Nobody becomes active by another's hand: a password is one's own.
+        if state == PersonState::Disabled || person.password.is_some() {
+            person.state = state;
+        } else {
+            person.state = PersonState::Invited;
+        }
+    }
+    if change.reset_second_factor {
+        person.sealed_totp = None;
+        people::set_recovery(tx, tenant, id, &[]).await?;
+    }
+    person.updated_at = acting.now;
+    people::update(tx, &person).await?;
+    let grants = match &change.roles {
+        Some(roles) => {
+            let grants = granted(tx, tenant, roles, acting).await?;
+            people::set_grants(tx, tenant, id, &grants).await?;
+            grants
+        }
+        None => people::grants_of(tx, tenant, id).await?,
+    };
+    if !has_admin(tx, tenant).await? {
+        return Err(PeopleError::LastAdmin);
+    }
+    if change.reset_second_factor || person.state == PersonState::Disabled {
+        people::end_all(tx, tenant, id, None, acting.now).await?;
+    }
+    let link = if change.invite_again && person.state != PersonState::Disabled {
+        Some(invitation(tx, &person, acting).await?)
+    } else {
+        None
+    };
+    tell(tx, &person, "person.changed", &grants, acting);
+    Ok((person, link))
+}
+
+/// Lists everyone of a network with what they may do.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn list(tx: &mut Tx, tenant: TenantId) -> Result<Vec<(Person, Vec<Grant>)>, StoreError> {
+    let mut granted: BTreeMap<PersonId, Vec<Grant>> = BTreeMap::new();
+    for (person, grant) in people::grants(tx, tenant).await? {
+        granted.entry(person).or_default().push(grant);
+    }
+    let people = people::list(tx, tenant).await?;
+    Ok(people
+        .into_iter()
+        .map(|person| {
+            let grants = granted.remove(&person.id).unwrap_or_default();
+            (person, grants)
+        })
+        .collect())
+}
+
+/// Reads where a role holds: `network`, `cfa:ID` or `site:ID`.
+pub fn scope(text: &str) -> Option<Scope> {
+    match text.split_once(':') {
+        None => (text == "network").then_some(Scope::Network),
+        Some(("cfa", id)) => id.parse().ok().map(Scope::Cfa),
+        Some(("site", id)) => id.parse().ok().map(Scope::Site),
+        Some(_) => None,
+    }
+}
+
+/// Writes where a role holds, as [`scope`] reads it.
+pub fn scope_text(scope: Scope) -> String {
+    match scope {
+        Scope::Network => "network".to_owned(),
+        Scope::Cfa(id) => format!("cfa:{id}"),
+        Scope::Site(id) => format!("site:{id}"),
+    }
+}
+
+async fn granted(
+    tx: &mut Tx,
+    tenant: TenantId,
+    roles: &[(Role, Scope)],
+    acting: &Acting,
+) -> Result<Vec<Grant>, PeopleError> {
+    if roles.is_empty() {
+        return Err(PeopleError::NoRole);
+    }
+    let cfas: Vec<CfaId> = tenants::cfas(tx, tenant)
+        .await?
+        .iter()
+        .map(|c| c.id)
+        .collect();
+    let sites: Vec<SiteId> = tenants::sites(tx, tenant)
+        .await?
+        .iter()
+        .map(|s| s.id)
+        .collect();
+    let mut grants = Vec::new();
+    for (role, scope) in roles {
+        let known = match scope {
+            Scope::Network => true,
+            Scope::Cfa(id) => cfas.contains(id),
+            Scope::Site(id) => sites.contains(id),
+        };
+        if !known {
+            return Err(PeopleError::Scope);
+        }
+        grants.push(Grant {
+            role: *role,
+            scope: *scope,
+            granted_by: acting.name.clone(),
+            granted_at: acting.now,
+        });
+    }
+    Ok(grants)
+}
+
+/// Returns whether someone who can sign in, or is invited to, may give roles.
+async fn has_admin(tx: &mut Tx, tenant: TenantId) -> Result<bool, StoreError> {
+    let everyone = list(tx, tenant).await?;
+    let is_admin = |grant: &Grant| grant.role == Role::Admin && grant.scope == Scope::Network;
+    Ok(everyone.iter().any(|(person, grants)| {
+        person.state != PersonState::Disabled && grants.iter().any(is_admin)
+    }))
+}
+
+/// Makes a link to choose a password; the links made before end.
+async fn invitation(tx: &mut Tx, person: &Person, acting: &Acting) -> Result<Secret, StoreError> {
+    for token in people::tokens_of(tx, person.tenant, person.id).await? {
+        if token.purpose == Purpose::Invitation {
+            people::end(tx, person.tenant, person.id, token.id, acting.now).await?;
+        }
+    }
+    let carried = Carried::new(Token {
+        tenant: person.tenant,
+        id: TokenId::new(acting.now),
+        person: person.id,
+        purpose: Purpose::Invitation,
+        label: acting.name.clone(),
+        address: None,
+        agent: None,
+        confirmed_at: None,
+        seen_at: acting.now,
+        created_at: acting.now,
+        expires_at: carried::after(acting.now, acting.invitation),
+        ended_at: None,
+    });
+    people::keep_token(tx, &carried.token, &carried.hash).await?;
+    Ok(carried.text)
+}
+
+fn tell(tx: &mut Tx, person: &Person, kind: &'static str, grants: &[Grant], acting: &Acting) {
+    let roles: Vec<String> = grants
+        .iter()
+        .map(|grant| format!("{}@{}", grant.role, scope_text(grant.scope)))
+        .collect();
+    let event = NewEvent::new(acting.now, kind)
+        .by(acting.name.clone())
+        .with(serde_json::json!({
+            "person": person.id, "state": person.state, "roles": roles,
+            "second_factor": person.sealed_totp.is_some(),
+        }));
+    events::append(tx, person.tenant, &[event]);
+}
+
+fn checked_name(name: &str) -> Result<String, PeopleError> {
+    let name = name.trim();
+    let fits = !name.is_empty() && name.chars().count() <= CHARS_MAX;
+    (fits && !name.chars().any(char::is_control))
+        .then(|| name.to_owned())
+        .ok_or(PeopleError::Name)
+}
+
+fn is_email(text: &str) -> bool {
+    let Some((local, host)) = text.rsplit_once('@') else {
+        return false;
+    };
+    let plain = |c: char| c.is_ascii_graphic() && !"<>()[],;:\\\"@".contains(c);
+    text.len() <= CHARS_MAX
+        && !local.is_empty()
+        && local.chars().all(plain)
+        && host.contains('.')
+        && !host.starts_with('.')
+        && !host.ends_with('.')
+        && host
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '-' || c == '.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_name_at_one_host() {
+        for good in [
+            "ana@cfa.example",
+            "a.b+c@sub.cfa.example",
+            "o'neil@cfa.example",
+        ] {
+            assert!(is_email(good), "{good}");
+        }
+        for bad in [
+            "",
+            "ana",
+            "@cfa.example",
+            "a@b",
+            "a b@c.fr",
+            "a@b.fr\r\nBcc: x@y.fr",
+            "<a@b.fr>",
+        ] {
+            assert!(!is_email(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_scope_survives_a_round_trip() {
+        let now = "2026-09-01T00:00:00Z".parse().unwrap();
+        for one in [
+            Scope::Network,
+            Scope::Cfa(CfaId::new(now)),
+            Scope::Site(SiteId::new(now)),
+        ] {
+            assert_eq!(scope(&scope_text(one)), Some(one));
+        }
+        assert_eq!(scope("site:x"), None);
+        assert_eq!(scope("galaxy"), None);
+    }
+}

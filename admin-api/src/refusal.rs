@@ -1,0 +1,261 @@
+//! What a person or a script is told when something is refused: one closed list, in both languages.
+
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use domain::person::Language;
+use serde::Serialize;
+use store::StoreError;
+use utoipa::{ToResponse, ToSchema};
+
+/// A refusal by its stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Nobody is signed in.
+    SignedOut,
+    /// The role does not allow it.
+    Forbidden,
+    /// The password is asked for again first.
+    ConfirmationWanted,
+    /// A second factor must be set up first.
+    SecondFactorWanted,
+    /// The request did not come from one of our pages.
+    ForeignForm,
+    /// Not there, or another network's.
+    NotFound,
+    /// The method is none of this path's.
+    Method,
+    /// A value is missing or wrong.
+    Invalid,
+    /// It exists already, or changed meanwhile.
+    Conflict,
+    /// The body is larger than anything we take.
+    TooLarge,
+    /// The store does not answer.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+impl Code {
+    /// Returns the stable word.
+    pub(crate) fn slug(self) -> &'static str {
+        match self {
+            Self::SignedOut => "non-connecte",
+            Self::Forbidden => "role-insuffisant",
+            Self::ConfirmationWanted => "confirmation-requise",
+            Self::SecondFactorWanted => "second-facteur-requis",
+            Self::ForeignForm => "formulaire-etranger",
+            Self::NotFound => "introuvable",
+            Self::Method => "methode-non-servie",
+            Self::Invalid => "requete-invalide",
+            Self::Conflict => "conflit",
+            Self::TooLarge => "corps-trop-grand",
+            Self::Unavailable => "indisponible",
+            Self::Internal => "erreur-interne",
+        }
+    }
+
+    /// Returns the HTTP status.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::Forbidden
+            | Self::ConfirmationWanted
+            | Self::SecondFactorWanted
+            | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Returns what is said in general.
+    pub(crate) fn title(self, language: Language) -> &'static str {
+        match self {
+            Self::SignedOut => language.of("Connectez-vous d'abord.", "Sign in first."),
+            Self::Forbidden => language.of(
+                "Votre rôle ne le permet pas ; un administrateur de votre réseau peut vous donner celui \
+                 qu'il faut.",
+                "Your role does not allow it; an administrator of your network can give you the one it \
+                 takes.",
+            ),
+            Self::ConfirmationWanted => language.of(
+                "Cet acte est sensible : confirmez votre mot de passe, puis recommencez.",
+                "This act is sensitive: confirm your password, then do it again.",
+            ),
+            Self::SecondFactorWanted => language.of(
+                "Réglez d'abord votre second facteur.",
+                "Set up your second factor first.",
+            ),
+            Self::ForeignForm => language.of(
+                "Cet envoi ne vient pas d'une page de la passerelle, ou la page est périmée : \
+                 rechargez-la, puis recommencez.",
+                "This did not come from a page of the gateway, or the page is out of date: reload it, \
+                 then do it again.",
+            ),
+            Self::NotFound => language.of(
+                "Introuvable, ou hors de votre réseau.",
+                "Not found, or outside your network.",
+            ),
+            Self::Method => language.of(
+                "Cette adresse ne sert pas cette méthode.",
+                "This address does not serve this method.",
+            ),
+            Self::Invalid => language.of(
+                "Une valeur manque ou n'a pas la forme attendue.",
+                "A value is missing or not of the expected form.",
+            ),
+            Self::Conflict => language.of(
+                "Cela existe déjà, ou a changé entre-temps : rechargez la page.",
+                "It exists already, or changed meanwhile: reload the page.",
+            ),
+            Self::TooLarge => {
+                language.of("L'envoi est trop grand.", "What was sent is too large.")
+            }
+            Self::Unavailable => language.of(
+                "La base de données ne répond pas : réessayez dans un instant. Rien n'a été changé.",
+                "The database does not answer: try again in a moment. Nothing was changed.",
+            ),
+            Self::Internal => language.of(
+                "Une erreur de notre côté. Rien n'a été changé ; l'exploitant en trouvera la cause dans \
+                 les journaux.",
+                "A fault on our side. Nothing was changed; the operator will find the cause in the logs.",
+            ),
+        }
+    }
+}
+
+/// One refusal.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    /// Which.
+    pub(crate) code: Code,
+    /// What exactly, in French and in English, when the code does not say it all.
+    detail: Option<(String, String)>,
+    /// The member at fault, as a JSON Pointer.
+    pointer: Option<&'static str>,
+}
+
+/// The document of a refusal (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct RefusalBody {
+    /// The stable code.
+    #[schema(example = "role-insuffisant")]
+    code: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What it means in general, in French.
+    title: &'static str,
+    /// What happened this time and what to do, in French.
+    detail: String,
+    /// The member at fault, as a JSON Pointer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'static str>,
+}
+
+/// How the published document describes every refusal.
+#[derive(ToResponse)]
+#[response(
+    description = "Refus (RFC 9457).",
+    content_type = "application/problem+json"
+)]
+#[expect(
+    dead_code,
+    reason = "read by the macro that makes the published document"
+)]
+pub(crate) struct Refused(RefusalBody);
+
+impl Refusal {
+    /// Says in both languages what exactly.
+    pub(crate) fn saying(mut self, fr: impl Into<String>, en: impl Into<String>) -> Self {
+        self.detail = Some((fr.into(), en.into()));
+        self
+    }
+
+    /// Names the member at fault.
+    pub(crate) fn at(mut self, pointer: &'static str) -> Self {
+        self.pointer = Some(pointer);
+        self
+    }
+
+    /// Returns what happened, for a person.
+    pub(crate) fn detail(&self, language: Language) -> &str {
+        match &self.detail {
+            Some((fr, en)) => language.of(fr.as_str(), en.as_str()),
+            None => self.code.title(language),
+        }
+    }
+
+    /// Makes the refusal of one value.
+    pub(crate) fn invalid(
+        pointer: &'static str,
+        fr: impl Into<String>,
+        en: impl Into<String>,
+    ) -> Self {
+        Self::from(Code::Invalid).saying(fr, en).at(pointer)
+    }
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Self {
+            code,
+            detail: None,
+            pointer: None,
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Conflict(_) => Code::Conflict.into(),
+            error if error.is_temporary() => {
+                tracing::warn!(cause = %error, "the store is unavailable");
+                Code::Unavailable.into()
+            }
+            error => {
+                tracing::error!(cause = %error, "a request of the dashboard failed");
+                Code::Internal.into()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.slug())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// The document for programs; `gate` makes a page of it for people.
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        response.content_type("application/problem+json");
+        response.insert_header((header::CONTENT_LANGUAGE, "fr"));
+        if self.code == Code::SignedOut {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"cfa-gateway\""));
+        }
+        response.json(RefusalBody {
+            code: self.code.slug(),
+            status: self.status_code().as_u16(),
+            title: self.code.title(Language::Fr),
+            detail: self.detail(Language::Fr).to_owned(),
+            pointer: self.pointer,
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! How the control plane's door is opened.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The door of the dashboard and the admin API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address and port to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The address people see, when it is another: `https://…` behind a proxy.
+    pub public_url: Option<String>,
+    /// Threads that read requests; 0 means one for each core.
+    pub threads: usize,
+    /// How long a session lasts at most, in hours.
+    pub session_hours: u32,
+    /// How long a session lasts that nobody uses, in minutes.
+    pub idle_minutes: u32,
+    /// How long a person who proved who they are may do sensitive acts, in minutes.
+    pub confirm_minutes: u32,
+    /// How long an invitation may be used, in hours.
+    pub invitation_hours: u32,
+    /// Whether everyone must use a second factor.
+    pub second_factor: SecondFactor,
+}
+
+/// Whether everyone must use a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecondFactor {
+    /// Nobody does anything before it is set up.
+    Required,
+    /// Each decides.
+    Optional,
+}
+
+/// A setting that would make the door unsafe or useless.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Passwords would cross the network in clear.
+    #[error(
+        "admin.listen ({0}) is open to other machines: set admin.public_url to the https:// address people use"
+    )]
+    Clear(SocketAddr),
+    /// The public address is none.
+    #[error("admin.public_url must be http://HOST or https://HOST, without a path")]
+    PublicUrl,
+    /// A duration of nothing.
+    #[error("admin.{0} must be at least 1")]
+    Zero(&'static str),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            public_url: None,
+            threads: 1,
+            session_hours: 12,
+            idle_minutes: 60,
+            confirm_minutes: 10,
+            invitation_hours: 72,
+            second_factor: SecondFactor::Required,
+        }
+    }
+}
+
+impl Settings {
+    /// Says whether the door can be opened as it is set.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        for (name, value) in [
+            ("session_hours", self.session_hours),
+            ("idle_minutes", self.idle_minutes),
+            ("confirm_minutes", self.confirm_minutes),
+            ("invitation_hours", self.invitation_hours),
+        ] {
+            if value == 0 {
+                return Err(SettingsError::Zero(name));
+            }
+        }
+        if let Some(url) = &self.public_url {
+            let host = ["https://", "http://"]
+                .iter()
+                .find_map(|scheme| url.strip_prefix(scheme))
+                .ok_or(SettingsError::PublicUrl)?;
+            let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+            if host.is_empty() || !host.chars().all(plain) {
+                return Err(SettingsError::PublicUrl);
+            }
+        }
+        let near = match self.listen.ip() {
+            IpAddr::V4(ip) => ip.is_loopback(),
+            IpAddr::V6(ip) => ip.is_loopback(),
+        };
+        if near || self.is_secure() {
+            Ok(())
+        } else {
+            Err(SettingsError::Clear(self.listen))
+        }
+    }
+
+    /// Returns whether people reach the door over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        let url = self.public_url.as_deref();
+        url.is_some_and(|url| url.starts_with("https://"))
+    }
+
+    pub(crate) fn session(&self) -> Duration {
+        Duration::from_hours(u64::from(self.session_hours))
+    }
+
+    pub(crate) fn idle(&self) -> Duration {
+        Duration::from_mins(u64::from(self.idle_minutes))
+    }
+
+    pub(crate) fn confirmation(&self) -> Duration {
+        Duration::from_mins(u64::from(self.confirm_minutes))
+    }
+
+    pub(crate) fn invitation(&self) -> Duration {
+        Duration::from_hours(u64::from(self.invitation_hours))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_crosses_a_network_in_clear() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.check(), Ok(()));
+        settings.listen = SocketAddr::from(([0, 0, 0, 0], 8081));
+        assert!(matches!(settings.check(), Err(SettingsError::Clear(_))));
+        settings.public_url = Some("http://passerelle.example.fr".to_owned());
+        assert!(matches!(settings.check(), Err(SettingsError::Clear(_))));
+        settings.public_url = Some("https://passerelle.example.fr".to_owned());
+        assert_eq!(settings.check(), Ok(()));
+    }
+
+    #[test]
+    fn an_address_with_a_path_or_without_a_scheme_is_none() {
+        for url in [
+            "passerelle.example.fr",
+            "https://",
+            "https://a/b",
+            "ftp://a",
+        ] {
+            let settings = Settings {
+                public_url: Some(url.to_owned()),
+                ..Settings::default()
+            };
+            assert_eq!(settings.check(), Err(SettingsError::PublicUrl), "{url}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Every line of the second port, in reading order: method, path, what it takes, who answers.
+//!
+//! The gate looks each request up here before any handler runs; what is not here is not served. The
+//! tests of roles and of networks walk the same list.
+
+use actix_web::web::{self, ServiceConfig};
+use domain::person::Right;
+
+use crate::{api, assets, pages};
+
+/// What a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Anyone may ask.
+    Nothing,
+    /// Someone who is signed in, even before the second factor is set up.
+    Account,
+    /// This right, somewhere; what is shown is cut to where.
+    May(Right),
+    /// The same, and the password again shortly before.
+    MayConfirmed(Right),
+}
+
+/// One line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// The method.
+    pub method: &'static str,
+    /// The path, with the names of its parts.
+    pub pattern: &'static str,
+    /// What it takes.
+    pub need: Need,
+}
+
+macro_rules! table {
+    ($($method:ident $pattern:literal $need:expr => $handler:path;)+) => {
+        /// Every route of the control plane.
+        pub const ROUTES: &[Line] = &[
+            $(Line { method: table!(@name $method), pattern: $pattern, need: $need }),+
+        ];
+
+        /// Wires every line to its handler.
+        pub(crate) fn configure(config: &mut ServiceConfig) {
+            $(config.route($pattern, web::$method().to($handler));)+
+        }
+    };
+    (@name get) => { "GET" };
+    (@name post) => { "POST" };
+    (@name put) => { "PUT" };
+    (@name delete) => { "DELETE" };
+}
+
+use Need::{Account, May, MayConfirmed, Nothing};
+use Right::{Act, ManagePeople, ReadDeliveries, ReadSettings};
+
+table! {
+    get "/health/live" Nothing => api::health::live;
+    get "/health/ready" Nothing => api::health::ready;
+    get "/assets/{name}" Nothing => assets::serve;
+
+    get "/login" Nothing => pages::login::form;
+    post "/login" Nothing => pages::login::submit;
+    get "/login/code" Nothing => pages::login::code_form;
+    post "/login/code" Nothing => pages::login::submit_code;
+    get "/invitation" Nothing => pages::invitation::form;
+    post "/invitation" Nothing => pages::invitation::submit;
+    post "/logout" Account => pages::login::out;
+
+    get "/confirm" Account => pages::confirm::form;
+    post "/confirm" Account => pages::confirm::submit;
+    get "/account" Account => pages::account::show;
+    post "/account/language" Account => pages::account::language;
+    post "/account/password" Account => pages::account::password;
+    get "/account/second-factor" Account => pages::second_factor::form;
+    post "/account/second-factor" Account => pages::second_factor::submit;
+    post "/account/sessions/{id}/end" Account => pages::account::end_session;
+    post "/account/scripts" Account => pages::account::new_script;
+
+    get "/" May(ReadDeliveries) => pages::today::show;
+    get "/deliveries" May(ReadDeliveries) => pages::deliveries::list;
+    get "/deliveries/{id}" May(ReadDeliveries) => pages::delivery::show;
+    post "/deliveries/{id}/act" May(Act) => pages::delivery::act;
+    get "/people" May(ReadSettings) => pages::people::list;
+    post "/people" MayConfirmed(ManagePeople) => pages::people::invite;
+    get "/people/{id}" May(ReadSettings) => pages::people::show;
+    post "/people/{id}" MayConfirmed(ManagePeople) => pages::people::change;
+
+    get "/admin/v1/openapi.json" Nothing => api::openapi::document;
+    get "/admin/v1/me" Account => api::me::show;
+    get "/admin/v1/people" May(ReadSettings) => api::people::list;
+    post "/admin/v1/people" MayConfirmed(ManagePeople) => api::people::invite;
+    get "/admin/v1/people/{id}" May(ReadSettings) => api::people::show;
+    put "/admin/v1/people/{id}" MayConfirmed(ManagePeople) => api::people::change;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_there_twice() {
+        for (index, line) in ROUTES.iter().enumerate() {
+            let again = ROUTES.iter().skip(index + 1);
+            let mut same = again.filter(|o| o.method == line.method && o.pattern == line.pattern);
+            assert!(same.next().is_none(), "{} {}", line.method, line.pattern);
+        }
+    }
+
+    #[test]
+    fn whatever_changes_something_sensitive_asks_again() {
+        for line in ROUTES.iter().filter(|line| line.method != "GET") {
+            if let May(right) = line.need {
+                assert!(!right.is_sensitive(), "{} {}", line.method, line.pattern);
+            }
+        }
+    }
+}

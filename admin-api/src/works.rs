@@ -1,0 +1,104 @@
+//! What the gateway lends the control plane: the acts and the facts that only a running gateway has.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use domain::delivery::Action;
+use domain::id::{DeliveryId, TenantId};
+use domain::{Environment, Instance, Opco, Siret, Status, Timestamp};
+use store::{Delivery, StoreError};
+
+/// Something under way.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the gateway does for the control plane.
+pub trait Works: fmt::Debug + Send + Sync + 'static {
+    /// Returns what may be done to a delivery as it stands.
+    fn allowed(&self, delivery: &Delivery) -> Vec<Action>;
+
+    /// Acts on a delivery, with a reason and an event.
+    fn act<'a>(
+        &'a self,
+        by: &'a By,
+        id: DeliveryId,
+        asked: Asked,
+    ) -> Pending<'a, Result<Delivery, NotDone>>;
+
+    /// Returns how each system of each OPCO does, as this process sees it.
+    fn health(&self) -> Vec<Health>;
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    /// The network.
+    pub tenant: TenantId,
+    /// Which world.
+    pub environment: Environment,
+    /// The sites the person's role reaches; all of the network's when absent.
+    pub sites: Option<Vec<Siret>>,
+    /// The name events give the person: `person:…`.
+    pub name: String,
+}
+
+/// An action asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What to do.
+    pub action: Action,
+    /// Why, in the person's words.
+    pub reason: String,
+    /// The OPCO, for `choose-opco`.
+    pub opco: Option<Opco>,
+    /// The reference and the day of the mandate, for `complete`.
+    pub mandate: Option<(String, jiff::civil::Date)>,
+    /// The OPCO's own number, for `confirm-sent`.
+    pub numero_interne: Option<String>,
+}
+
+/// Why an action was not done.
+#[derive(Debug)]
+pub enum NotDone {
+    /// No such delivery, for this person.
+    Unknown,
+    /// The delivery's state does not allow it.
+    NotNow {
+        /// Where it stands.
+        status: Status,
+        /// What may be done instead.
+        allowed: Vec<Action>,
+    },
+    /// Something the action needs is missing: the JSON Pointer of it.
+    Missing(&'static str),
+    /// It changed meanwhile.
+    Changed,
+    /// The number is another delivery's already.
+    NumberTaken,
+    /// The store cannot answer.
+    Store(StoreError),
+}
+
+/// How one system of an OPCO does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Which system.
+    pub instance: Instance,
+    /// Which world.
+    pub environment: Environment,
+    /// What lets calls through or holds them back.
+    pub breaker: Breaker,
+    /// Until when the OPCO asked for silence.
+    pub silent_until: Option<Timestamp>,
+}
+
+/// Whether calls leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaker {
+    /// They do.
+    Closed,
+    /// They rest until this instant.
+    Open(Timestamp),
+    /// One leaves, to see.
+    Trying,
+}

@@ -1,0 +1,92 @@
+//! What the control plane borrows from the running gateway.
+
+use domain::clock::Clock as _;
+use domain::delivery::Action;
+use domain::id::DeliveryId;
+use domain::{Environment, Receipt};
+use store::Delivery;
+
+use crate::actions::{self, Actor, Refusal, Request};
+use crate::app::App;
+use crate::breaker::State;
+use crate::intake::Mandate;
+use crate::system::System;
+
+/// The gateway, as the control plane sees it.
+#[derive(Debug)]
+pub(crate) struct Lent(pub(crate) App);
+
+impl admin_api::Works for Lent {
+    fn allowed(&self, delivery: &Delivery) -> Vec<Action> {
+        actions::allowed(delivery)
+    }
+
+    fn act<'a>(
+        &'a self,
+        by: &'a admin_api::By,
+        id: DeliveryId,
+        asked: admin_api::Asked,
+    ) -> admin_api::Pending<'a, Result<Delivery, admin_api::NotDone>> {
+        let actor = Actor {
+            tenant: by.tenant,
+            environment: by.environment,
+            sites: by.sites.clone().map(Into::into),
+            name: by.name.clone(),
+        };
+        let request = Request {
+            action: asked.action,
+            reason: asked.reason,
+            opco: asked.opco,
+            mandate: asked.mandate.map(|(reference, signed_on)| Mandate {
+                reference,
+                signed_on,
+                document_hash: None,
+            }),
+            receipt: asked.numero_interne.map(|numero| Receipt {
+                numero_interne: Some(numero),
+                ..Receipt::default()
+            }),
+        };
+        Box::pin(async move {
+            actions::act(&self.0, &actor, id, request)
+                .await
+                .map_err(not_done)
+        })
+    }
+
+    fn health(&self) -> Vec<admin_api::Health> {
+        let now = self.0.clock.now();
+        let one = |profile: &opco::Profile, environment| {
+            let system = System {
+                instance: domain::Instance {
+                    opco: profile.opco,
+                    number: profile.instance,
+                },
+                environment,
+            };
+            admin_api::Health {
+                instance: system.instance,
+                environment,
+                breaker: match self.0.breakers.state(system, now) {
+                    State::Closed => admin_api::Breaker::Closed,
+                    State::HalfOpen => admin_api::Breaker::Trying,
+                    State::Open(until) => admin_api::Breaker::Open(until),
+                },
+                silent_until: self.0.limits.silent_until(system).filter(|end| now < *end),
+            }
+        };
+        let worlds = |profile| Environment::ALL.iter().map(move |world| one(profile, *world));
+        self.0.profiles.iter().flat_map(worlds).collect()
+    }
+}
+
+fn not_done(refusal: Refusal) -> admin_api::NotDone {
+    match refusal {
+        Refusal::Unknown => admin_api::NotDone::Unknown,
+        Refusal::NotNow { status, allowed } => admin_api::NotDone::NotNow { status, allowed },
+        Refusal::Missing(pointer) => admin_api::NotDone::Missing(pointer),
+        Refusal::Changed => admin_api::NotDone::Changed,
+        Refusal::NumberTaken(_) => admin_api::NotDone::NumberTaken,
+        Refusal::Store(error) => admin_api::NotDone::Store(error),
+    }
+}

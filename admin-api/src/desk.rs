@@ -1,7 +1,8 @@
 //! What every page and every route of the admin API works with.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use domain::clock::Clock;
 use store::Store;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub(crate) works: Arc<dyn Works>,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
+    /// Where it listens, once it does.
+    pub(crate) address: OnceLock<SocketAddr>,
 }
 
 impl Desk {
@@ -41,6 +44,7 @@ impl Desk {
             works,
             passwords: Passwords::new(),
             throttle: Throttle::default(),
+            address: OnceLock::new(),
         }))
     }
 }

@@ -10,10 +10,10 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
 use domain::person::{Language, PersonState};
-use domain::{Secret, Timestamp};
+use domain::{Environment, Secret, Timestamp};
 use store::StoreError;
 use store::people::{self, Purpose};
-use store::tenants;
+use store::{credentials, tenants};
 
 use crate::desk::Desk;
 use crate::pages::layout;
@@ -135,14 +135,26 @@ async fn viewer(
     };
     let grants = people::grants_of(&mut tx, person.tenant, person.id).await?;
     let sites = tenants::sites(&mut tx, person.tenant).await?;
+    let is_live = credentials::is_in(&mut tx, person.tenant, Environment::Live).await?;
     drop(tx);
+    let world = if is_live {
+        Environment::Live
+    } else {
+        Environment::Test
+    };
     if token.seen_at < before(now, SEEN_EVERY) {
         let mut tx = desk.store.writing().await?;
         people::seen(&mut tx, token.tenant, token.id, now).await?;
         tx.commit().await?;
     }
     let cookie = (purpose == Purpose::Session).then_some(text);
-    Ok(Some(Viewer::new(person, token, grants, sites, cookie)))
+    Ok(Some(Viewer::new(
+        person,
+        token,
+        (grants, sites),
+        world,
+        cookie,
+    )))
 }
 
 /// Returns the key of a script.

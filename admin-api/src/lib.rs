@@ -44,6 +44,8 @@ const DRAIN_S: u64 = 5;
 pub fn serve(desk: Desk) -> std::io::Result<(SocketAddr, ServerHandle, Server)> {
     let listener = TcpListener::bind(desk.settings.listen)?;
     let address = listener.local_addr()?;
+    // Set once: a desk has one door.
+    let _ = desk.address.set(address);
     let threads = desk.settings.threads;
     let data = web::Data::new(desk);
     let server = HttpServer::new(move || {

@@ -2,6 +2,7 @@
 //! command line alike.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use domain::id::{CfaId, PersonId, SiteId, TenantId, TokenId};
 use domain::person::{Language, PersonState, Role};
@@ -9,8 +10,10 @@ use domain::{Secret, Timestamp};
 use store::people::{self, Grant, Person, Purpose, Scope, Token};
 use store::{NewEvent, StoreError, Tx, events, tenants};
 
+use crate::settings::Settings;
 use crate::signin::carried::{self, Carried};
 use crate::signin::normal_email;
+use crate::signin::password::Passwords;
 
 /// The longest name or address.
 const CHARS_MAX: usize = 200;
@@ -128,6 +131,24 @@ pub async fn invite(
     Ok((person, link))
 }
 
+/// Creates an account that can sign in at once: for a demonstration and for tests.
+///
+/// # Errors
+/// As [`invite`].
+pub async fn open(
+    tx: &mut Tx,
+    tenant: TenantId,
+    invited: Invited,
+    password: Secret,
+    acting: &Acting,
+) -> Result<Person, PeopleError> {
+    let (mut person, _) = invite(tx, tenant, invited, acting).await?;
+    person.password = Some(Passwords::new().hash(password).await);
+    person.state = PersonState::Active;
+    people::update(tx, &person).await?;
+    Ok(person)
+}
+
 /// Changes an account. Returns it, with a new invitation when one was asked for.
 ///
 /// # Errors
@@ -179,6 +200,20 @@ pub async fn change(
     };
     tell(tx, &person, "person.changed", &grants, acting);
     Ok((person, link))
+}
+
+/// Writes the page where an invitation is used. The text is behind `#`: it reaches no log on the way.
+/// `address` is where the door is, when it is open; the one that is set otherwise.
+pub fn invitation_page(
+    settings: &Settings,
+    address: Option<SocketAddr>,
+    invitation: &Secret,
+) -> String {
+    let base = settings.public_url.clone().unwrap_or_else(|| {
+        let address = address.unwrap_or(settings.listen);
+        format!("http://{address}")
+    });
+    format!("{base}/invitation#{}", invitation.expose())
 }
 
 /// Lists everyone of a network with what they may do.

@@ -120,7 +120,8 @@ impl Settings {
         Duration::from_mins(u64::from(self.confirm_minutes))
     }
 
-    pub(crate) fn invitation(&self) -> Duration {
+    /// Returns how long an invitation may be used.
+    pub fn invitation(&self) -> Duration {
         Duration::from_hours(u64::from(self.invitation_hours))
     }
 }

@@ -24,6 +24,8 @@ struct Parts {
     token: Token,
     grants: Vec<Grant>,
     sites: Vec<Site>,
+    /// The world pages show unless their address names one.
+    world: Environment,
     /// What the browser carries; absent for a script.
     cookie: Option<Secret>,
 }
@@ -69,8 +71,8 @@ impl Viewer {
     pub(crate) fn new(
         person: Person,
         token: Token,
-        grants: Vec<Grant>,
-        sites: Vec<Site>,
+        (grants, sites): (Vec<Grant>, Vec<Site>),
+        world: Environment,
         cookie: Option<Secret>,
     ) -> Self {
         Self(Arc::new(Parts {
@@ -78,6 +80,7 @@ impl Viewer {
             token,
             grants,
             sites,
+            world,
             cookie,
         }))
     }
@@ -110,6 +113,12 @@ impl Viewer {
     /// Returns the cookie of a browser.
     pub(crate) fn cookie(&self) -> Option<&Secret> {
         self.0.cookie.as_ref()
+    }
+
+    /// Returns the world a page shows: the one its address names, else production, else recette in a
+    /// network that has not gone live.
+    pub(crate) fn world(&self, asked: Option<Environment>) -> Environment {
+        asked.unwrap_or(self.0.world)
     }
 
     /// Returns the sites of the network.

@@ -38,6 +38,9 @@ pub struct Config {
     /// The norm, spoken by the gateway.
     #[serde(default)]
     pub convergence: crate::convergence::Settings,
+    /// The door of the dashboard and the admin API.
+    #[serde(default)]
+    pub admin: admin_api::Settings,
     /// Where everything is remembered.
     pub database: Database,
     /// Where the master key comes from.
@@ -208,6 +211,7 @@ impl Config {
 
     fn problems(&self) -> Vec<Problem> {
         let mut problems = self.server.problems();
+        problems.extend(admin_problems(&self.admin));
         problems.extend(self.database.problems());
         problems.extend(self.master_key.problems());
         problems.extend(self.files.problems());
@@ -231,6 +235,35 @@ fn webhook_problems(webhook: &crate::notify::Settings) -> Vec<Problem> {
         Problem::new("webhook.allowed_networks", said)
     });
     bound.into_iter().chain(networks).collect()
+}
+
+fn admin_problems(admin: &admin_api::Settings) -> Vec<Problem> {
+    use admin_api::SettingsError;
+    let checks = [
+        ("admin.session_hours", admin.session_hours, 1, 720),
+        ("admin.idle_minutes", admin.idle_minutes, 1, 1_440),
+        ("admin.confirm_minutes", admin.confirm_minutes, 1, 60),
+        ("admin.invitation_hours", admin.invitation_hours, 1, 720),
+    ];
+    let bounds = checks
+        .into_iter()
+        .filter_map(|(key, value, least, most)| within(key, value.into(), least, most));
+    let door = admin.check().err().and_then(|error| match error {
+        SettingsError::Clear(address) => Some(Problem::new(
+            "admin.listen",
+            format!(
+                "{address} est ouvert à d'autres machines : donnez dans admin.public_url l'adresse \
+                 https:// par laquelle les personnes viennent, ou écoutez sur 127.0.0.1"
+            ),
+        )),
+        SettingsError::PublicUrl => Some(Problem::new(
+            "admin.public_url",
+            "il faut https://HÔTE ou http://HÔTE, sans chemin",
+        )),
+        // Said by the bounds.
+        SettingsError::Zero(_) => None,
+    });
+    bounds.chain(door).collect()
 }
 
 fn convergence_problems(facade: &crate::convergence::Settings) -> Vec<Problem> {

@@ -1,6 +1,5 @@
 //! What the control plane borrows from the running gateway.
 
-use domain::clock::Clock as _;
 use domain::delivery::Action;
 use domain::id::DeliveryId;
 use domain::{Environment, Receipt};
@@ -75,7 +74,11 @@ impl admin_api::Works for Lent {
                 silent_until: self.0.limits.silent_until(system).filter(|end| now < *end),
             }
         };
-        let worlds = |profile| Environment::ALL.iter().map(move |world| one(profile, *world));
+        let worlds = |profile| {
+            Environment::ALL
+                .iter()
+                .map(move |world| one(profile, *world))
+        };
         self.0.profiles.iter().flat_map(worlds).collect()
     }
 }

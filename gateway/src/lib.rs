@@ -13,6 +13,7 @@ pub mod config;
 pub(crate) mod contract;
 pub mod convergence;
 pub(crate) mod countdowns;
+pub(crate) mod desk;
 pub(crate) mod details;
 pub(crate) mod dispatch;
 pub(crate) mod failpoint;

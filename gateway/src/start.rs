@@ -16,6 +16,7 @@ use crate::app::{App, Parts};
 use crate::breaker::Breakers;
 use crate::committer::Committer;
 use crate::config::{Config, MaskedUrl};
+use crate::desk::Lent;
 use crate::limits::{Keeper, Limit, Limits, Shared, Sharing};
 use crate::metrics::Metrics;
 use crate::mutation::{self, Mutation};
@@ -33,6 +34,9 @@ const LISTEN: &str = "server.listen";
 /// The setting that names the door for probes and measures.
 const MONITORING_LISTEN: &str = "server.monitoring_listen";
 
+/// The setting that names the control plane's door.
+const ADMIN_LISTEN: &str = "admin.listen";
+
 /// What one process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
@@ -40,6 +44,8 @@ pub struct Roles {
     pub api: bool,
     /// Delivers, reads states, numbers the log.
     pub worker: bool,
+    /// Answers people: the dashboard and the admin API.
+    pub admin: bool,
 }
 
 /// A gateway that runs.
@@ -48,6 +54,7 @@ pub struct Running {
     app: App,
     server: Option<(SocketAddr, ServerHandle)>,
     monitoring: Option<(SocketAddr, ServerHandle)>,
+    admin: Option<(SocketAddr, ServerHandle)>,
     ended: Option<oneshot::Receiver<()>>,
     drain: Duration,
 }
@@ -96,6 +103,7 @@ pub async fn start(
         app: app.clone(),
         server: None,
         monitoring: None,
+        admin: None,
         ended: None,
         drain: Duration::from_secs(config.server.drain_seconds),
     };
@@ -109,6 +117,24 @@ pub async fn start(
             }
         });
         running.monitoring = Some((address, handle));
+    }
+    if roles.admin {
+        let lent = Arc::new(Lent(app.clone()));
+        let desk = admin_api::Desk::new(
+            Arc::clone(&app.clock),
+            app.store.clone(),
+            config.admin.clone(),
+            lent,
+        );
+        let door = admin_api::serve(desk);
+        let (address, handle, serving) =
+            door.map_err(door_error(ADMIN_LISTEN, config.admin.listen))?;
+        running.app.tasks.spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(error = %error, "the control plane's door broke");
+            }
+        });
+        running.admin = Some((address, handle));
     }
     if roles.api {
         let door = http::serve(app, &config.server);
@@ -146,9 +172,10 @@ pub fn rehearse(config: &Config, roles: Roles) -> anyhow::Result<()> {
         .server
         .monitoring_listen
         .map(|address| (MONITORING_LISTEN, address));
+    let admin = roles.admin.then_some((ADMIN_LISTEN, config.admin.listen));
     // Held together: two settings with one address must not both find it free.
     let mut held = Vec::new();
-    for (setting, address) in api.into_iter().chain(monitoring) {
+    for (setting, address) in api.into_iter().chain(monitoring).chain(admin) {
         held.push(TcpListener::bind(address).map_err(door_error(setting, address))?);
     }
     Ok(())
@@ -234,6 +261,11 @@ impl Running {
         self.monitoring.as_ref().map(|(address, _)| *address)
     }
 
+    /// Returns where the dashboard and the admin API listen, if this process has that role.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(address, _)| *address)
+    }
+
     /// Ends when the API's door has closed by itself, which only a fault makes it do.
     pub async fn ended(&mut self) {
         match self.ended.as_mut() {
@@ -260,6 +292,9 @@ impl Running {
         }
         if let Err(error) = self.app.store.release_limits(&self.app.owner).await {
             tracing::warn!(error = %error, "the leases of limits lapse by themselves");
+        }
+        if let Some((_, handle)) = self.admin.take() {
+            handle.stop(true).await;
         }
         if let Some((_, handle)) = self.monitoring.take() {
             handle.stop(false).await;

@@ -151,6 +151,22 @@ pub async fn list(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Credential>, Stor
     rows.into_iter().map(Credential::try_from).collect()
 }
 
+/// Returns whether a network has a credential of this world.
+pub async fn is_in(
+    tx: &mut Tx,
+    tenant: TenantId,
+    environment: Environment,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "select count(*) from (
+        select 1 as one from credential where tenant_id = $1 and environment = $2 limit 1) as found";
+    let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(environment.as_str())
+        .fetch_one(conn)
+        .await?);
+    Ok(found > 0)
+}
+
 /// Revokes a credential, and returns whether there was one to revoke.
 pub async fn revoke(
     tx: &mut Tx,

@@ -39,6 +39,7 @@ impl Gateway {
         let roles = Roles {
             api: true,
             worker: true,
+            admin: false,
         };
         let running = start::start(&config, clock, store, roles).await.unwrap();
         let origin = format!("http://{}", running.address().unwrap());

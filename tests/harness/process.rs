@@ -136,6 +136,7 @@ impl Program {
             .env("CFA_GATEWAY_CONFIG", config)
             .env("CFA_GATEWAY__DATABASE__URL", &database.url)
             .env("CFA_GATEWAY__FILES__FOLDER", database.folder.join("files"))
+            .env("CFA_GATEWAY__ADMIN__LISTEN", "127.0.0.1:0")
             .env(
                 "CFA_GATEWAY__MASTER_KEY__VALUE",
                 STANDARD.encode(database.master),

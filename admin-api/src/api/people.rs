@@ -174,11 +174,10 @@ pub(crate) fn acting(desk: &Desk, viewer: &Viewer) -> Acting {
     }
 }
 
-/// Writes the page where an invitation is used. The text is behind `#`: it reaches no log on the way.
+/// Writes the page where an invitation is used.
 pub(crate) fn invitation_page(desk: &Desk, text: &domain::Secret) -> String {
-    let base = desk.settings.public_url.clone();
-    let base = base.unwrap_or_else(|| format!("http://{}", desk.settings.listen));
-    format!("{base}/invitation#{}", text.expose())
+    let address = desk.address.get().copied();
+    people::invitation_page(&desk.settings, address, text)
 }
 
 /// Lists the accounts of the network.

@@ -84,12 +84,12 @@ impl Frame<'_> {
     }
 }
 
-/// Carries the world along, when it is not the one shown by itself.
+/// Carries the world along: an address that is kept shows the same tomorrow.
 pub(crate) fn in_world(path: &str, world: Option<Environment>) -> String {
     match world {
-        Some(Environment::Test) if path.contains('?') => format!("{path}&world=test"),
-        Some(Environment::Test) => format!("{path}?world=test"),
-        _ => path.to_owned(),
+        Some(world) if path.contains('?') => format!("{path}&world={world}"),
+        Some(world) => format!("{path}?world={world}"),
+        None => path.to_owned(),
     }
 }
 

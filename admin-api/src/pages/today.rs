@@ -25,7 +25,7 @@ pub(crate) async fn show(
     asked: web::Query<Asked>,
 ) -> Result<HttpResponse, Refusal> {
     viewer.require(Right::ReadDeliveries)?;
-    let world = asked.world.unwrap_or(Environment::Live);
+    let world = viewer.world(asked.world);
     let language = viewer.language();
     let title = language.of("Aujourd'hui", "Today");
     let mut health = desk.works.health();

@@ -5,6 +5,7 @@ mod credential;
 mod decision;
 mod key;
 mod mandate;
+mod person;
 mod software;
 mod switch;
 mod tenancy;
@@ -75,6 +76,11 @@ enum What {
         about = "Webhooks des ERP : voir, arrêter, reprendre, renvoyer"
     )]
     Webhook(webhook::WebhookCommand),
+    #[command(
+        subcommand,
+        about = "Comptes du tableau de bord : inviter, dépanner, fermer"
+    )]
+    Person(person::PersonCommand),
 }
 
 /// What every command of `admin` works with.
@@ -152,6 +158,7 @@ async fn act(desk: &mut Desk, what: What) -> Result<(), Failure> {
         What::Mandate(command) => mandate::run(desk, command).await,
         What::Switch(command) => switch::run(desk, command).await,
         What::Webhook(command) => webhook::run(desk, command).await,
+        What::Person(command) => person::run(desk, command).await,
     }
 }
 

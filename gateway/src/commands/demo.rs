@@ -35,6 +35,9 @@ use crate::telemetry::{Logs, Settings as LogSettings, Telemetry};
 /// How fast the demo's clock runs unless told otherwise.
 const FACTOR: u32 = 60;
 
+/// How long one stays signed in to the demo's dashboard, on its fast clock.
+const SESSION_HOURS: u32 = 720;
+
 /// More contracts than any ledger of the demo holds.
 const LEDGER_MAX: usize = 100_000;
 
@@ -53,6 +56,13 @@ pub(crate) struct DemoArgs {
         help = "Où écoute la passerelle ; le port 0 en prend un libre"
     )]
     listen: SocketAddr,
+    #[arg(
+        long,
+        default_value = "127.0.0.1:0",
+        value_name = "ADRESSE:PORT",
+        help = "Où écoute le tableau de bord"
+    )]
+    admin_listen: SocketAddr,
     #[arg(
         long,
         default_value = "127.0.0.1:0",
@@ -150,7 +160,8 @@ async fn play(context: &Context, args: &DemoArgs, config: Config) -> Result<Exit
             let told = (&steps, args.clock_factor);
             let exit = tell_all(context, (&course, &lives), &running, told)?;
             if args.serve {
-                invite(&course, &running, &place, args.seed)?;
+                let login = network::open_account(course.store(), clock.now()).await?;
+                invite(&course, &running, (&place, args.seed), &login)?;
                 stop::asked().await?;
             }
             exit
@@ -205,6 +216,12 @@ async fn begin(
         .map_err(|error| Failure::new(Code::AddressUnavailable, error.to_string()))?;
     config.opco = opcos::places(&opcos)?;
     config.server.listen = args.listen;
+    config.admin.listen = args.admin_listen;
+    // Whoever plays with a demonstration has no application at hand.
+    config.admin.second_factor = admin_api::SecondFactor::Optional;
+    // The clock of a demonstration runs fast: a session of an hour would last a minute.
+    config.admin.session_hours = SESSION_HOURS;
+    config.admin.idle_minutes = SESSION_HOURS * 60;
     let file = place.file("demo.db");
     config.database.url = MaskedUrl::new(format!("sqlite:{}", file.display()));
     config.master_key.file = Some(place.file("master.key"));
@@ -215,6 +232,7 @@ async fn begin(
     let roles = Roles {
         api: true,
         worker: true,
+        admin: true,
     };
     let shared: Arc<dyn Clock> = clock.clone();
     let gateway = start::start(&config, shared, store.clone(), roles)
@@ -275,7 +293,12 @@ fn tell_all(
 }
 
 /// Says where everything is and gives something to send.
-fn invite(course: &Course, running: &Running, place: &Place, seed: u64) -> Result<(), Failure> {
+fn invite(
+    course: &Course,
+    running: &Running,
+    (place, seed): (&Place, u64),
+    login: &network::Login,
+) -> Result<(), Failure> {
     let sample = place.file("contrat.json");
     let contract = course.another(seed).unwrap_or_default();
     std::fs::write(&sample, format!("{contract:#}")).map_err(|error| {
@@ -286,10 +309,20 @@ fn invite(course: &Course, running: &Running, place: &Place, seed: u64) -> Resul
     })?;
     let root = format!("http://{}", running.opcos.address);
     let url = &running.url;
+    let desk = running
+        .gateway
+        .admin_address()
+        .map_or_else(String::new, |address| format!("http://{address}/"));
     let mut lines = vec![
         String::new(),
         "La démonstration reste en marche ; Ctrl-C pour arrêter.".to_owned(),
         format!("  API et sa documentation : {url}/api/v1, {url}/docs/"),
+        format!("  tableau de bord : {desk}"),
+        format!(
+            "    adresse {}, mot de passe {}",
+            login.email,
+            login.password.expose()
+        ),
         format!("  OPCO simulés et leur contrôle : {root}/, {root}/control/summary"),
     ];
     let network = course.network();

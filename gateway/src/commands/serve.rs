@@ -22,9 +22,9 @@ pub(crate) struct ServeArgs {
         long,
         value_enum,
         value_delimiter = ',',
-        default_values = ["api", "worker"],
+        default_values = ["api", "worker", "admin"],
         value_name = "ROLES",
-        help = "Ce que fait ce processus : api (répond aux ERP), worker (livre) [api,worker]"
+        help = "Ce que fait ce processus : api (répond aux ERP), worker (livre), admin (tableau de bord) [api,worker,admin]"
     )]
     roles: Vec<Role>,
 }
@@ -33,6 +33,7 @@ pub(crate) struct ServeArgs {
 enum Role {
     Api,
     Worker,
+    Admin,
 }
 
 /// Runs until SIGTERM or SIGINT, then lets what is under way end within its bound.
@@ -50,6 +51,7 @@ async fn serve(context: &Context, config: &Config, args: &ServeArgs) -> Result<E
     let roles = Roles {
         api: args.roles.contains(&Role::Api),
         worker: args.roles.contains(&Role::Worker),
+        admin: args.roles.contains(&Role::Admin),
     };
     // Before the first byte is written: a start that is refused leaves no key and no database.
     start::rehearse(config, roles).map_err(|error| not_started(&error))?;
@@ -129,9 +131,13 @@ fn announce(
             .clone()
             .unwrap_or_else(|| format!("http://{address}"))
     });
+    let admin = running.admin_address().map(|address| {
+        let public = config.admin.public_url.clone();
+        public.unwrap_or_else(|| format!("http://{address}"))
+    });
     if context.format() == Format::Json {
         return Out::stdout(Format::Json)
-            .json(&json!({ "address": url, "monitoring": monitoring }));
+            .json(&json!({ "address": url, "monitoring": monitoring, "admin": admin }));
     }
     if let Some(simulator) = &config.transport.simulator {
         tell(&format!(
@@ -142,11 +148,16 @@ fn announce(
         Some(url) => tell(&format!(
             "CFA Gateway répond : {url}\n  documentation de l'API : {url}/docs/   santé : {url}/health/ready"
         )),
-        None => tell("CFA Gateway livre (rôle worker, sans API)."),
+        None => tell("CFA Gateway est en marche, sans l'API des ERP (rôles demandés)."),
     }
     if let Some(monitoring) = monitoring {
         tell(&format!(
             "  sondes et mesures : {monitoring}/health/ready   {monitoring}/metrics"
+        ));
+    }
+    if let Some(admin) = admin {
+        tell(&format!(
+            "  tableau de bord : {admin}/   (premier compte : cfa-gateway admin person create)"
         ));
     }
     if is_new {

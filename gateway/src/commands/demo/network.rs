@@ -1,7 +1,9 @@
 //! The demo's network: two training centres, four sites, their keys, their ERPs.
 
+use admin_api::people::{Acting, Invited};
 use domain::calendar::day_in_france;
 use domain::id::{CfaId, CredentialId, KeyId, MandateId, OverrideId, SiteId, TenantId};
+use domain::person::{Language, Role};
 use domain::{Capability, Environment, Instance, Opco, Openness, Secret, Siren, Siret, Timestamp};
 use jiff::ToSpan;
 use serde_json::json;
@@ -11,7 +13,7 @@ use store::mandates::{self, Mandate, Scope};
 use store::software::{self, SoftwareCredential};
 use store::switches::{self, CapabilitySwitch};
 use store::tenants::{self, Cfa, Network};
-use store::{Store, Tx};
+use store::{Store, Tx, people};
 
 use super::contract::Site;
 use super::stories::{KEYLESS, KEYLESS_SITE, SITES};
@@ -32,6 +34,10 @@ const CFAS: [(&str, &str); 2] = [
 const SITES_OF_CFA: usize = SITES / CFAS.len();
 /// What a demo credential may ask for in a minute of the demo's clock.
 const QUOTA_PER_MINUTE: u32 = 100_000;
+/// Who signs in to the demo's dashboard.
+const EMAIL: &str = "admin@exemple.fr";
+/// How long the demo's password is.
+const PASSWORD_CHARS: usize = 16;
 /// Who did all this, in the log.
 const AUTHOR: &str = "cli:demo";
 
@@ -51,6 +57,54 @@ pub(super) struct Erp {
     pub(super) name: String,
     /// Its key.
     pub(super) key: Secret,
+}
+
+/// What a person signs in to the demo's dashboard with.
+#[derive(Debug)]
+pub(super) struct Login {
+    /// The address.
+    pub(super) email: &'static str,
+    /// The password, made anew each time.
+    pub(super) password: Secret,
+}
+
+/// Opens an account that may do everything in the demo's network.
+pub(super) async fn open_account(store: &Store, now: Timestamp) -> Result<Login, Failure> {
+    let minted = api_key::mint(WORLD)
+        .map_err(|_| Failure::internal("making a password", "no randomness"))?;
+    let password: String = minted
+        .key
+        .expose()
+        .chars()
+        .rev()
+        .take(PASSWORD_CHARS)
+        .collect();
+    let mut tx = store.writing().await?;
+    let network = tenants::networks(&mut tx).await?.into_iter().next();
+    let network = network.ok_or_else(|| Failure::internal("the demo's network", "none"))?;
+    let invited = Invited {
+        email: EMAIL.to_owned(),
+        name: "Compte d'exemple".to_owned(),
+        language: Language::Fr,
+        roles: vec![
+            (Role::Admin, people::Scope::Network),
+            (Role::Auditor, people::Scope::Network),
+        ],
+    };
+    let acting = Acting {
+        name: AUTHOR.to_owned(),
+        now,
+        invitation: std::time::Duration::ZERO,
+    };
+    let secret = Secret::new(password);
+    admin_api::people::open(&mut tx, network.id, invited, secret.clone(), &acting)
+        .await
+        .map_err(|error| Failure::internal("opening the demo's account", error))?;
+    tx.commit().await?;
+    Ok(Login {
+        email: EMAIL,
+        password: secret,
+    })
 }
 
 /// Returns which ERP speaks for a site.

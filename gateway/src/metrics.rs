@@ -139,6 +139,7 @@ pub struct Metrics {
     reads: Timed<Exchange>,
     queue: Level<Queue>,
     queue_oldest: Level<Queue>,
+    queue_counted: Gauge<f64, AtomicU64>,
     reclaimed: Family<ByOpco, Counter>,
     states_unknown: Family<ByOpco, Counter>,
     breaker: Level<BySystem>,
@@ -171,12 +172,7 @@ impl Metrics {
         let r = &mut registry;
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         r.register("build", "The program that runs", version);
-        let commit_members = Histogram::new(exponential_buckets(1.0, 2.0, 10));
-        r.register(
-            "commit_members",
-            "Payloads of one group commit",
-            commit_members.clone(),
-        );
+        let commit_members = members(r);
         let commit = timed();
         r.register_with_unit("commit", "Group commits", Unit::Seconds, commit.clone());
         Self {
@@ -205,6 +201,7 @@ impl Metrics {
                 "queue_oldest",
                 "How long ago the oldest of them was accepted",
             ),
+            queue_counted: seconds(r, "queue_counted", "When they were counted, Unix time"),
             reclaimed: counts(
                 r,
                 "leases_reclaimed",
@@ -335,6 +332,8 @@ impl Metrics {
     pub fn queue(&self, picture: &[Count], now: Timestamp) {
         self.queue.clear();
         self.queue_oldest.clear();
+        let at = u64::try_from(now.as_second()).unwrap_or_default();
+        self.queue_counted.set(whole(at));
         for count in picture {
             let labels = Queue {
                 opco: slug(count.opco),
@@ -488,6 +487,14 @@ where
     let family = Timed::<L>::new_with_constructor(timed);
     registry.register_with_unit(name, help, Unit::Seconds, family.clone());
     family
+}
+
+/// Registers how many payloads share a commit.
+fn members(registry: &mut Registry) -> Histogram {
+    let members = Histogram::new(exponential_buckets(1.0, 2.0, 10));
+    let help = "Payloads of one group commit";
+    registry.register("commit_members", help, members.clone());
+    members
 }
 
 /// Makes a histogram of durations.

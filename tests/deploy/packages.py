@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 CHART = ROOT / "helm" / "cfa-gateway"
 RULES = DEPLOY / "prometheus" / "rules.yml"
+UNIT = DEPLOY / "systemd" / "cfa-gateway.service"
 DASHBOARD = DEPLOY / "grafana" / "cfa-gateway.json"
 BINARY = os.environ["CFA_GATEWAY_BINARY"]
 EXAMPLES = ("petit", "haute-disponibilite")
@@ -110,7 +111,7 @@ def settled(settings: dict[str, str], folder: Path, toml: str = "") -> dict[str,
 def roles() -> list[str]:
     """Returns the roles that the program knows."""
     said = must(BINARY, "serve", "--help")
-    found = re.search(r"possible values: ([a-z, ]+)", said)
+    found = re.search(r"\[[^\[\]]*: ([a-z]+(?:, [a-z]+)+)\]", said)
     assert found, said
     return [role.strip() for role in found[1].split(",")]
 

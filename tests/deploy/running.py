@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import yaml
 
+from confined import confinement
 from packages import BINARY, RULES
 
 BOUND_S = 90
@@ -51,14 +52,21 @@ def until(what: str, look: Callable[[], T | None]) -> T:
     raise AssertionError(f"no {what} within {BOUND_S} s")
 
 
+def started(log: Path, *command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Starts a program; what it writes is kept in a file."""
+    with log.open("wb") as out:
+        return subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+
 class Running:
     """A gateway that has seen everything the demo plays, one that only delivers, and Prometheus reading both."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.demo, self.worker, self.prometheus = free_port(), free_port(), free_port()
-        self.started: list[subprocess.Popen[bytes]] = []
-        self.start("demo", BINARY, "demo", "--serve", "--listen", f"127.0.0.1:{self.demo}")
+        self.by_name: dict[str, subprocess.Popen[bytes]] = {}
+        self.confined = confinement(folder / "allowed")
+        self.start("demo", *self.confined, BINARY, "demo", "--serve", "--listen", f"127.0.0.1:{self.demo}")
         settings = folder / "worker.toml"
         settings.write_text(
             f'[server]\nmonitoring_listen = "127.0.0.1:{self.worker}"\n'
@@ -85,18 +93,14 @@ class Running:
         )
 
     def start(self, name: str, *command: str) -> None:
-        """Starts a program; what it writes is kept in a file."""
-        with (self.folder / f"{name}.log").open("wb") as log:
-            started = subprocess.Popen(
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
-        self.started.append(started)
+        """Starts a program."""
+        self.by_name[name] = started(self.folder / f"{name}.log", *command, cwd=self.folder)
 
     def stop(self) -> None:
         """Ends what was started."""
-        for process in self.started:
+        for process in self.by_name.values():
             process.terminate()
-        for process in self.started:
+        for process in self.by_name.values():
             process.wait(timeout=60)
 
     def measures(self, port: int) -> str:
@@ -110,7 +114,14 @@ class Running:
 
     def played(self) -> str:
         """Returns the measures of the demo's gateway once it has played everything."""
-        until("end of the demo", lambda: "Envoyer un contrat" in (self.folder / "demo.log").read_text() or None)
+
+        def over() -> bool | None:
+            code = self.by_name["demo"].poll()
+            said = (self.folder / "demo.log").read_text()
+            assert code is None, f"the demo ended with {code}: {said[-2000:]}"
+            return "Envoyer un contrat" in said or None
+
+        until("end of the demo", over)
         return self.measures(self.demo)
 
     def ask(self, path: str, **query: str) -> Any:

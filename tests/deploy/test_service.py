@@ -2,13 +2,14 @@
 
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
-from packages import BINARY, DEPLOY, must, ran, settled
+from packages import BINARY, DEPLOY, UNIT, must, ran, settled
+from running import Running
 
-UNIT = DEPLOY / "systemd" / "cfa-gateway.service"
 # What systemd calls exposure, in tenths: 0 is nothing, 100 everything.
 EXPOSURE_MAX = 15
 
@@ -67,3 +68,14 @@ def test_the_account_is_made_by_the_file_beside_it() -> None:
     assert user
     made = (DEPLOY / "systemd" / "cfa-gateway.sysusers.conf").read_text()
     assert f"\nu {user[1]} - " in made
+
+
+@needs_systemd
+def test_the_program_needs_no_system_call_that_the_unit_takes_away(running: Running, tmp_path: Path) -> None:
+    if not running.confined:
+        pytest.skip("libseccomp is not installed (Debian: libseccomp2)")
+    # It has played every story of the demo by now, and lives.
+    running.played()
+    assert running.by_name["demo"].poll() is None
+    # The filter is one: what it takes away kills.
+    assert ran(*running.confined, "/bin/chown", "0", str(tmp_path)).returncode == -signal.SIGSYS

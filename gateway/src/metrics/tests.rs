@@ -94,4 +94,8 @@ fn a_new_picture_of_the_queue_forgets_the_old_one() {
     assert!(text.contains(
         r#"cfa_gateway_queue_oldest_seconds{opco="akto",status="held",reason="no_key"} 3600.0"#
     ));
+    assert!(
+        text.contains("cfa_gateway_queue_counted_seconds 1787648400.0"),
+        "{text}"
+    );
 }

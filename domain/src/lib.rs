@@ -23,6 +23,7 @@ pub mod orphan;
 pub mod outcome;
 pub mod payload;
 pub mod person;
+pub mod proof;
 pub mod reconciliation;
 pub mod rejet;
 pub mod retry;

@@ -8,6 +8,7 @@
 use std::sync::LazyLock;
 
 use domain::id::{DeliveryId, DossierId, EventId, TenantId};
+use domain::proof::{Entry, Hash};
 use domain::{Environment, Siret, Timestamp};
 use uuid::Uuid;
 
@@ -55,10 +56,10 @@ pub struct Sight {
 }
 
 #[derive(sqlx::FromRow)]
-struct EventRow {
+pub(crate) struct EventRow {
     delivery_id: Uuid,
     event_id: Uuid,
-    position: i64,
+    pub(crate) position: i64,
     at: i64,
     kind: String,
     dossier_id: Option<Uuid>,
@@ -93,6 +94,35 @@ impl TryFrom<EventRow> for Event {
             answer_hash: hash("answer_hash", row.answer_hash)?,
             kind: row.kind,
             actor: row.actor,
+        })
+    }
+}
+
+impl EventRow {
+    /// Returns the event as the tree of the log knows it: its row, text for text.
+    pub(crate) fn entry(self, network: TenantId) -> Result<Entry, StoreError> {
+        let at = At {
+            table: "event",
+            row: &self.event_id,
+        };
+        let hash = |column, bytes: Option<Vec<u8>>| {
+            let hash = |bytes: Vec<u8>| Hash::from_slice(&bytes).ok_or_else(|| at.corrupt(column));
+            bytes.map(hash).transpose()
+        };
+        Ok(Entry {
+            network,
+            position: at.number("position", self.position)?,
+            event: self.event_id.into(),
+            at_ms: self.at,
+            delivery: Some(self.delivery_id)
+                .filter(|id| !id.is_nil())
+                .map(Into::into),
+            dossier: self.dossier_id.map(Into::into),
+            content_hash: hash("content_hash", self.content_hash)?,
+            answer_hash: hash("answer_hash", self.answer_hash)?,
+            kind: self.kind,
+            actor: self.actor,
+            data: self.data,
         })
     }
 }
@@ -190,19 +220,29 @@ pub async fn after(
     position: i64,
     limit: u32,
 ) -> Result<Vec<Event>, StoreError> {
+    let rows = rows_after(tx, tenant, position, limit).await?;
+    rows.into_iter().map(Event::try_from).collect()
+}
+
+/// The same, as they are kept.
+pub(crate) async fn rows_after(
+    tx: &mut Tx,
+    tenant: TenantId,
+    position: i64,
+    limit: u32,
+) -> Result<Vec<EventRow>, StoreError> {
     const SQL: &str = concat!(
         "select ",
         columns!(),
         " from event where tenant_id = $1 and position > $2
         order by position limit $3"
     );
-    let rows: Vec<EventRow> = on!(tx, |conn| sqlx::query_as(SQL)
+    Ok(on!(tx, |conn| sqlx::query_as(SQL)
         .bind(raw(tenant))
         .bind(position)
         .bind(i64::from(limit.clamp(1, MAX_EVENTS)))
         .fetch_all(conn)
-        .await?);
-    rows.into_iter().map(Event::try_from).collect()
+        .await?))
 }
 
 /// Returns the events after a position that one credential may see, in order, and the
@@ -276,6 +316,16 @@ pub async fn of_delivery(
     tenant: TenantId,
     delivery: DeliveryId,
 ) -> Result<Vec<Event>, StoreError> {
+    let rows = rows_of_delivery(tx, tenant, delivery).await?;
+    rows.into_iter().map(Event::try_from).collect()
+}
+
+/// The same, as they are kept.
+pub(crate) async fn rows_of_delivery(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> Result<Vec<EventRow>, StoreError> {
     macro_rules! fetch {
         ($conn:expr, $same_tenant:literal) => {
             sqlx::query_as(concat!(
@@ -292,11 +342,10 @@ pub async fn of_delivery(
             .await?
         };
     }
-    let rows: Vec<EventRow> = match &mut tx.engine {
+    Ok(match &mut tx.engine {
         Engine::Sqlite(conn) => fetch!(conn, "="),
         Engine::Postgres(conn) => fetch!(conn, "is not distinct from"),
-    };
-    rows.into_iter().map(Event::try_from).collect()
+    })
 }
 
 /// Returns the last position of a network's log, 0 when it is empty.

@@ -35,6 +35,7 @@ pub mod overrides;
 mod pairs;
 pub mod people;
 pub mod pieces;
+pub mod proofs;
 pub mod read_jobs;
 pub mod retention;
 pub mod schedules;

@@ -6,6 +6,7 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use domain::Secret;
 use domain::id::DeliveryId;
+use domain::proof;
 use zeroize::Zeroizing;
 
 use super::{SealError, TenantKey, aad, aead, open, random, seal};
@@ -14,6 +15,8 @@ use super::{SealError, TenantKey, aad, aead, open, random, seal};
 const BODY: &str = "body";
 /// The word of the NIR in associated data.
 const NIR: &str = "nir";
+/// What the salt of a payload's hashes is made of, with its key.
+const SALT: &[u8] = b"cfa-gateway content salt 1";
 
 /// A payload as it is stored. Bytes only: nothing of it can be read without the network's key.
 #[derive(Clone, PartialEq, Eq)]
@@ -96,16 +99,28 @@ impl TenantKey {
 
     /// Returns the salted hash of some content of a delivery, for its events.
     ///
-    /// The salt is the payload's own key: once it is shredded, nothing is left to guess from.
+    /// The salt comes of the payload's own key: once it is shredded, nothing is left to guess from.
     pub fn content_hash(
         &self,
         delivery: DeliveryId,
         sealed: &SealedPayload,
         content: &[u8],
     ) -> Result<[u8; 32], SealError> {
-        let key = self.unwrap(delivery.as_bytes(), BODY, &sealed.body_key)?;
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()), content);
-        tag.as_ref().try_into().map_err(|_| SealError::Opening)
+        let salt = self.content_salt(delivery, &sealed.body_key)?;
+        Ok(proof::salted(&salt, content).0)
+    }
+
+    /// Returns the salt of the hashes of a delivery's contents. It may be handed to whoever holds the
+    /// contents: it opens nothing.
+    pub(crate) fn content_salt(
+        &self,
+        delivery: DeliveryId,
+        body_key: &[u8],
+    ) -> Result<Zeroizing<[u8; 32]>, SealError> {
+        let key = self.unwrap(delivery.as_bytes(), BODY, body_key)?;
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()), SALT);
+        let salt = tag.as_ref().try_into().map_err(|_| SealError::Opening)?;
+        Ok(Zeroizing::new(salt))
     }
 
     fn seal_part(

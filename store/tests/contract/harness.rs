@@ -146,6 +146,20 @@ impl Database {
         self.try_execute(sql).await.unwrap();
     }
 
+    /// Does several things to the database behind the store's back.
+    pub(crate) async fn script(&self, sql: String) {
+        let sql = AssertSqlSafe(sql);
+        if self.config.url.starts_with("sqlite") {
+            let mut conn = sqlx::SqliteConnection::connect(&self.config.url)
+                .await
+                .unwrap();
+            sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+        } else {
+            let mut conn = PgConnection::connect(&self.config.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+        }
+    }
+
     pub(crate) async fn try_execute(&self, sql: &'static str) -> Result<(), sqlx::Error> {
         if self.config.url.starts_with("sqlite") {
             let mut conn = sqlx::SqliteConnection::connect(&self.config.url).await?;

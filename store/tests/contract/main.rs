@@ -12,6 +12,7 @@ mod deliveries;
 mod files;
 mod harness;
 mod opening;
+mod proofs;
 mod schema;
 mod sealing;
 mod sequence;

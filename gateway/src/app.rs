@@ -13,6 +13,7 @@ use crate::breaker::Breakers;
 use crate::committer::Committer;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::notary;
 use crate::notify::Notifier;
 use crate::routing::Routing;
 use crate::settle::Settler;
@@ -66,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) http: http::State,
     /// How the work is done.
     pub(crate) settings: Settings,
+    /// How often the logs are sealed.
+    pub(crate) proof: notary::Settings,
     /// The name of this run of the process, under which it holds leases.
     pub(crate) owner: String,
 }

@@ -4,6 +4,7 @@
 //! the stable word between brackets of an error.
 
 mod admin;
+mod audit;
 mod check;
 mod client;
 mod config;
@@ -77,6 +78,10 @@ struct Global {
 enum Command {
     #[command(about = "Crée et révoque réseaux, sites, comptes, clés : directement dans la base")]
     Admin(admin::AdminArgs),
+    #[command(
+        about = "Prouve ce qui s'est passé : clés du journal, fichiers de preuve, contrôle de la base"
+    )]
+    Audit(audit::AuditArgs),
     #[command(
         about = "Contrôle des contrats hors ligne : mêmes règles que l'API, rien n'est envoyé"
     )]
@@ -199,6 +204,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Admin(args) => admin::run(context, args),
+        Command::Audit(args) => audit::run(context, args),
         Command::Check(args) => check::run(context, &args),
         Command::Config(args) => config::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),

@@ -60,6 +60,9 @@ pub struct Config {
     /// How ERPs are told of events.
     #[serde(default)]
     pub webhook: crate::notify::Settings,
+    /// How often the logs are sealed.
+    #[serde(default)]
+    pub proof: crate::notary::Settings,
     /// Who we say we are to the OPCOs.
     pub editor: Editor,
     /// Logs and traces.
@@ -220,6 +223,7 @@ impl Config {
         problems.extend(self.transport.problems());
         problems.extend(delivery::problems(&self.delivery));
         problems.extend(webhook_problems(&self.webhook));
+        problems.extend(within("proof.every_s", self.proof.every_s, 1, 3_600));
         problems.extend(convergence_problems(&self.convergence));
         if let Err(error) = self.profiles() {
             problems.push(Problem::new("opco", chain(&error)));

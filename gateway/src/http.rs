@@ -15,6 +15,7 @@ mod docs;
 mod dossiers;
 pub(crate) mod envelope;
 mod events;
+mod evidence;
 pub(crate) mod follow_ups;
 mod gate;
 mod health;
@@ -212,6 +213,10 @@ fn table(config: &mut ServiceConfig) {
         .service(path("/api/v1/batches", [post(Submit, batches::post)]))
         .service(path("/api/v1/deliveries", [get(deliveries::list)]))
         .service(path("/api/v1/deliveries/{id}", [get(deliveries::find)]))
+        .service(path(
+            "/api/v1/deliveries/{id}/preuve",
+            [get(evidence::read)],
+        ))
         .service(path(
             "/api/v1/deliveries/{id}/actions/{action}",
             [post(Act, actions::act)],

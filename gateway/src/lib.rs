@@ -27,6 +27,7 @@ pub(crate) mod look;
 pub mod metrics;
 pub(crate) mod money;
 pub(crate) mod mutation;
+pub mod notary;
 pub(crate) mod notes;
 pub(crate) mod notify;
 pub mod opening;

@@ -151,6 +151,9 @@ pub struct Metrics {
     webhook_endpoints: Level<Standing>,
     webhook_behind: Gauge<f64, AtomicU64>,
     commit: Histogram,
+    sealed: Counter,
+    unsealed: Gauge<f64, AtomicU64>,
+    broken_logs: Gauge<f64, AtomicU64>,
     commit_members: Histogram,
     commits_failed: Counter,
     files: Family<ByKind, Counter>,
@@ -225,6 +228,21 @@ impl Metrics {
                 "Events that the address furthest behind has not been told",
             ),
             commit,
+            sealed: counts(
+                r,
+                "log_sealed_events",
+                "Events sealed by a signed checkpoint",
+            ),
+            unsealed: counts(
+                r,
+                "log_unsealed_events",
+                "Events that the log furthest behind has beyond its last checkpoint",
+            ),
+            broken_logs: counts(
+                r,
+                "log_broken",
+                "Logs that are sealed no more because they were changed by hand",
+            ),
             commit_members,
             commits_failed: counts(r, "commits_failed", "Group commits that failed"),
             files: counts(r, "files_received", "Files received whole"),
@@ -413,6 +431,21 @@ impl Metrics {
             level.set(whole(count));
         }
         self.webhook_behind.set(whole(picture.behind_max));
+    }
+
+    /// Counts events that a checkpoint was signed over.
+    pub fn sealed(&self, events: u64) {
+        self.sealed.inc_by(events);
+    }
+
+    /// Shows how far the log furthest behind is behind.
+    pub fn unsealed(&self, events: u64) {
+        self.unsealed.set(whole(events));
+    }
+
+    /// Shows how many logs were changed by hand.
+    pub fn broken_logs(&self, count: u64) {
+        self.broken_logs.set(whole(count));
     }
 
     /// Counts a file that was received whole.

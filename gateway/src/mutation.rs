@@ -49,6 +49,12 @@ pub(crate) enum Mutation {
     FeedSkips,
     /// What was sent leaves no hash.
     HashDropped,
+    /// The last event of a log is in no tree.
+    LeafLeftOut,
+    /// An audit tells of nothing that it found.
+    AuditBlind,
+    /// A proof is believed whoever signed it.
+    AnyKeyTrusted,
 }
 
 impl Mutation {
@@ -77,6 +83,9 @@ impl Mutation {
             Self::EventDropped => "event-dropped",
             Self::FeedSkips => "feed-skips",
             Self::HashDropped => "hash-dropped",
+            Self::LeafLeftOut => "leaf-left-out",
+            Self::AuditBlind => "audit-blind",
+            Self::AnyKeyTrusted => "any-key-trusted",
         }
     }
 }

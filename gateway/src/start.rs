@@ -27,7 +27,7 @@ use crate::system::System;
 use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
-use crate::{countdowns, details, files, http, limits, poll, routing, sweep, worker};
+use crate::{countdowns, details, files, http, limits, notary, poll, routing, sweep, worker};
 
 /// The setting that names the API's door.
 const LISTEN: &str = "server.listen";
@@ -98,6 +98,7 @@ pub async fn start(
         app.tasks.spawn(sweep::run(app.clone()));
         app.tasks.spawn(files::run(app.clone()));
         app.tasks.spawn(notify::run(app.clone()));
+        app.tasks.spawn(notary::run(app.clone()));
     }
     let mut running = Running {
         app: app.clone(),
@@ -246,6 +247,7 @@ pub(crate) fn assemble(
         store,
         tasks,
         settings,
+        proof: config.proof.clone(),
         owner,
     }))
 }

@@ -245,6 +245,21 @@ pub(crate) async fn rows_after(
         .await?))
 }
 
+/// Returns the next place that is taken after a position, whatever is there.
+pub(crate) async fn next_position(
+    tx: &mut Tx,
+    tenant: TenantId,
+    position: i64,
+) -> Result<Option<i64>, StoreError> {
+    const SQL: &str = "select position from event where tenant_id = $1 and position > $2
+        order by position limit 1";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(position)
+        .fetch_optional(conn)
+        .await?))
+}
+
 /// Returns the events after a position that one credential may see, in order, and the
 /// position to go on from: what lies between is not for it.
 ///

@@ -23,6 +23,7 @@ mod memory;
 mod opcos;
 mod plain;
 mod process;
+mod seal;
 mod setup;
 mod start;
 mod sync;
@@ -73,6 +74,7 @@ async fn run(name: &str, rest: &[String]) -> anyhow::Result<()> {
         "latency" => latency::run(&ground, rest).await,
         "e2e" => e2e::run(&ground, rest).await,
         "memory" => memory::run(&ground, rest).await,
+        "seal" => seal::run(&ground, rest).await,
         "start" => start::run(&ground, rest).await,
         "sync" => sync::run(&ground, rest).await,
         _ => bail!("no such benchmark: {name}"),

@@ -122,6 +122,20 @@ impl Database {
         }
     }
 
+    /// Changes it behind the store's back.
+    pub async fn script(&self, sql: &'static str) {
+        match self.engine {
+            Engine::Sqlite => {
+                let mut conn = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+            }
+            Engine::Postgres => {
+                let mut conn = PgConnection::connect(&self.url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+            }
+        }
+    }
+
     /// Returns every row of a server's database, as the server sends them.
     pub async fn dump(&self) -> Vec<u8> {
         let mut conn = PgConnection::connect(&self.url).await.unwrap();

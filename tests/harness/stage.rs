@@ -137,6 +137,16 @@ impl Stage {
         self.gateways.push(gateway);
     }
 
+    /// Runs a command of the product beside the gateways, with the same fault planted.
+    pub async fn command(&self, args: &[&str]) -> std::process::Output {
+        let mut variables = vec![("CFA_GATEWAY_CLOCK", self.clock_of_processes.as_str())];
+        variables.extend(self.mutation.map(|fault| ("CFA_GATEWAY_MUTATION", fault)));
+        let program = self.program;
+        program
+            .run(&self.database, &self.settings, args, &variables, "")
+            .await
+    }
+
     /// Kills every gateway as `kill -9` does.
     pub async fn kill(&mut self) {
         for mut gateway in self.gateways.drain(..) {

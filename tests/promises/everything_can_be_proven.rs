@@ -1,11 +1,13 @@
 //! Everything can be proven: every state of a delivery has its event, in a log per network that has
-//! no gap, with the hash of what was received and of what was sent.
+//! no gap, with the hash of what was received and of what was sent; each delivery gives a file that
+//! verifies offline against the published key; and a log that was rewritten is found out.
 //!
-//! The Merkle log, its signed checkpoints and the evidence file that verifies offline come with the
-//! proof itself; here is shown what they will rest on.
+//! Every way to rewrite it, and every byte of a file, are tried in `store/tests/contract/proofs.rs` and
+//! `tests/compat/test_evidence.py`.
 
 use domain::Opco;
-use domain::id::DeliveryId;
+use domain::id::{DeliveryId, TenantId};
+use domain::proof::{self, SignerKey};
 use harness::erp::Erp;
 use harness::network::network;
 use harness::payload::contract;
@@ -24,13 +26,19 @@ promise! {
         => "the log has a gap at 2";
     async fn a_gateway_that_keeps_no_hash_of_what_it_sent_is_caught("hash-dropped" on Sqlite)
         => "has no hash";
+    async fn a_gateway_that_leaves_an_event_out_of_the_tree_is_caught("leaf-left-out" on Sqlite)
+        => "gives no evidence";
+    async fn a_gateway_that_believes_any_signature_is_caught("any-key-trusted" on Sqlite)
+        => "is believed whoever signed it";
+    async fn a_gateway_that_does_not_see_a_rewritten_event_is_caught("audit-blind" on Postgres)
+        => "was rewritten unseen";
 }
 
 async fn kept(stage: &mut Stage) -> Verdict {
     let (_, neighbour) = stage.another(network().without_key(Opco::Akto)).await;
     stage.serve().await;
     let neighbour = neighbour.at(&stage.erp.origin);
-    let ids = lives(stage, &neighbour).await?;
+    let (ids, theirs) = lives(stage, &neighbour).await?;
     for id in &ids {
         told(&stage.erp.delivery(id).await)?;
         hashed(stage, id).await?;
@@ -38,12 +46,96 @@ async fn kept(stage: &mut Stage) -> Verdict {
     without_gap(&stage.erp, &ids).await?;
     let other = neighbour.events().await;
     require!(!other.is_empty(), "the neighbour has no log");
-    positions(&other)
+    positions(&other)?;
+    for id in &ids {
+        proven(stage, &stage.erp, id).await?;
+    }
+    proven(stage, &neighbour, &theirs).await?;
+    unrewritten(stage).await
+}
+
+/// The evidence file holds offline for whoever has the key of its log and for nobody else, and leaves
+/// out nothing that happened.
+async fn proven(stage: &Stage, erp: &Erp, id: &str) -> Verdict {
+    let told = erp.delivery(id).await;
+    let answer = erp.get(&format!("/api/v1/deliveries/{id}/preuve")).await;
+    require!(
+        answer.status == 200,
+        "{id} gives no evidence: {}",
+        answer.text
+    );
+    let file = stage.database.folder.join(format!("preuve-{id}.json"));
+    std::fs::write(&file, &answer.text).unwrap();
+    let file = file.to_str().unwrap();
+    let network: TenantId = answer.json()["network"].as_str().unwrap().parse().unwrap();
+    let keys = stage
+        .store
+        .published_keys(network, stage.now())
+        .await
+        .unwrap();
+    let key = keys.last().unwrap().verifier.to_string();
+    let stranger = SignerKey::from_seed(&proof::origin(network), &[1; 32]).unwrap();
+    let stranger = stranger.verifier().to_string();
+    let verify = async |key: &str| {
+        let args = [
+            "audit",
+            "verify",
+            file,
+            "--trusted-key",
+            key,
+            "--format",
+            "json",
+        ];
+        stage.command(&args).await
+    };
+    let ours = verify(&key).await;
+    require!(
+        ours.status.code() == Some(0),
+        "the evidence of {id} does not hold: {ours:?}"
+    );
+    let said: Value = serde_json::from_slice(&ours.stdout).unwrap();
+    let kinds = |list: &Value| -> Vec<Value> {
+        let list = list.as_array().unwrap().iter();
+        list.map(|event| event["kind"].clone()).collect()
+    };
+    let (shown, timeline) = (kinds(&said["events"]), kinds(&told["timeline"]));
+    require!(
+        shown.starts_with(&timeline),
+        "the evidence of {id} leaves out events: {shown:?}, not {timeline:?}"
+    );
+    require!(
+        verify(&stranger).await.status.code() == Some(1),
+        "the evidence of {id} is believed whoever signed it"
+    );
+    Ok(())
+}
+
+/// An event changed by hand in the database is found, and where.
+async fn unrewritten(stage: &Stage) -> Verdict {
+    let audit = async || {
+        let args = ["audit", "verify", "--store", "--format", "json"];
+        let done = stage.command(&args).await;
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&done.stdout).into_owned(),
+        )
+    };
+    let (code, said) = audit().await;
+    require!(code == Some(0), "an untouched log does not hold: {said}");
+    let rewrite = "update event set actor = 'personne' where position = 2";
+    stage.database.script(rewrite).await;
+    let (code, said) = audit().await;
+    let found = said.contains("{\"found\":\"event_altered\",\"position\":2}");
+    require!(
+        code == Some(1) && found,
+        "event 2 was rewritten unseen: {said}"
+    );
+    Ok(())
 }
 
 /// Lets contracts live different lives, with a neighbour's in between: one goes at once, one fails
 /// first, one loses its answer, one is held and cancelled.
-async fn lives(stage: &Stage, neighbour: &Erp) -> Result<Vec<String>, String> {
+async fn lives(stage: &Stage, neighbour: &Erp) -> Result<(Vec<String>, String), String> {
     let faults = [
         (Opco::Atlas, FaultKind::Unavailable),
         (Opco::Constructys, FaultKind::LostAnswer),
@@ -52,11 +144,11 @@ async fn lives(stage: &Stage, neighbour: &Erp) -> Result<Vec<String>, String> {
         let fault = Fault::new(kind).on(Scope::Dossiers).times(1);
         stage.opcos.fault(opco, fault);
     }
-    let mut ids = Vec::new();
+    let (mut ids, mut theirs) = (Vec::new(), String::new());
     for (seed, opco) in (950..).zip([Opco::Akto, Opco::Atlas, Opco::Constructys]) {
         ids.push(stage.erp.submit(&contract(seed).to(opco)).await);
-        let other = neighbour.submit(&contract(seed).to(Opco::Akto)).await;
-        neighbour.until_held(&other, "no_key").await;
+        theirs = neighbour.submit(&contract(seed).to(Opco::Akto)).await;
+        neighbour.until_held(&theirs, "no_key").await;
     }
     for id in &ids {
         delivered(&stage.erp, id).await?;
@@ -68,7 +160,7 @@ async fn lives(stage: &Stage, neighbour: &Erp) -> Result<Vec<String>, String> {
     let cancelled = stage.erp.act(&held, "cancel", json!({})).await;
     cancelled.expect(200);
     ids.push(held);
-    Ok(ids)
+    Ok((ids, theirs))
 }
 
 /// Each attempt was opened on record before the call, what came of it is told after, and the last

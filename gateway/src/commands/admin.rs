@@ -165,32 +165,7 @@ async fn act(desk: &mut Desk, what: What) -> Result<(), Failure> {
 impl Desk {
     /// Finds the network named, or the only one there is.
     async fn network(&self, named: &InNetwork) -> Result<Network, Failure> {
-        let mut tx = self.store.reading().await?;
-        let mut networks = tenants::networks(&mut tx).await?;
-        let Some(name) = &named.network else {
-            let choice = several(networks.iter().map(|network| network.name.clone()));
-            return one(
-                networks,
-                ("aucun réseau", "cfa-gateway admin network create"),
-                (
-                    "plusieurs réseaux",
-                    &format!("nommez-le avec --network ({choice})"),
-                ),
-            );
-        };
-        networks.retain(|network| network.name == *name || network.id.to_string() == *name);
-        let ids = several(networks.iter().map(|network| network.id));
-        one(
-            networks,
-            (
-                &format!("aucun réseau « {name} »"),
-                "cfa-gateway admin network list",
-            ),
-            (
-                &format!("plusieurs réseaux « {name} »"),
-                &format!("nommez-le par son identifiant ({ids})"),
-            ),
-        )
+        network_of(&self.store, named.network.as_deref()).await
     }
 
     /// Opens a secret of a network, or of the platform.
@@ -213,6 +188,36 @@ impl Desk {
             .with(data);
         events::append(tx, tenant, &[event]);
     }
+}
+
+/// Finds the network named, or the only one there is.
+pub(crate) async fn network_of(store: &Store, named: Option<&str>) -> Result<Network, Failure> {
+    let mut tx = store.reading().await?;
+    let mut networks = tenants::networks(&mut tx).await?;
+    let Some(name) = named else {
+        let choice = several(networks.iter().map(|network| network.name.clone()));
+        return one(
+            networks,
+            ("aucun réseau", "cfa-gateway admin network create"),
+            (
+                "plusieurs réseaux",
+                &format!("nommez-le avec --network ({choice})"),
+            ),
+        );
+    };
+    networks.retain(|network| network.name == name || network.id.to_string() == name);
+    let ids = several(networks.iter().map(|network| network.id));
+    one(
+        networks,
+        (
+            &format!("aucun réseau « {name} »"),
+            "cfa-gateway admin network list",
+        ),
+        (
+            &format!("plusieurs réseaux « {name} »"),
+            &format!("nommez-le par son identifiant ({ids})"),
+        ),
+    )
 }
 
 /// Returns the only one of a list; else says, with what to do, that there is none or a choice.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use store::StoreError;
+use store::proofs::ProofError;
 
 use crate::commands::output::Format;
 use crate::opening::{KeyError, OpeningError};
@@ -16,6 +17,8 @@ pub(crate) enum Exit {
     Success,
     /// Done, and the answer is no: findings, a refusal, something not found.
     Negative,
+    /// Done, and what was given agrees with itself; nothing that was trusted beforehand says so.
+    Unanchored,
     /// The command line makes no sense.
     Usage,
     /// What was given to read is not what it should be.
@@ -40,6 +43,7 @@ impl Exit {
             Self::Success => 0,
             Self::Negative => 1,
             Self::Usage => 2,
+            Self::Unanchored => 3,
             Self::Data => 65,
             Self::NoInput => 66,
             Self::Unavailable => 69,
@@ -120,6 +124,8 @@ codes! {
     NotFound = "introuvable", Negative;
     /// It exists already.
     Conflict = "existe-deja", Negative;
+    /// The log was changed by hand.
+    LogBroken = "journal-modifie", Negative;
     /// A fault of this program.
     Internal = "interne", Software;
 }
@@ -214,6 +220,21 @@ impl From<StoreError> for Failure {
             StoreError::Corrupt { .. } | StoreError::Seal(_) | StoreError::Database(_) => {
                 Self::internal("asking the store", error)
             }
+        }
+    }
+}
+
+impl From<ProofError> for Failure {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::Store(error) => error.into(),
+            ProofError::Broken { network, .. } => Self::new(
+                Code::LogBroken,
+                format!(
+                    "le journal du réseau {network} a été modifié : rien n'est signé par-dessus"
+                ),
+            )
+            .remedy("cfa-gateway audit verify --store dit où ; restaurer la sauvegarde d'avant"),
         }
     }
 }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::{
-    actions, batches, deliveries, dossiers, events, follow_ups, health, opcos, orphans, problem,
-    reconciliation, routes, submit, validations, webhooks, words,
+    actions, batches, deliveries, dossiers, events, evidence, follow_ups, health, opcos, orphans,
+    problem, reconciliation, routes, submit, validations, webhooks, words,
 };
 
 const TEXTS: &str = include_str!("openapi.fr.toml");
@@ -63,7 +63,7 @@ pub(crate) fn printed(document: &Value) -> String {
         submit::dossier, follow_ups::conventions, follow_ups::factures, follow_ups::documents, follow_ups::certificats, follow_ups::ruptures, validations::dossier,
         validations::payload, batches::post, dossiers::list, dossiers::find,
         reconciliation::answer, reconciliation::export, orphans::list, orphans::act,
-        deliveries::list, deliveries::find, actions::act, events::feed, routes::find, opcos::list,
+        deliveries::list, deliveries::find, evidence::read, actions::act, events::feed, routes::find, opcos::list,
         webhooks::list, webhooks::create, webhooks::find, webhooks::update, webhooks::remove,
         webhooks::attempts, webhooks::rotate, webhooks::replay, webhooks::enable, webhooks::disable,
         webhooks::test, health::live, health::ready, health::measures,

@@ -7,7 +7,7 @@
 //! the signing key, which lies sealed; who cuts off the end of all three is found by a checkpoint
 //! that was kept elsewhere.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use domain::id::TenantId;
 use domain::proof::{self, Checkpoint, Growth, Hash, Note, Span, TileId, Tiles, VerifierKey};
@@ -49,6 +49,8 @@ struct Audit<'a> {
     rows: VecDeque<EventRow>,
     /// The last place read from the store.
     read_to: i64,
+    /// Places whose row is none of ours any more.
+    unreadable: BTreeSet<i64>,
     /// The tile of leaves told of last: one finding is enough for each.
     told_of: Option<TileId>,
     /// Whether the roots that were signed follow from nothing that is there any more.
@@ -88,6 +90,7 @@ impl Store {
             })?,
             rows: VecDeque::new(),
             read_to: 0,
+            unreadable: BTreeSet::new(),
             told_of: None,
             lost: false,
             done: Audited::default(),
@@ -268,6 +271,9 @@ impl Audit<'_> {
         if self.rows.is_empty() && self.read_to < position {
             self.fill().await?;
         }
+        if self.unreadable.contains(&position) {
+            return Ok(Some(Hash::of_nothing()));
+        }
         if self.rows.front().is_none_or(|row| row.position != position) {
             return Ok(None);
         }
@@ -277,10 +283,31 @@ impl Audit<'_> {
     }
 
     async fn fill(&mut self) -> Result<(), ProofError> {
-        let (tenant, from) = (self.tenant, self.read_to);
-        let rows = events::rows_after(self.tx, tenant, from, PAGE).await?;
+        let rows = match events::rows_after(self.tx, self.tenant, self.read_to, PAGE).await {
+            Err(error) if is_unreadable(&error) => return self.fill_one_by_one().await,
+            rows => rows?,
+        };
         self.read_to = rows.last().map_or(i64::MAX, |row| row.position);
         self.rows.extend(rows);
+        Ok(())
+    }
+
+    /// Reads a page row by row, to pass over what is no row of ours any more.
+    async fn fill_one_by_one(&mut self) -> Result<(), ProofError> {
+        for _ in 0..PAGE {
+            let Some(next) = events::next_position(self.tx, self.tenant, self.read_to).await?
+            else {
+                self.read_to = i64::MAX;
+                break;
+            };
+            match events::rows_after(self.tx, self.tenant, self.read_to, 1).await {
+                Err(error) if is_unreadable(&error) => {
+                    self.unreadable.insert(next);
+                }
+                rows => self.rows.extend(rows?),
+            }
+            self.read_to = next;
+        }
         Ok(())
     }
 
@@ -391,6 +418,14 @@ impl Audit<'_> {
 /// Returns the place of a leaf in the log.
 fn place(leaf: u64) -> i64 {
     i64::try_from(leaf).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+/// Returns whether a row was read that cannot be one.
+fn is_unreadable(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+    )
 }
 
 /// Makes a transaction see one picture of the database however long it reads: SQLite always does.

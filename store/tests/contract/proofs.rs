@@ -219,6 +219,16 @@ on_both! {
         assert_eq!(findings(db, tenant).await, []);
     }
 
+    async fn a_row_that_is_none_of_ours_any_more_is_located(db) {
+        let tenant = sealed(db).await;
+        // Neither is what PostgreSQL would take for an identifier or a hash.
+        let id = if db.directory().is_some() { "delivery_id = x'00'" } else { "kind = ''" };
+        db.script(format!("update event set {id} where position in (5, 400);
+            update event set answer_hash = (select sealed from proof_key) where position = 6")).await;
+        let expected = [5, 6, 400].map(Place::EventAltered);
+        assert_eq!(findings(db, tenant).await, expected);
+    }
+
     async fn a_checkpoint_signed_by_a_stranger_is_found(db) {
         let tenant = sealed(db).await;
         let name = domain::proof::origin(tenant);

@@ -1,0 +1,158 @@
+//! The verification of an evidence file: nothing is asked of any database or network.
+
+use std::path::Path;
+
+use domain::Timestamp;
+use domain::dossier::Dossier;
+use domain::proof::{Evidence, Unproven, Verified, VerifierKey};
+use serde_json::json;
+
+use crate::commands::failure::{Code, Exit, Failure};
+use crate::commands::output::Out;
+use crate::commands::{Context, input};
+use crate::contract;
+use crate::mutation::{self, Mutation};
+
+/// Verifies a file and says what it proves.
+pub(super) fn verify(
+    context: &Context,
+    file: &Path,
+    trusted: &[VerifierKey],
+    content: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let bytes = input::read(file)?;
+    let mut out = Out::stdout(context.format());
+    let verified = match verified(&bytes, trusted) {
+        Ok(verified) => verified,
+        Err(unproven) => {
+            let answer = json!({ "verdict": "refused", "reason": unproven.to_string() });
+            let shown = [
+                ("verdict", "REFUSÉ".to_owned()),
+                ("motif", unproven.to_string()),
+            ];
+            out.record(&answer, &shown)?;
+            return Ok(Exit::Negative);
+        }
+    };
+    let found = content
+        .map(|path| positions_of(&verified, path))
+        .transpose()?;
+    tell(&mut out, &verified, found.as_deref())?;
+    Ok(if found.is_some_and(|found| found.is_empty()) {
+        Exit::Negative
+    } else if verified.anchored {
+        Exit::Success
+    } else {
+        Exit::Unanchored
+    })
+}
+
+fn verified(bytes: &[u8], trusted: &[VerifierKey]) -> Result<Verified, Unproven> {
+    if mutation::planted(Mutation::AnyKeyTrusted) {
+        let verified = Evidence::verify(bytes, &[])?;
+        return Ok(Verified {
+            anchored: true,
+            ..verified
+        });
+    }
+    Evidence::verify(bytes, trusted)
+}
+
+/// Returns which events tell of a content: the file as it is, or the contract it holds as the gateway
+/// writes one, without the NIR.
+fn positions_of(verified: &Verified, path: &Path) -> Result<Vec<u64>, Failure> {
+    let bytes = input::read(path)?;
+    if verified.evidence.salt.is_none() {
+        let said = "le fichier de preuve ne porte pas le sel : rien ne s'y rapproche d'un contenu";
+        return Err(Failure::new(Code::InputInvalid, said)
+            .remedy("le contenu a été détruit, ou la preuve écrite avec --without-salt"));
+    }
+    let mut found = verified.evidence.positions_of(&bytes);
+    if let Ok(reading) = Dossier::read(&bytes) {
+        let mut dossier = reading.dossier;
+        dossier.take_nir();
+        let sealed = contract::sealed_form(&dossier);
+        let sent = contract::proven_text(&mut dossier.write());
+        for text in [sealed, sent] {
+            found.extend(verified.evidence.positions_of(text.as_bytes()));
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+fn tell(out: &mut Out, verified: &Verified, content: Option<&[u64]>) -> Result<(), Failure> {
+    let Verified {
+        evidence,
+        checkpoint,
+        anchored,
+    } = verified;
+    let events: Vec<_> = evidence
+        .events
+        .iter()
+        .map(|one| {
+            json!({
+                "position": one.entry.position,
+                "at": instant(one.entry.at_ms),
+                "kind": one.entry.kind,
+            })
+        })
+        .collect();
+    let answer = json!({
+        "verdict": if *anchored { "valid" } else { "unanchored" },
+        "network": evidence.network, "delivery": evidence.delivery,
+        "size": checkpoint.size, "date": checkpoint.date.to_string(),
+        "signer": evidence.signer.to_string(), "events": events, "content": content,
+    });
+    let mut shown = vec![
+        (
+            "verdict",
+            if *anchored {
+                "VALIDE : signé par la clé donnée, ou par une clé qu'elle a désignée".to_owned()
+            } else {
+                "NON ANCRÉ : cohérent, mais aucune clé de confiance donnée (--trusted-key)"
+                    .to_owned()
+            },
+        ),
+        ("réseau", evidence.network.to_string()),
+        ("livraison", evidence.delivery.to_string()),
+        (
+            "point de contrôle",
+            format!(
+                "{} événements, signé le {}",
+                checkpoint.size, checkpoint.date
+            ),
+        ),
+        ("signataire", evidence.signer.to_string()),
+    ];
+    for one in &evidence.events {
+        let entry = &one.entry;
+        let line = format!(
+            "n° {}, {}, {}",
+            entry.position,
+            instant(entry.at_ms),
+            entry.kind
+        );
+        shown.push(("événement", line));
+    }
+    match content {
+        None => {}
+        Some([]) => shown.push((
+            "contenu",
+            "AUCUN événement ne porte sur ce contenu".to_owned(),
+        )),
+        Some(positions) => {
+            let positions: Vec<String> = positions.iter().map(u64::to_string).collect();
+            shown.push((
+                "contenu",
+                format!("c'est celui des n° {}", positions.join(", ")),
+            ));
+        }
+    }
+    out.record(&answer, &shown)
+}
+
+fn instant(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
+}

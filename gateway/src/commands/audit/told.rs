@@ -1,0 +1,154 @@
+//! What an audit of the store says: a word and a place for machines, a French sentence for people.
+
+use domain::proof::TileId;
+use serde_json::{Value, json};
+use store::proofs::{Audited, Place};
+use store::tenants::Network;
+
+use crate::commands::failure::{Exit, Failure};
+use crate::commands::output::{Format, Out};
+
+/// Writes one line a network, then what was found.
+pub(super) fn tell(out: &mut Out, all: &[(Network, Audited)]) -> Result<Exit, Failure> {
+    let lines: Vec<Value> = all
+        .iter()
+        .map(|(network, audited)| line(network, audited))
+        .collect();
+    let titles = [
+        "RÉSEAU",
+        "ÉVÉNEMENTS",
+        "NON SCELLÉS",
+        "POINTS DE CONTRÔLE",
+        "CONSTATS",
+    ];
+    out.list(&titles, &lines, |line| {
+        let text = |name: &str| match line.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(list)) => list.len().to_string(),
+            Some(other) => other.to_string(),
+            None => "-".to_owned(),
+        };
+        ["name", "events", "unsealed", "checkpoints", "findings"]
+            .map(text)
+            .to_vec()
+    })?;
+    let findings = all.iter().flat_map(|(network, audited)| {
+        audited
+            .findings
+            .iter()
+            .map(move |finding| (network, finding.place))
+    });
+    let mut exit = Exit::Success;
+    for (network, place) in findings {
+        exit = Exit::Negative;
+        if matches!(out.format(), Format::Table) {
+            out.line(&format!("MODIFIÉ  {} : {}", network.name, sentence(place)))?;
+        }
+    }
+    Ok(exit)
+}
+
+fn line(network: &Network, audited: &Audited) -> Value {
+    let findings: Vec<Value> = audited.findings.iter().map(|one| word(one.place)).collect();
+    json!({
+        "network": network.id, "name": network.name, "events": audited.events,
+        "unsealed": audited.unsealed, "checkpoints": audited.checkpoints, "findings": findings,
+    })
+}
+
+fn word(place: Place) -> Value {
+    let of_tile =
+        |word: &str, id: TileId| json!({ "found": word, "level": id.level, "tile": id.index });
+    match place {
+        Place::EventsMissing { first, last } => {
+            json!({ "found": "events_missing", "first": first, "last": last })
+        }
+        Place::EventAltered(position) => json!({ "found": "event_altered", "position": position }),
+        Place::EventInserted(position) => {
+            json!({ "found": "event_inserted", "position": position })
+        }
+        Place::Count { said, found } => json!({ "found": "count", "said": said, "last": found }),
+        Place::TileAltered(id) => of_tile("tile_altered", id),
+        Place::TileMissing(id) => of_tile("tile_missing", id),
+        Place::TileCount { expected, found } => {
+            json!({ "found": "tile_count", "expected": expected, "tiles": found })
+        }
+        Place::CheckpointAltered(size) => json!({ "found": "checkpoint_altered", "size": size }),
+        Place::CheckpointForged(size) => json!({ "found": "checkpoint_forged", "size": size }),
+        Place::CheckpointGap(size) => json!({ "found": "checkpoint_gap", "size": size }),
+        Place::CheckpointKey(size) => json!({ "found": "checkpoint_key", "size": size }),
+        Place::Fork { first, last } => json!({ "found": "fork", "first": first, "last": last }),
+        Place::Size { said, signed } => json!({ "found": "size", "said": said, "signed": signed }),
+        Place::KeyAltered(number) => json!({ "found": "key_altered", "number": number }),
+        Place::Truncated { signed, found } => {
+            json!({ "found": "truncated", "signed": signed, "events": found })
+        }
+        Place::Rewritten { signed } => json!({ "found": "rewritten", "signed": signed }),
+    }
+}
+
+fn sentence(place: Place) -> String {
+    match place {
+        Place::EventsMissing { first, last } if first == last => {
+            format!("l'événement {first} a été supprimé")
+        }
+        Place::EventsMissing { first, last } => {
+            format!("les événements {first} à {last} ont été supprimés")
+        }
+        Place::EventAltered(position) => {
+            format!("l'événement {position} n'est plus celui qui a été scellé")
+        }
+        Place::EventInserted(position) => format!("un événement a été ajouté au rang {position}"),
+        Place::Count { said, found } => {
+            format!("le compteur du journal dit {said}, son dernier événement est le {found}")
+        }
+        Place::TileAltered(id) => format!(
+            "le bloc de condensats {} du niveau {} a été modifié",
+            id.index, id.level
+        ),
+        Place::TileMissing(id) => format!(
+            "le bloc de condensats {} du niveau {} a disparu",
+            id.index, id.level
+        ),
+        Place::TileCount { expected, found } => {
+            format!("l'arbre a {found} blocs de condensats au lieu de {expected}")
+        }
+        Place::CheckpointAltered(size) => format!(
+            "le point de contrôle de taille {size} n'est plus lisible ou n'est plus le sien"
+        ),
+        Place::CheckpointForged(size) => {
+            format!(
+                "le point de contrôle de taille {size} n'est signé par aucune clé de ce journal"
+            )
+        }
+        Place::CheckpointGap(size) => {
+            format!(
+                "il manque un point de contrôle, ou il y en a un de trop, avant celui de taille {size}"
+            )
+        }
+        Place::CheckpointKey(size) => {
+            format!(
+                "au point de contrôle de taille {size}, la clé change sans que l'ancienne l'ait signé"
+            )
+        }
+        Place::Fork { first, last } => {
+            format!(
+                "entre les événements {first} et {last}, le journal n'est plus celui qui a été signé, en plusieurs endroits"
+            )
+        }
+        Place::Size { said, signed } => {
+            format!("l'arbre dit {said} événements, son dernier point de contrôle {signed}")
+        }
+        Place::KeyAltered(number) => format!("la clé de signature n° {number} a été modifiée"),
+        Place::Truncated { signed, found } => {
+            format!(
+                "le journal a été tronqué : {signed} événements avaient été signés, il en reste {found}"
+            )
+        }
+        Place::Rewritten { signed } => {
+            format!(
+                "le journal a été réécrit : le point de contrôle gardé, de taille {signed}, ne s'y retrouve pas"
+            )
+        }
+    }
+}

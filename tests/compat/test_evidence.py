@@ -1,0 +1,137 @@
+"""Evidence files of the gateway, before a verifier that was written from their description alone."""
+
+import base64
+import json
+import random
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from norme.payloads import Apprenti, Contrat
+from stage.gateway import Gateway
+from stage.wait import until
+from verify_evidence import Refused, verify
+
+
+def stranger(name: str) -> str:
+    """Returns a key of this name that nobody has."""
+    public = b"\1" + Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    named = sha256(name.encode() + b"\n" + public).digest()[:4].hex()
+    return f"{name}+{named}+{base64.b64encode(public).decode()}"
+
+
+def audit(gateway: Gateway, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(gateway.binary), "audit", *words, "--config", "gateway.toml", "--format", "json"]
+    where, known = gateway.folder, gateway.environment
+    return subprocess.run(command, cwd=where, env=known, capture_output=True, text=True, timeout=60, check=False)
+
+
+def published(gateway: Gateway) -> list[str]:
+    told = audit(gateway, "key")
+    assert told.returncode == 0, told.stderr
+    return [json.loads(line)["key"] for line in told.stdout.splitlines()]
+
+
+def evidence(gateway: Gateway, delivery: str) -> bytes:
+    answer = gateway.http.get(f"/api/v1/deliveries/{delivery}/preuve")
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+@pytest.fixture
+def contract(gateway: Gateway, apprenti: Iterator[Apprenti], tmp_path: Path) -> tuple[str, Path]:
+    """A contract that an OPCO has, and its delivery."""
+    start = date.today().replace(day=1)
+    contrat = Contrat(next(apprenti), debut=start, employeur_siret=gateway.employeurs["akto"])
+    body = {"cerfa": contrat.cerfa()}
+    answer = gateway.http.post("/api/v1/dossiers", json=body)
+    assert answer.status_code == 202, answer.text
+    delivery = str(answer.json()["id"])
+
+    def delivered() -> bool:
+        return bool(gateway.http.get(f"/api/v1/deliveries/{delivery}").json()["status"] == "delivered")
+
+    until("it is delivered", delivered)
+    file = tmp_path / "contrat.json"
+    file.write_text(json.dumps(body))
+    return delivery, file
+
+
+def test_a_file_holds_for_whoever_has_the_key_and_tells_the_whole_life(
+    gateway: Gateway, contract: tuple[str, Path], tmp_path: Path
+) -> None:
+    delivery, content = contract
+    file = evidence(gateway, delivery)
+    kinds = [event["entry"]["kind"] for event in verify(file, published(gateway))["events"]]
+    assert kinds[0] == "delivery.accepted"
+    assert "delivery.delivered" in kinds
+    path = tmp_path / "preuve.json"
+    path.write_bytes(file)
+    key = ("--trusted-key", published(gateway)[-1])
+    own = audit(gateway, "verify", str(path), *key, "--content", str(content))
+    assert own.returncode == 0, own.stdout + own.stderr
+    assert json.loads(own.stdout)["content"], "the contract is found in it"
+    assert audit(gateway, "verify", str(path)).returncode == 3
+    content.write_text(content.read_text().replace("cerfa", "cerfb"))
+    assert audit(gateway, "verify", str(path), *key, "--content", str(content)).returncode == 1
+
+
+def test_a_file_with_any_one_byte_changed_is_refused(gateway: Gateway, contract: tuple[str, Path]) -> None:
+    file, keys = evidence(gateway, contract[0]), published(gateway)
+    verify(file, keys)
+    chance = random.Random(len(file))
+    for place, byte in enumerate(file):
+        altered = bytearray(file)
+        altered[place] = byte ^ (1 << chance.randrange(8))
+        with pytest.raises(Refused):
+            verify(bytes(altered), keys)
+    for altered in (file[:-1], file + b"\n", file.replace(b"\n  ", b"\n   ", 1), file[:1] + b" " + file[1:]):
+        with pytest.raises(Refused):
+            verify(altered, keys)
+
+
+def test_what_a_stranger_signs_is_refused_whatever_it_says(gateway: Gateway, contract: tuple[str, Path]) -> None:
+    file, keys = evidence(gateway, contract[0]), published(gateway)
+    with pytest.raises(Refused, match="stranger"):
+        verify(file, [stranger(keys[0].split("+")[0])])
+    with pytest.raises(Refused, match="stranger"):
+        verify(file, [])
+    body = re.fullmatch(rb'(.*,\n  "signature": ")[^"]*("\n}\n)', file, re.DOTALL)
+    assert body is not None
+    forged = Ed25519PrivateKey.generate().sign(body[1])
+    with pytest.raises(Refused, match="changed"):
+        verify(body[1] + base64.b64encode(forged) + body[2], keys)
+
+
+def test_a_key_that_follows_another_is_trusted_through_it(gateway: Gateway, contract: tuple[str, Path]) -> None:
+    early, before = evidence(gateway, contract[0]), published(gateway)
+    turned = audit(gateway, "rotate", "--reason", "essai")
+    assert turned.returncode == 0, turned.stderr
+    keys = published(gateway)
+    assert len(keys) == len(before) + 1
+    late = evidence(gateway, contract[0])
+    for key in keys:
+        told: dict[str, Any] = verify(late, [key])
+        assert told["rotations"]
+    verify(early, before)
+    with pytest.raises(Refused):
+        verify(early, keys[-1:])
+    with pytest.raises(Refused):
+        verify(late.replace(b"next-key", b"next_key"), before)
+
+
+def test_the_whole_database_is_as_it_was_sealed(gateway: Gateway, contract: tuple[str, Path], tmp_path: Path) -> None:
+    kept = tmp_path / "preuve.json"
+    kept.write_bytes(evidence(gateway, contract[0]))
+    audited = audit(gateway, "verify", "--store", "--checkpoint", str(kept))
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    (network,) = [json.loads(line) for line in audited.stdout.splitlines()]
+    assert network["findings"] == []
+    assert network["events"] > 0

@@ -3,11 +3,13 @@
 
 mod advice;
 mod lexicon;
+mod outline;
 
 use serde::Serialize;
 
 use self::advice::ADVICE;
 pub use self::lexicon::{Keywords, Lexicon, Sorted};
+pub use self::outline::outline;
 use crate::opco::words;
 
 /// Why an OPCO refuses an invoice.

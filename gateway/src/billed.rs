@@ -3,9 +3,8 @@
 
 use domain::echeancier::{Echeancier, EtatFacture, Movement, derived, movement};
 use domain::facture_etat::FactureEtat;
-use domain::outcome::FaultItem;
-use domain::{Status, Timestamp};
-use opco::Profile;
+use domain::{Kind, Status, Timestamp};
+use opco::{Profile, Refus};
 use store::invoices::{self, Invoice, Told};
 use store::read_jobs::ReadKey;
 use store::{Dossier, NewEvent, StoreError, TenantKey, Tx};
@@ -13,7 +12,7 @@ use store::{Dossier, NewEvent, StoreError, TenantKey, Tx};
 use crate::app::App;
 use crate::money::{self, Bill};
 use crate::states::{self, Account, Reader, Unread};
-use crate::{follow_up, schedules};
+use crate::{follow_up, refusals, schedules};
 
 /// Reads the list of invoices of a site, when it has any that are not settled and the OPCO has such
 /// a list.
@@ -57,6 +56,7 @@ async fn apply(
     listed: &[FactureEtat],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let keys = app.store.keys(key.tenant).await?;
     let mut tx = app.store.writing().await?;
     let mut events = Vec::new();
     for invoice in open {
@@ -75,10 +75,22 @@ async fn apply(
             paid_on: item.date_reglement,
             commentaire: item.commentaire.as_deref().map(opco::said),
         };
-        let why = item
-            .commentaire
-            .as_deref()
-            .and_then(|text| refusal(profile, text));
+        let void = etat.is_some_and(EtatFacture::is_void) && etat != invoice.etat;
+        let refus = match item.commentaire.as_deref().filter(|_| void) {
+            Some(text) => Refus::told(profile, text),
+            None => Refus::default(),
+        };
+        if void {
+            let about = refusals::About {
+                opco: key.instance.opco,
+                environment: key.environment,
+                kind: Kind::Facture,
+                delivery: invoice.delivery,
+            };
+            app.metrics.refusals(about.opco, &refus);
+            refusals::keep(&mut tx, &keys, &about, &refus, now).await?;
+        }
+        let why = refus.known.first().map(|known| known.as_str());
         tell(&mut tx, key, (invoice, &told), why, &mut events, now).await?;
     }
     store::events::append(&mut tx, key.tenant, &events);
@@ -102,16 +114,6 @@ fn find<'a>(invoice: &Invoice, listed: &'a [FactureEtat]) -> Option<&'a FactureE
         .clone()
         .find(|item| !item.etat().is_some_and(EtatFacture::is_void));
     first.or_else(|| named.next_back())
-}
-
-/// Recognises why an OPCO gave an invoice up, by its words.
-fn refusal(profile: &Profile, text: &str) -> Option<&'static str> {
-    let item = FaultItem {
-        code: None,
-        text: text.to_owned(),
-    };
-    let known = profile.lexicon().recognise(&item)?;
-    Some(known.as_str())
 }
 
 /// Derives where invoices stand from the schedule that was just read, where there is no list.

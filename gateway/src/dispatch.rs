@@ -18,7 +18,7 @@ use crate::mutation::{self, Mutation};
 use crate::settle::{Record, Verdict};
 use crate::system::System;
 use crate::view::{CfaKey, View};
-use crate::{contract, follow_up, look, pause, telemetry};
+use crate::{contract, follow_up, look, pause, refusals, telemetry};
 
 /// How long a job whose attempt broke on our side rests before it is taken again.
 const BROKEN_REST: Duration = Duration::from_secs(30);
@@ -91,7 +91,7 @@ async fn deliver(
         Ok(mut exchanged) => {
             learn(app, system, &exchanged.outcome).await;
             exchanged.outcome = misread(exchanged.outcome);
-            refus.clone_from(&exchanged.invoice.refus);
+            refus.clone_from(&exchanged.said.refus);
             decided(app, job, system, exchanged)
         }
         Err(Stop::Later(reason, until)) => {
@@ -122,8 +122,9 @@ async fn deliver(
     tell(app, system, &verdict, took);
     app.settler.settle(app, &verdict, took, trace_id).await;
     failpoint::pass(Step::Settled);
+    refusals::told(app, &verdict.job.delivery, &refus).await;
     if verdict.job.delivery.kind == Kind::Facture {
-        follow_up::invoice::after(app, &verdict, &refus).await;
+        follow_up::invoice::after(app, &verdict).await;
     }
 }
 
@@ -174,11 +175,11 @@ pub(crate) async fn put_back(app: &App, job: &Claimed, reason: WaitReason, until
 struct Exchanged {
     outcome: Outcome,
     record: Record,
-    /// What is peculiar to invoices.
-    invoice: Said,
+    /// What was said beyond it.
+    said: Said,
 }
 
-/// What an OPCO said of an invoice.
+/// What an OPCO said, and what is peculiar to invoices.
 #[derive(Default)]
 struct Said {
     /// Which of the known refusals its words are.
@@ -198,7 +199,7 @@ impl Exchanged {
                 version: Some(version),
                 ..Record::default()
             },
-            invoice: Said::default(),
+            said: Said::default(),
         }
     }
 }
@@ -269,6 +270,7 @@ async fn deliver_contract(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
             let filed = write(context, &Operation::FileDossier { version, dossier }).await;
             let mut exchanged = Exchanged::of(filed.outcome, version);
             exchanged.record.sent = sent;
+            exchanged.said.refus = filed.refus;
             exchanged
         }
         Was::Unknown => Exchanged::of(look::look(context, &opened).await, version),
@@ -304,7 +306,7 @@ async fn follow(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
                     numeros: filed.numeros,
                     ..record
                 },
-                invoice: Said {
+                said: Said {
                     refus: filed.refus,
                     opens_on: ready.opens_on,
                     listed: false,
@@ -320,9 +322,9 @@ async fn follow(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
     failpoint::pass(Step::Answered);
     let listed = follow_up::invoice::lists_states(app, context.view, context.system);
     Ok(Exchanged {
-        invoice: Said {
+        said: Said {
             listed,
-            ..exchanged.invoice
+            ..exchanged.said
         },
         ..exchanged
     })
@@ -453,7 +455,7 @@ fn answered(app: &App, system: System) {
 
 fn decided(app: &App, job: Claimed, system: System, exchanged: Exchanged) -> Verdict {
     let now = app.clock.now();
-    let lists = exchanged.invoice.listed;
+    let lists = exchanged.said.listed;
     let course = course(app, system, job.delivery.kind, lists);
     let progress = Progress {
         attempts: job.delivery.attempts,
@@ -462,8 +464,8 @@ fn decided(app: &App, job: Claimed, system: System, exchanged: Exchanged) -> Ver
         fault: job.delivery.fault.clone(),
         chance: chance(&job, now),
     };
-    let next = if is_early(&exchanged.invoice.refus) {
-        step::until_open(exchanged.invoice.opens_on, now)
+    let next = if is_early(&exchanged.said.refus) {
+        step::until_open(exchanged.said.opens_on, now)
     } else {
         step::next_in(&progress, &exchanged.outcome, &course, now)
     };

@@ -37,6 +37,7 @@ pub(crate) mod pdf;
 pub(crate) mod plan;
 pub(crate) mod poll;
 pub(crate) mod reconciliation;
+pub(crate) mod refusals;
 pub(crate) mod reroute;
 pub(crate) mod routing;
 pub(crate) mod schedules;

@@ -37,6 +37,7 @@ pub mod people;
 pub mod pieces;
 pub mod proofs;
 pub mod read_jobs;
+pub mod refusals;
 pub mod retention;
 pub mod schedules;
 pub mod settle;

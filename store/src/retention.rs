@@ -138,9 +138,12 @@ pub async fn shred_payload(
     const READINGS: &str = "update schedule_snapshot set sealed = null
         where tenant_id = $1 and dossier_id in (
             select dossier_id from dossier where tenant_id = $1 and delivery_id = $2)";
+    // What the OPCO said of it, and nobody knew: it may quote.
+    const WORDS: &str = "update refusal set sealed = null
+        where tenant_id = $1 and delivery_id = $2 and sealed is not null";
     let (tenant, delivery) = (raw(tenant), raw(delivery));
     let done = run!(tx, sqlx::query(KEY).bind(tenant).bind(delivery));
-    for sql in [BYTES, PRINTS, READINGS] {
+    for sql in [BYTES, PRINTS, READINGS, WORDS] {
         run!(tx, sqlx::query(sql).bind(tenant).bind(delivery));
     }
     run!(tx, sqlx::query(FILES).bind(tenant).bind(delivery));

@@ -172,6 +172,34 @@ on_both! {
         assert_eq!(scene.erp.delivery(&erp::id(&accepted)).await["status"], "waiting");
     }
 
+    async fn words_that_nobody_knows_are_kept_for_an_operator_and_whole_on_the_delivery(scene) {
+        let contract = contract(755).to(Opco::Akto);
+        let dossier = scheduled(&scene, &contract).await;
+        let owed = due(&dossier);
+        let delivery = dossier["delivery_id"].as_str().unwrap();
+        let words = "Motif inexpliqué pour Léa Dupont : voir le gestionnaire 42";
+        for (numero, said) in [("F-755", words), ("F-756", "IBAN_EMETTEUR_ABSENT")] {
+            let refusal = Fault::new(FaultKind::Refusal).on(Scope::Factures).times(1).saying(said);
+            scene.opcos.fault(Opco::Akto, refusal);
+            let bill = facture(&contract, numero, owed).of(delivery);
+            let id = erp::id(&scene.erp.hand_in(&bill, Form::Multipart, &[]).await.expect(202));
+            let refused = scene.erp.until_status(&id, "rejected").await;
+            let told = refused["fault"].to_string();
+            assert_eq!(told.contains(words), numero == "F-755", "{told}");
+        }
+        let tenant = scene.network.tenant;
+        let keys = scene.store.keys(tenant).await.unwrap();
+        let listed = wait::until_value("both refusals", async || {
+            let mut tx = scene.store.reading().await.unwrap();
+            store::refusals::list(&mut tx, &keys).await.unwrap()
+        }, |listed| listed.len() == 2).await;
+        let unknown = listed.iter().find(|one| one.reason.is_none()).unwrap();
+        assert_eq!(unknown.text.as_deref(), Some("[REFUS] Motif inexpliqué pour … : voir le gestionnaire …"));
+        assert_eq!((unknown.told, unknown.opco), (1, Opco::Akto));
+        let known = listed.iter().find_map(|one| one.reason);
+        assert_eq!(known, Some(domain::rejet::Rejet::IbanEmetteurAbsent));
+    }
+
     async fn what_is_billed_already_is_refused_before_it_leaves(scene) {
         let contract = contract(760).to(Opco::Akto);
         let dossier = scheduled(&scene, &contract).await;

@@ -12,7 +12,7 @@ use crate::answer::{Answer, Numeros, PieceReceipt};
 use crate::call::{Identity, Reply};
 use crate::norm::refus::Refus;
 use crate::norm::{decode, encode};
-use crate::operation::{Operation, Piece};
+use crate::operation::Operation;
 use crate::profile::{Auth, Profile};
 use crate::token::{Client, Token};
 use crate::transport::{Sending, Transport};
@@ -48,7 +48,7 @@ pub struct Filed {
     pub outcome: Outcome,
     /// The OPCO's numbers of what is no dossier.
     pub numeros: Numeros,
-    /// Which known refusals its words are, of an invoice.
+    /// Which known refusals its words are, and which words nobody knows.
     pub refus: Refus,
     /// Our own file could not be read: the failure says nothing about the OPCO.
     pub file_unreadable: bool,
@@ -151,10 +151,8 @@ fn answered(profile: &Profile, operation: &Operation, reply: &Reply, secrets: &[
         ))),
         Err(fault) => {
             let refus = match operation {
-                Operation::FilePiece {
-                    piece: Piece::Facture,
-                    ..
-                } => Refus::read(profile, Kind::Facture, &fault),
+                Operation::FilePiece { piece, .. } => Refus::read(profile, piece.kind(), &fault),
+                Operation::FileDossier { .. } => Refus::read(profile, Kind::Dossier, &fault),
                 _ => Refus::default(),
             };
             let outcome = if may_have_been_taken(reply.status) {

@@ -38,8 +38,23 @@ pub struct Sorted<'a> {
 #[derive(Debug, Clone)]
 struct Row {
     rejet: Rejet,
+    own: bool,
     all: Vec<String>,
     any: Vec<String>,
+}
+
+impl Row {
+    /// Writes a row for a person: `deja + facture + (connu | transmis)`.
+    fn shown(&self) -> String {
+        let any = self.any.join(" | ");
+        let any = match self.any.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            _ => Some(format!("({any})")),
+        };
+        let words: Vec<String> = self.all.iter().cloned().chain(any).collect();
+        words.join(" + ")
+    }
 }
 
 const ABSENT: &[&str] = &[
@@ -167,17 +182,27 @@ impl Lexicon {
         };
         let own = own.iter().map(|keywords| Row {
             rejet: keywords.rejet,
+            own: true,
             all: fold(&keywords.all),
             any: fold(&keywords.any),
         });
         let texts = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
         let common = TABLE.iter().map(|(rejet, all, any)| Row {
             rejet: *rejet,
+            own: false,
             all: texts(all),
             any: texts(any),
         });
         let rows = own.filter(|row| !(row.all.is_empty() && row.any.is_empty()));
         Self(rows.chain(common).collect())
+    }
+
+    /// Returns the keywords by which a refusal is known, each row as a person reads it: the OPCO's own,
+    /// or the common ones.
+    pub fn keywords(&self, rejet: Rejet, own: bool) -> impl Iterator<Item = String> {
+        let rows = self.0.iter();
+        rows.filter(move |row| row.rejet == rejet && row.own == own)
+            .map(Row::shown)
     }
 
     /// Tells which refusal a message of an OPCO is, by its code where it is one of ours, else by its

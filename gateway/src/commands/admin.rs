@@ -6,6 +6,7 @@ mod decision;
 mod key;
 mod mandate;
 mod person;
+mod refusals;
 mod software;
 mod switch;
 mod tenancy;
@@ -69,6 +70,11 @@ enum What {
     Rule(decision::RuleCommand),
     #[command(subcommand, about = "Mandats de gestion attestés par un site")]
     Mandate(mandate::MandateCommand),
+    #[command(
+        subcommand,
+        about = "Refus des OPCO : les textes inconnus, et à quels mots les motifs se reconnaissent"
+    )]
+    Refusals(refusals::RefusalsCommand),
     #[command(subcommand, about = "Ce qu'un OPCO a ouvert, pour toute la passerelle")]
     Switch(switch::SwitchCommand),
     #[command(
@@ -156,6 +162,7 @@ async fn act(desk: &mut Desk, what: What) -> Result<(), Failure> {
         What::Override(command) => decision::route(desk, command).await,
         What::Rule(command) => decision::rule(desk, command).await,
         What::Mandate(command) => mandate::run(desk, command).await,
+        What::Refusals(command) => refusals::run(desk, command).await,
         What::Switch(command) => switch::run(desk, command).await,
         What::Webhook(command) => webhook::run(desk, command).await,
         What::Person(command) => person::run(desk, command).await,

@@ -11,7 +11,7 @@ use domain::rules::{self, Awaits, Origin};
 use domain::step::{self, Next};
 use domain::{Capability, DeliveryId, Fault, FaultKind, Outcome};
 use jiff::civil::Date;
-use opco::{Answer, Billed, Operation, Refus, Seen, Sighting};
+use opco::{Answer, Billed, Operation, Seen, Sighting};
 use store::invoices::{self, NewInvoice};
 use store::{Dossier, StoreError, TenantKey, Tx};
 
@@ -163,16 +163,9 @@ pub(super) fn opens_on(judged: &Judged, today: Date) -> Option<Date> {
         .max()
 }
 
-/// What follows an attempt at an invoice: its schedules are read again, and the OPCO's words counted.
-pub(crate) async fn after(app: &App, verdict: &Verdict, refus: &Refus) {
+/// What follows an attempt at an invoice: its schedules are read again.
+pub(crate) async fn after(app: &App, verdict: &Verdict) {
     let delivery = &verdict.job.delivery;
-    if let Some(opco) = delivery.opco {
-        app.metrics.refusals(opco, refus);
-    }
-    for text in &refus.unknown {
-        // The OPCO's own words, masked: a few of them in its profile make the refusal known.
-        tracing::warn!(delivery.id = %delivery.id, said = %text.text, "a refusal nobody knows");
-    }
     let moved = matches!(verdict.next(), Next::Delivered(_) | Next::Rejected(_));
     if moved && let Err(error) = taken(app, delivery, verdict.numeros().facture.as_deref()).await {
         tracing::warn!(delivery.id = %delivery.id, error = %error, "its schedules are read in their own time");

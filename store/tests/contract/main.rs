@@ -13,6 +13,7 @@ mod files;
 mod harness;
 mod opening;
 mod proofs;
+mod refusals;
 mod schema;
 mod sealing;
 mod sequence;

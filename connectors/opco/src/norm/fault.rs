@@ -17,7 +17,7 @@ const RAW_MAX: usize = 4_096;
 /// How many messages of one refusal are kept.
 const ITEMS_MAX: usize = 50;
 /// How much of one message is kept.
-const ITEM_TEXT_MAX: usize = 600;
+pub(crate) const ITEM_TEXT_MAX: usize = 600;
 
 /// Where the text of a refusal may stand, in the order of protocol §3.5, then the problem document's.
 const TEXTS: [&str; 7] = [

@@ -4,10 +4,12 @@ use domain::outcome::FaultItem;
 use domain::rejet::Rejet;
 use domain::{Fault, FaultKind, Kind};
 
+use crate::norm::fault::ITEM_TEXT_MAX;
+use crate::norm::mask::masked;
 use crate::profile::Profile;
 
-/// The messages of a refused invoice, sorted. What is not known is for an operator to look at: a few
-/// words in the profile make it known.
+/// The messages of a refusal, sorted. What is not known is for an operator to look at: of an invoice, a
+/// few words in the profile make it known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refus {
     /// The refusals told, each once.
@@ -22,11 +24,26 @@ impl Refus {
     /// Sorts the messages of a fault by the OPCO's keywords and the common ones. Only invoices have
     /// known refusals; a heading above other messages counts as neither.
     pub fn read(profile: &Profile, kind: Kind, fault: &Fault) -> Self {
-        let refused = matches!(fault.kind, FaultKind::Rejected | FaultKind::Duplicate);
-        if kind != Kind::Facture || !refused {
-            return Self::default();
+        match (kind, fault.kind) {
+            (Kind::Facture, FaultKind::Rejected | FaultKind::Duplicate) => {
+                Self::of(profile, &fault.items)
+            }
+            // A double has been understood: nobody needs to look at its words.
+            (_, FaultKind::Rejected) => Self {
+                unknown: reasons(&fault.items).cloned().collect(),
+                ..Self::default()
+            },
+            _ => Self::default(),
         }
-        Self::of(profile, &fault.items)
+    }
+
+    /// Sorts what an OPCO says of an invoice that it had taken and gave up.
+    pub fn told(profile: &Profile, text: &str) -> Self {
+        let item = FaultItem {
+            code: None,
+            text: masked(text, ITEM_TEXT_MAX, &[]),
+        };
+        Self::of(profile, &[item])
     }
 
     pub(crate) fn of(profile: &Profile, items: &[FaultItem]) -> Self {
@@ -46,6 +63,13 @@ impl Refus {
         }
         refus
     }
+}
+
+/// Leaves out the heading above other messages.
+fn reasons(items: &[FaultItem]) -> impl Iterator<Item = &FaultItem> {
+    let of = items.iter().enumerate();
+    of.filter(|(place, item)| !is_heading(*place, item, items.len()))
+        .map(|(_, item)| item)
 }
 
 fn is_heading(place: usize, item: &FaultItem, items: usize) -> bool {

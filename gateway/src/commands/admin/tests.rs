@@ -371,3 +371,52 @@ async fn one_name_leads_to_one_network_and_a_key_ends_in_the_future() {
     assert_eq!(refused.code(), Code::InputInvalid);
     place.end().await;
 }
+
+#[tokio::test]
+async fn unknown_refusals_are_listed_and_every_reason_has_its_words() {
+    use domain::rejet::Rejet;
+    use domain::{DeliveryId, Environment, Kind};
+    use store::refusals::{About, Said, tell};
+
+    let mut place = Place::new().await;
+    place.tenancy().await;
+    let tenant: TenantId = place.run("network list").await.unwrap()[0]["id"]
+        .as_str()
+        .and_then(|id| id.parse().ok())
+        .unwrap();
+    let (keys, now) = (place.desk.store.keys(tenant).await.unwrap(), place.desk.now);
+    let about = About {
+        opco: Opco::Akto,
+        environment: Environment::Live,
+        kind: Kind::Facture,
+        delivery: DeliveryId::new(now),
+    };
+    let said = [
+        Said::Unknown("Période non éligible".to_owned()),
+        Said::Known(Rejet::IbanEmetteurAbsent),
+    ];
+    let mut tx = place.desk.store.writing().await.unwrap();
+    tell(&mut tx, &keys, &about, &said, now).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let listed = place.run("refusals list").await.unwrap();
+    assert_eq!(listed.len(), 1, "{listed:#?}");
+    assert_eq!(listed[0]["text"], "Période non éligible");
+    assert_eq!(listed[0]["network"], "Nord");
+    let elsewhere = place.run("refusals list --opco atlas").await.unwrap();
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+
+    let covered = place.run("refusals coverage --opco akto").await.unwrap();
+    assert_eq!(covered.len(), Rejet::ALL.len() + 1);
+    let told = |reason: &str| {
+        let line = covered.iter().find(|line| line["reason"] == reason);
+        line.unwrap()["told"].as_u64()
+    };
+    assert_eq!(told("IBAN_EMETTEUR_ABSENT"), Some(1));
+    assert_eq!(told("MONTANT_INATTENDU"), Some(0));
+    assert_eq!(told("UNKNOWN"), Some(1));
+    for line in covered.iter().filter(|line| line["reason"] != "UNKNOWN") {
+        assert!(!line["common"].as_array().unwrap().is_empty(), "{line}");
+    }
+    place.end().await;
+}

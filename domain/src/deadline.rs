@@ -29,6 +29,20 @@ const WARN_SILENCE: i32 = 15;
 const WARN_OPENING: i32 = 7;
 const WARN_CLOSING: i32 = 30;
 
+/// How many days before the last day of a CFA key it is told; then once more when that day has passed.
+pub const KEY_DAYS_AHEAD: [i32; 4] = [60, 30, 7, 1];
+
+/// Returns which of the tellings of a key's end is due on a day, as [`KEY_DAYS_AHEAD`] names it and 0 for
+/// the end itself, and how many days are left; none while the end is far.
+pub fn key_end(last_day: Date, today: Date) -> Option<(i32, i32)> {
+    let left = today.until(last_day).ok()?.get_days();
+    if left < 0 {
+        return Some((0, left));
+    }
+    let mut ahead = KEY_DAYS_AHEAD.into_iter().rev();
+    Some((ahead.find(|days| left <= *days)?, left))
+}
+
 /// What falls on the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Countdown {
@@ -276,6 +290,25 @@ mod tests {
                 last: lost.date
             }
         );
+    }
+
+    #[test]
+    fn the_end_of_a_key_is_told_ever_closer_and_once_it_has_passed() {
+        let last = day("2026-09-30");
+        for (today, told) in [
+            ("2026-07-31", None),
+            ("2026-08-01", Some((60, 60))),
+            ("2026-08-30", Some((60, 31))),
+            ("2026-08-31", Some((30, 30))),
+            ("2026-09-22", Some((30, 8))),
+            ("2026-09-23", Some((7, 7))),
+            ("2026-09-29", Some((1, 1))),
+            ("2026-09-30", Some((1, 0))),
+            ("2026-10-01", Some((0, -1))),
+            ("2027-10-01", Some((0, -366))),
+        ] {
+            assert_eq!(key_end(last, day(today)), told, "{today}");
+        }
     }
 
     #[test]

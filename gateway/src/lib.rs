@@ -16,6 +16,7 @@ pub(crate) mod countdowns;
 pub(crate) mod desk;
 pub(crate) mod details;
 pub(crate) mod dispatch;
+pub(crate) mod expiry;
 pub(crate) mod failpoint;
 pub(crate) mod files;
 pub(crate) mod follow_up;

@@ -27,7 +27,9 @@ use crate::system::System;
 use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
-use crate::{countdowns, details, files, http, limits, notary, poll, routing, sweep, worker};
+use crate::{
+    countdowns, details, expiry, files, http, limits, notary, poll, routing, sweep, worker,
+};
 
 /// The setting that names the API's door.
 const LISTEN: &str = "server.listen";
@@ -95,6 +97,7 @@ pub async fn start(
         app.tasks.spawn(poll::run(app.clone()));
         app.tasks.spawn(details::run(app.clone()));
         app.tasks.spawn(countdowns::run(app.clone()));
+        app.tasks.spawn(expiry::run(app.clone()));
         app.tasks.spawn(sweep::run(app.clone()));
         app.tasks.spawn(files::run(app.clone()));
         app.tasks.spawn(notify::run(app.clone()));

@@ -1,5 +1,7 @@
 //! CFA keys: one site at one system of an OPCO. Staged, probed, active, retiring.
 
+pub mod validity;
+
 use domain::id::{KeyId, TenantId};
 use domain::{Environment, Instance, Opco, Siret, Timestamp};
 use jiff::civil::Date;
@@ -130,6 +132,7 @@ macro_rules! columns {
          probed_at, probe_result, last_used_at, created_at"
     };
 }
+use columns;
 
 /// Keeps a new key, staged whatever its state says.
 pub async fn stage(tx: &mut Tx, key: &CfaKey) -> Result<(), StoreError> {

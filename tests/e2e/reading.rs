@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use domain::Opco;
+use domain::{Capability, Opco};
 use harness::erp::Erp;
 use harness::payload::contract;
-use harness::{on_both, wait};
-use serde_json::Value;
+use harness::{network, on_both, wait};
+use serde_json::{Value, json};
 use simulator::{Etat, Fault, FaultKind, Scope, StateOrder};
+use store::keys;
 
 on_both! {
     async fn the_state_of_a_dossier_comes_back_until_it_is_engaged(scene) {
@@ -48,6 +49,39 @@ on_both! {
         wait::until_value("the unknown state", async || dossier(&scene.erp, Opco::Akto, &numero).await, |dossier| {
             dossier["etat_raw"] == "EN_ATTENTE_PIECES"
         }).await;
+    }
+
+    async fn the_end_of_a_key_is_asked_of_the_opco_and_told_once(scene, "CFA_GATEWAY__DELIVERY__POLL__COUNTDOWN_S=20") {
+        let (site, tenant) = (scene.network.sites[0], scene.network.tenant);
+        let secret = scene.network.key(site, Opco::Akto);
+        let known = simulator::CfaKey {
+            key: secret.clone(), siren: None, expires: Some("2026-09-20".parse().unwrap()), revoked: false,
+        };
+        scene.opcos.handle().register_key("akto", &known).unwrap();
+        scene.opcos.open(Opco::Akto, simulator::Capability::Cfakeyinfo);
+        network::switch(&scene.store, Opco::Akto, Capability::Cfakeyinfo, scene.now()).await;
+        let ends = async || {
+            let events = scene.erp.events().await.into_iter();
+            events.filter(|event| event["kind"] == "key.expiring").collect::<Vec<_>>()
+        };
+        let told = wait::until_value("the end of the key", ends, |told| !told.is_empty()).await;
+        assert_eq!(told[0]["data"], json!({
+            "environment": "test", "siretCfa": site, "opco": "akto", "instance": 1,
+            "dateFinValidite": "2026-09-20", "joursRestants": 18, "expiree": false,
+        }));
+        assert!(!told[0].to_string().contains(&secret));
+        // Another end, entered by a person where the OPCO tells none, shows that rounds go on.
+        let mut tx = scene.store.writing().await.unwrap();
+        let keys = keys::list(&mut tx, tenant).await.unwrap();
+        let other = keys.iter().find(|key| key.instance.opco == Opco::Atlas).unwrap();
+        let tomorrow = Some("2026-09-03".parse().unwrap());
+        keys::set_probe_result(&mut tx, tenant, other.id, "accepted", tomorrow, scene.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let told = wait::until_value("the other end", ends, |told| told.len() == 2).await;
+        assert_eq!(told[1]["data"]["opco"], "atlas");
+        assert_eq!(told[1]["data"]["joursRestants"], 1);
+        let asked = scene.opcos.calls(Opco::Akto).into_iter().filter(|call| call.route == "cfakeyinfo");
+        assert_eq!(asked.count(), 1, "once a day");
     }
 
     async fn a_state_that_moves_backwards_is_told_as_it_is(scene) {

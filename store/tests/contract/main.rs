@@ -20,4 +20,5 @@ mod sequence;
 mod settle;
 mod strangers;
 mod tenants;
+mod validity;
 mod webhooks;

@@ -147,9 +147,7 @@ pub struct Metrics {
     orphans: Level<ByOpco>,
     lookups: Family<Lookup, Counter>,
     http: Timed<Http>,
-    webhook_attempts: Family<Word, Counter>,
-    webhook_endpoints: Level<Standing>,
-    webhook_behind: Gauge<f64, AtomicU64>,
+    webhooks: Webhooks,
     commit: Histogram,
     sealed: Counter,
     unsealed: Gauge<f64, AtomicU64>,
@@ -160,6 +158,34 @@ pub struct Metrics {
     file_bytes: Family<ByKind, Counter>,
     custody: Gauge<f64, AtomicU64>,
     custody_bytes: Gauge<f64, AtomicU64>,
+}
+
+/// What is measured of telling ERPs.
+#[derive(Debug, Clone)]
+struct Webhooks {
+    attempts: Family<Word, Counter>,
+    endpoints: Level<Standing>,
+    behind: Gauge<f64, AtomicU64>,
+    parked: Gauge<f64, AtomicU64>,
+}
+
+impl Webhooks {
+    fn new(r: &mut Registry) -> Self {
+        Self {
+            attempts: counts(r, "webhook_attempts", "Events told, or tried, to an ERP"),
+            endpoints: counts(r, "webhook_endpoints", "Addresses told of events"),
+            behind: counts(
+                r,
+                "webhook_behind_events",
+                "Events that the address furthest behind has not been told",
+            ),
+            parked: counts(
+                r,
+                "webhook_parked_events",
+                "Events put aside because an address does not take one of their dossier",
+            ),
+        }
+    }
 }
 
 impl Default for Metrics {
@@ -220,13 +246,7 @@ impl Metrics {
             ),
             lookups: counts(r, "lookups", "Live lookups of an employer's OPCO"),
             http: durations(r, "http_request", "Requests answered"),
-            webhook_attempts: counts(r, "webhook_attempts", "Events told, or tried, to an ERP"),
-            webhook_endpoints: counts(r, "webhook_endpoints", "Addresses told of events"),
-            webhook_behind: counts(
-                r,
-                "webhook_behind_events",
-                "Events that the address furthest behind has not been told",
-            ),
+            webhooks: Webhooks::new(r),
             commit,
             sealed: counts(
                 r,
@@ -417,7 +437,10 @@ impl Metrics {
 
     /// Counts one try at telling an ERP. `outcome` is a word of a closed list.
     pub fn webhook_attempt(&self, outcome: &'static str) {
-        self.webhook_attempts.get_or_create(&Word { outcome }).inc();
+        self.webhooks
+            .attempts
+            .get_or_create(&Word { outcome })
+            .inc();
     }
 
     /// Shows how the addresses that are told of events stand.
@@ -427,10 +450,11 @@ impl Metrics {
             ("failing", picture.failing),
             ("disabled", picture.disabled),
         ] {
-            let level = self.webhook_endpoints.get_or_create(&Standing { state });
+            let level = self.webhooks.endpoints.get_or_create(&Standing { state });
             level.set(whole(count));
         }
-        self.webhook_behind.set(whole(picture.behind_max));
+        self.webhooks.behind.set(whole(picture.behind_max));
+        self.webhooks.parked.set(whole(picture.parked));
     }
 
     /// Counts events that a checkpoint was signed over.

@@ -1,10 +1,13 @@
 //! Tells ERPs of events: Standard Webhooks, each endpoint in the order of the log, from a position
-//! that is kept. An endpoint that does not answer is tried for days, then told no more until a
+//! that is kept; one dossier's event that is not taken while others are is put aside with those behind
+//! it. An endpoint that does not answer is tried for days, then told no more until a
 //! person says so; its position stays, so nothing is lost.
 
 mod address;
 pub(crate) mod names;
 mod page;
+mod parking;
+mod post;
 pub(crate) mod signature;
 mod wire;
 
@@ -17,7 +20,7 @@ use store::StoreError;
 use tokio::sync::{Notify, Semaphore};
 
 use self::address::{Network, Rule};
-pub(crate) use self::page::test;
+pub(crate) use self::post::test;
 #[cfg(test)]
 pub(crate) use self::wire::Outcome;
 pub(crate) use self::wire::Unfit;

@@ -1,5 +1,6 @@
 //! Who is told of events: the addresses ERPs gave, their secrets, and how far each has been told.
 
+pub mod parking;
 mod sending;
 
 use domain::id::{EventId, TenantId, WebhookAttemptId, WebhookId};
@@ -11,7 +12,7 @@ use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
 use crate::sealing::SealedSecret;
 
-pub use self::sending::{Picture, Sent, picture, settle};
+pub use self::sending::{Picture, Sent, is_at, picture, settle};
 
 /// The word of an endpoint's secrets in associated data.
 pub const SECRET_PART: &str = "webhook";
@@ -245,7 +246,7 @@ pub async fn rotate(
     Ok(done > 0)
 }
 
-/// Sends again, from where it stopped, at once: past failures are forgotten. Whoever holds the
+/// Sends again, from where it stopped and what was put aside, at once: past failures are forgotten. Whoever holds the
 /// endpoint keeps it until its lease ends.
 pub async fn enable(
     tx: &mut Tx,
@@ -257,6 +258,7 @@ pub async fn enable(
             failures = 0, failing_since = null,
             due_at = case when lease_owner is null then $3 else due_at end
         where tenant_id = $1 and endpoint_id = $2";
+    parking::hurry(tx, tenant, id, now).await?;
     let done = run!(
         tx,
         sqlx::query(SQL)
@@ -288,7 +290,8 @@ pub async fn disable(
     Ok(done > 0)
 }
 
-/// Tells again, or no more, from a position: the next event told is the one after it.
+/// Tells again, or no more, from a position: the next event told is the one after it, and what was put
+/// aside is forgotten.
 pub async fn replay(
     tx: &mut Tx,
     tenant: TenantId,
@@ -299,6 +302,7 @@ pub async fn replay(
     const SQL: &str = "update webhook_endpoint set position = $3, failures = 0,
             failing_since = null, due_at = case when lease_owner is null then $4 else due_at end
         where tenant_id = $1 and endpoint_id = $2";
+    parking::clear(tx, tenant, id).await?;
     let done = run!(
         tx,
         sqlx::query(SQL)
@@ -315,6 +319,7 @@ pub async fn delete(tx: &mut Tx, tenant: TenantId, id: WebhookId) -> Result<bool
     const TRIES: &str = "delete from webhook_attempt where tenant_id = $1 and endpoint_id = $2";
     const SQL: &str = "delete from webhook_endpoint where tenant_id = $1 and endpoint_id = $2";
     run!(tx, sqlx::query(TRIES).bind(raw(tenant)).bind(raw(id)));
+    parking::clear(tx, tenant, id).await?;
     let done = run!(tx, sqlx::query(SQL).bind(raw(tenant)).bind(raw(id)));
     Ok(done > 0)
 }

@@ -7,12 +7,13 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::Timestamp;
 use domain::clock::{Clock as _, ManualClock};
+use domain::{DeliveryId, Opco, Timestamp};
 use harness::database::{Database, Engine};
 use harness::erp::Erp;
 use harness::gateway::Gateway;
 use harness::network::{self, Network};
+use harness::payload::contract;
 use harness::receiver::{self, Receiver, Told};
 use harness::wait;
 use reqwest::Method;
@@ -111,6 +112,37 @@ impl Stage {
             .collect();
         events::append(&mut tx, self.network.tenant, &told);
         tx.commit().await.unwrap();
+    }
+
+    /// Hands in a contract, which nobody delivers here, and returns its name.
+    async fn submit(&self, seed: u64) -> DeliveryId {
+        let id = self.erp.submit(&contract(seed).to(Opco::Akto)).await;
+        id.parse().unwrap()
+    }
+
+    /// Writes an event about each of these deliveries.
+    async fn happen_to(&self, deliveries: &[DeliveryId]) {
+        let mut tx = self.store.writing().await.unwrap();
+        let event = |id| NewEvent::new(self.clock.now(), "facture.etat_changed").delivery(id);
+        let told: Vec<NewEvent> = deliveries.iter().copied().map(event).collect();
+        events::append(&mut tx, self.network.tenant, &told);
+        tx.commit().await.unwrap();
+    }
+
+    /// Stops the gateway and starts another on the same store.
+    async fn restarted(self) -> Self {
+        assert!(self.gateway.stop().await, "the gateway did not drain");
+        let store = self.database.open().await;
+        let gateway = start(&self.database, &self.clock, &store).await;
+        Self {
+            erp: self.erp.at(&gateway.origin),
+            store,
+            gateway,
+            clock: self.clock,
+            database: self.database,
+            network: self.network,
+            receiver: self.receiver,
+        }
     }
 
     /// Lets two seconds pass whenever nothing comes by itself, until there is an answer. The hour
@@ -383,5 +415,84 @@ async fn two_replicas_tell_an_erp_one_event_at_a_time() {
     assert_eq!(in_order(&taken).len(), 160);
     assert_eq!(stage.receiver.in_hand_max(), 1);
     assert!(other.stop().await);
+    stage.end().await;
+}
+
+mod a_dossier_that_an_erp_fails_at_holds_back_its_own_news_only {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn on_sqlite() {
+        choked(Engine::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn on_postgres() {
+        choked(Engine::Postgres).await;
+    }
+}
+
+async fn choked(engine: Engine) {
+    let Some(stage) = Stage::set(engine).await else {
+        return;
+    };
+    let (webhook, _) = stage.webhook(&["facture.etat_changed"]).await;
+    let (bad, good) = (stage.submit(1).await, stage.submit(2).await);
+    stage.receiver.choke_on(Some(&bad.to_string()));
+    stage.happen_to(&[bad, good, bad, good]).await;
+    let read = stage.fail_once_more(&webhook).await;
+    assert_eq!(
+        (read["failures"].as_u64(), &read["parked"]),
+        (Some(1), &json!([]))
+    );
+    // The second failure: the others are tried, and go on.
+    stage.clock.advance(Duration::from_secs(6));
+    let taken = stage.until_taken(2).await;
+    let about = |told: &[Told]| {
+        told.iter()
+            .map(|one| {
+                one.json()["data"]["delivery_id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(about(&taken), [good.to_string(), good.to_string()]);
+    let parked = stage
+        .until("the end of the log", async || {
+            let read = stage.read(&webhook).await;
+            (read["behind"] == 0).then_some(read)
+        })
+        .await;
+    assert_eq!(parked["failures"], 0);
+    let dossiers = parked["parked"].as_array().unwrap();
+    assert_eq!(
+        (dossiers.len(), &dossiers[0]["events"]),
+        (1, &json!(2)),
+        "{parked:#}"
+    );
+    assert_eq!(dossiers[0]["failures"], 2);
+    // A gateway that starts anew knows what it put aside, and what comes later stays behind it.
+    let stage = stage.restarted().await;
+    stage.happen_to(&[bad, good]).await;
+    assert_eq!(about(&stage.until_taken(3).await)[2], good.to_string());
+    stage.receiver.choke_on(None);
+    stage.clock.advance(Duration::from_mins(10));
+    let taken = stage.until_taken(6).await;
+    assert_eq!(
+        about(&taken[3..]),
+        [bad.to_string(), bad.to_string(), bad.to_string()]
+    );
+    in_order(&taken[3..]);
+    in_order(&taken[..3]);
+    let read = stage
+        .until("nothing put aside", async || {
+            let read = stage.read(&webhook).await;
+            (read["parked"] == json!([])).then_some(read)
+        })
+        .await;
+    assert_eq!(read["behind"], 0);
+    assert_eq!(stage.receiver.taken().len(), 6, "each once");
     stage.end().await;
 }

@@ -45,6 +45,7 @@ pub struct Told {
 struct State {
     status: u16,
     location: Option<String>,
+    poison: Option<String>,
     delay: Duration,
     taken: Vec<Told>,
     refused: usize,
@@ -70,6 +71,7 @@ impl Receiver {
         let state = Arc::new(Mutex::new(State {
             status: 204,
             location: None,
+            poison: None,
             delay: Duration::ZERO,
             taken: Vec::new(),
             refused: 0,
@@ -94,6 +96,11 @@ impl Receiver {
     /// Answers with this status from now on.
     pub fn answer(&self, status: u16) {
         self.state.lock().unwrap().status = status;
+    }
+
+    /// Fails at every event that holds a text from now on, whatever else it takes; at none without one.
+    pub fn choke_on(&self, text: Option<&str>) {
+        self.state.lock().unwrap().poison = text.map(str::to_owned);
     }
 
     /// Sends whoever comes elsewhere from now on.
@@ -151,7 +158,10 @@ async fn take(state: web::Data<Mutex<State>>, request: HttpRequest, body: String
     }
     let mut state = state.lock().unwrap();
     state.in_hand -= 1;
-    let status = StatusCode::from_u16(state.status).unwrap();
+    let poisoned = state.poison.as_ref();
+    let poisoned = poisoned.is_some_and(|text| told.body.contains(text.as_str()));
+    let status = if poisoned { 500 } else { state.status };
+    let status = StatusCode::from_u16(status).unwrap();
     if status.is_success() {
         state.taken.push(told);
     } else {

@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, web};
 use domain::id::WebhookId;
 use serde::Deserialize;
 use store::events;
-use store::webhooks::{self, Endpoint, SECRET_PART};
+use store::webhooks::{self, Endpoint, SECRET_PART, parking};
 use store::{NewEvent, StoreError, Tx};
 use utoipa::IntoParams;
 
@@ -55,10 +55,12 @@ pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResp
     let mut found = webhooks::list(&mut tx, caller.tenant).await?;
     found.retain(|endpoint| sees(&caller, endpoint));
     let head = events::head(&mut tx, caller.tenant).await?;
-    let webhooks = found.into_iter().map(|one| WebhookBody::of(one, head));
-    Ok(HttpResponse::Ok().json(Webhooks {
-        webhooks: webhooks.collect(),
-    }))
+    let mut webhooks = Vec::with_capacity(found.len());
+    for one in found {
+        let parked = parking::list(&mut tx, one.tenant, one.id).await?;
+        webhooks.push(WebhookBody::of(one, head, &parked));
+    }
+    Ok(HttpResponse::Ok().json(Webhooks { webhooks }))
 }
 
 /// Makes a webhook, told of everything from now on.
@@ -117,7 +119,7 @@ pub(crate) async fn create(
     let place = format!("/api/v1/webhooks/{id}");
     let answer = WebhookSecret {
         secret: minted.shown.expose().to_owned(),
-        webhook: WebhookBody::of(endpoint, head),
+        webhook: WebhookBody::of(endpoint, head, &[]),
     };
     Ok(HttpResponse::Created()
         .insert_header(("location", place))
@@ -249,10 +251,10 @@ pub(crate) async fn rotate(
     tx.commit().await?;
     let mut tx = app.store.reading().await?;
     let endpoint = seen(&mut tx, &caller, *id).await?;
-    let head = events::head(&mut tx, caller.tenant).await?;
+    let webhook = bodied(&mut tx, endpoint).await?;
     Ok(HttpResponse::Ok().json(WebhookSecret {
         secret: minted.shown.expose().to_owned(),
-        webhook: WebhookBody::of(endpoint, head),
+        webhook,
     }))
 }
 
@@ -373,8 +375,13 @@ async fn seen(tx: &mut Tx, caller: &Caller, id: WebhookId) -> Result<Endpoint, P
 }
 
 async fn shown(tx: &mut Tx, endpoint: Endpoint) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(bodied(tx, endpoint).await?))
+}
+
+async fn bodied(tx: &mut Tx, endpoint: Endpoint) -> Result<WebhookBody, Problem> {
     let head = events::head(tx, endpoint.tenant).await?;
-    Ok(HttpResponse::Ok().json(WebhookBody::of(endpoint, head)))
+    let parked = parking::list(tx, endpoint.tenant, endpoint.id).await?;
+    Ok(WebhookBody::of(endpoint, head, &parked))
 }
 
 async fn again(app: &App, caller: &Caller, id: WebhookId) -> Result<HttpResponse, Problem> {

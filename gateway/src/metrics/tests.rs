@@ -26,6 +26,7 @@ fn what_was_counted_is_told() {
         failing: 1,
         disabled: 0,
         behind_max: 7,
+        parked: 2,
     });
     let text = metrics.encode().unwrap();
     for line in [
@@ -39,6 +40,7 @@ fn what_was_counted_is_told() {
         r#"cfa_gateway_webhook_attempts_total{outcome="refused"} 1"#,
         r#"cfa_gateway_webhook_endpoints{state="failing"} 1.0"#,
         "cfa_gateway_webhook_behind_events 7.0",
+        "cfa_gateway_webhook_parked_events 2.0",
         r#"cfa_gateway_orphans_open{opco="akto"} 3.0"#,
         r#"cfa_gateway_leases_reclaimed_total{opco="akto"} 1"#,
         r#"cfa_gateway_states_unknown_total{opco="atlas"} 1"#,

@@ -1,15 +1,15 @@
 //! Telling one endpoint what it has not been told, in order, until something fails or its time is up.
+//! What one dossier's event holds back is decided in [`parking`](super::parking).
 
-use std::time::Duration;
-
-use domain::id::{EventId, WebhookAttemptId};
-use domain::{Environment, Timestamp};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use domain::Timestamp;
 use serde_json::json;
 use store::events::{self, Event, Sight};
-use store::webhooks::{self, Attempt, Endpoint, SECRET_PART, Sent};
+use store::webhooks::parking::{self, Parked, Subject};
+use store::webhooks::{self, Attempt, Endpoint, Sent};
 use store::{NewEvent, StoreError};
 
+use super::parking::{ALONE_REST_MAX, Changes, Lot, Passed};
+use super::post::{self, Message};
 use super::signature::Signer;
 use super::wire::{Call, Outcome};
 use super::{PAGE_SPAN, given_up, names, rest};
@@ -23,20 +23,9 @@ const PAGE: u32 = 100;
 /// How many events are told before their end is written: a process that dies tells as many again.
 const TOLD_MAX: usize = 25;
 
-/// The least of the machine's time an ERP has, under a clock that runs faster.
-const REAL_BOUND_MIN: Duration = Duration::from_secs(5);
-
 /// The stable words of an endpoint that is told no more.
 const FAILING: &str = "failing";
 const GONE: &str = "gone";
-
-/// One event as it is told.
-struct Message {
-    id: EventId,
-    position: Option<i64>,
-    kind: String,
-    body: String,
-}
 
 /// What came of a page.
 struct Progress {
@@ -47,29 +36,19 @@ struct Progress {
     disabled: Option<&'static str>,
     attempts: Vec<Attempt>,
     more: bool,
+    /// Events that an ERP did not take while it took others, put aside now.
+    parked: Vec<i64>,
 }
 
-impl Message {
-    fn of(event: &Event, kind: &str, environment: Environment) -> Self {
-        let body = json!({
-            "type": kind,
-            "timestamp": event.at,
-            "data": {
-                "id": event.id,
-                "position": event.position,
-                "environment": environment,
-                "delivery_id": event.delivery,
-                "dossier_id": event.dossier,
-                "details": event.data,
-            },
-        });
-        Self {
-            id: event.id,
-            position: Some(event.position),
-            kind: kind.to_owned(),
-            body: body.to_string(),
-        }
-    }
+/// One endpoint in the hands of its sender.
+struct Telling<'a> {
+    app: &'a App,
+    endpoint: &'a Endpoint,
+    signers: Vec<Signer>,
+    started: Timestamp,
+    until: Timestamp,
+    progress: Progress,
+    lot: Lot,
 }
 
 /// Tells an endpoint what it has not been told, and returns whether there is more.
@@ -79,78 +58,232 @@ pub(super) async fn tell(
     until: Timestamp,
 ) -> Result<bool, StoreError> {
     let started = app.clock.now();
-    let signers = signers(app, endpoint, started).await?;
-    let (found, next) = unread(app, endpoint).await?;
-    let mut progress = Progress {
-        position: endpoint.position,
-        failures: endpoint.failures,
-        failing_since: endpoint.failing_since,
-        due_at: started,
-        disabled: None,
-        attempts: Vec::new(),
-        more: u32::try_from(found.len()).unwrap_or(PAGE) >= PAGE,
+    let signers = post::signers(app, endpoint, started).await?;
+    let mut tx = app.store.reading().await?;
+    let parked = parking::list(&mut tx, endpoint.tenant, endpoint.id).await?;
+    drop(tx);
+    let mut telling = Telling {
+        app,
+        endpoint,
+        signers,
+        started,
+        until,
+        progress: Progress {
+            position: endpoint.position,
+            failures: endpoint.failures,
+            failing_since: endpoint.failing_since,
+            due_at: started,
+            disabled: None,
+            attempts: Vec::new(),
+            more: false,
+            parked: Vec::new(),
+        },
+        lot: Lot::new(parked),
     };
-    let mut whole = true;
-    for event in &found {
-        if let Some(kind) = names::told(event, &endpoint.kinds) {
-            let now = app.clock.now();
-            let late = pause::later(started, PAGE_SPAN) <= now
-                || until <= pause::later(now, app.notifier.settings.timeout());
-            if late || progress.attempts.len() >= TOLD_MAX || app.tasks.is_stopping() {
-                (progress.more, whole) = (true, false);
+    telling.again().await?;
+    if telling.progress.disabled.is_none() {
+        telling.onward().await?;
+    }
+    close(app, endpoint, telling.progress, telling.lot.changes()).await
+}
+
+impl Telling<'_> {
+    /// Returns whether the others have their turn now.
+    fn is_over(&self) -> bool {
+        let now = self.app.clock.now();
+        let timeout = self.app.notifier.settings.timeout();
+        pause::later(self.started, PAGE_SPAN) <= now
+            || self.until <= pause::later(now, timeout)
+            || self.progress.attempts.len() >= TOLD_MAX
+            || self.app.tasks.is_stopping()
+    }
+
+    /// Tries what was put aside and is due.
+    async fn again(&mut self) -> Result<(), StoreError> {
+        while let Some(one) = self.lot.due(self.app.clock.now()) {
+            if self.is_over() {
+                self.progress.more = true;
                 break;
             }
-            let message = Message::of(event, kind, endpoint.environment);
-            let (call, attempt) = send(app, endpoint, &signers, message).await;
-            failpoint::pass(Step::Told);
-            progress.attempts.push(attempt);
-            if !progress.after(&call, app.clock.now()) {
-                whole = false;
-                break;
+            let found = event_at(self.app, self.endpoint, one.position).await?;
+            let kind = found
+                .as_ref()
+                .and_then(|event| names::told(event, &self.endpoint.kinds));
+            let (Some(event), Some(kind)) = (&found, kind) else {
+                // Nobody asks for it any more.
+                self.lot.taken(&one, self.app.clock.now());
+                continue;
+            };
+            let call = self.send(event, kind).await;
+            let now = self.app.clock.now();
+            match call.outcome {
+                Outcome::Delivered => self.lot.taken(&one, now),
+                Outcome::Gone => {
+                    self.progress.disabled = Some(GONE);
+                    break;
+                }
+                outcome => {
+                    let failures = one.failures.saturating_add(1);
+                    let rest = rest(failures, self.chance(), call.retry_after);
+                    self.lot.failed(&one, now, pause::later(now, rest));
+                    if outcome != Outcome::Refused {
+                        break;
+                    }
+                }
             }
         }
-        progress.position = event.position;
+        Ok(())
     }
-    if whole {
-        progress.position = next;
+
+    /// Tells what follows the position.
+    async fn onward(&mut self) -> Result<(), StoreError> {
+        let (found, next) = unread(self.app, self.endpoint).await?;
+        self.progress.more |= u32::try_from(found.len()).unwrap_or(PAGE) >= PAGE;
+        for event in &found {
+            if let Some(kind) = names::told(event, &self.endpoint.kinds)
+                && !self.one(event, kind).await?
+            {
+                return Ok(());
+            }
+            self.reached(event.position);
+        }
+        self.reached(next);
+        if self.lot.is_alone() {
+            // News of other dossiers must not wait for the rests of this one, which grow to a day.
+            let soon = pause::later(self.app.clock.now(), ALONE_REST_MAX);
+            self.progress.due_at = self.progress.due_at.min(soon);
+        }
+        Ok(())
     }
-    close(app, endpoint, progress).await
+
+    /// Tells one event, or passes it over; returns whether to go on.
+    async fn one(&mut self, event: &Event, kind: &str) -> Result<bool, StoreError> {
+        // Of who has nothing put aside, nothing more is asked.
+        if !self.lot.is_idle() {
+            let subject = self.subject(event).await?;
+            match self.lot.passes(event.position, subject) {
+                Passed::Not => {}
+                Passed::Over => return Ok(true),
+                Passed::NoRoom => return Ok(false),
+            }
+        }
+        if self.is_over() {
+            self.progress.more = true;
+            return Ok(false);
+        }
+        let call = self.send(event, kind).await;
+        if call.outcome != Outcome::Delivered {
+            return self.not_taken(event, &call).await;
+        }
+        self.progress.taken(self.started);
+        let parked = self.lot.confirm();
+        self.progress.parked.extend(parked);
+        Ok(true)
+    }
+
+    /// Decides what an event that was not taken holds back; returns whether to go on.
+    async fn not_taken(&mut self, event: &Event, call: &Call) -> Result<bool, StoreError> {
+        let (now, chance) = (self.app.clock.now(), self.chance());
+        let mut failures = 1;
+        if !self.lot.is_pending() {
+            self.progress.failed(call, chance, now);
+            failures = self.progress.failures;
+            if self.progress.disabled.is_some() {
+                return Ok(false);
+            }
+        }
+        let one = Parked {
+            position: event.position,
+            subject: self.subject(event).await?,
+            failures,
+            failing_since: self.progress.failing_since,
+            due_at: Some(pause::later(now, rest(failures, chance, None))),
+        };
+        Ok(self.lot.stuck_at(one, call))
+    }
+
+    /// Everything up to a position was taken or put aside, unless that is still to be seen.
+    fn reached(&mut self, position: i64) {
+        if !self.lot.is_pending() {
+            self.progress.position = position;
+        }
+    }
+
+    async fn subject(&self, event: &Event) -> Result<Subject, StoreError> {
+        let mut tx = self.app.store.reading().await?;
+        parking::subject(&mut tx, self.endpoint.tenant, event).await
+    }
+
+    async fn send(&mut self, event: &Event, kind: &str) -> Call {
+        let message = Message::of(event, kind, self.endpoint.environment);
+        let (call, attempt) = post::send(self.app, self.endpoint, &self.signers, message).await;
+        failpoint::pass(Step::Told);
+        self.progress.attempts.push(attempt);
+        call
+    }
+
+    /// A number that differs between tries, so that they spread.
+    fn chance(&self) -> u8 {
+        let id = self.progress.attempts.last().map(|attempt| attempt.id);
+        id.map_or(0, |id| id.as_bytes().last().copied().unwrap_or_default())
+    }
 }
 
 impl Progress {
-    /// Takes what came of one call; returns whether to go on.
-    fn after(&mut self, call: &Call, now: Timestamp) -> bool {
-        if call.outcome == Outcome::Delivered {
-            (self.failures, self.failing_since) = (0, None);
-            return true;
-        }
+    /// An event was taken: whatever failed before is over.
+    fn taken(&mut self, started: Timestamp) {
+        (self.failures, self.failing_since) = (0, None);
+        self.due_at = started;
+    }
+
+    /// The event at the head was not taken.
+    fn failed(&mut self, call: &Call, chance: u8, now: Timestamp) {
         self.more = false;
         self.failures = self.failures.saturating_add(1);
         let since = *self.failing_since.get_or_insert(now);
-        let id = self.attempts.last().map(|attempt| attempt.id);
-        let chance = id.map_or(0, |id| id.as_bytes().last().copied().unwrap_or_default());
         self.due_at = pause::later(now, rest(self.failures, chance, call.retry_after));
         if call.outcome == Outcome::Gone {
             self.disabled = Some(GONE);
         } else if given_up(since, now) {
             self.disabled = Some(FAILING);
         }
-        false
+    }
+}
+
+/// Returns the event at a place of the log, if the endpoint may still be told of it.
+async fn event_at(
+    app: &App,
+    endpoint: &Endpoint,
+    position: i64,
+) -> Result<Option<Event>, StoreError> {
+    let mut tx = app.store.reading().await?;
+    let before = position.saturating_sub(1);
+    let sight = sight(endpoint);
+    let (found, _) = events::seen_after(&mut tx, endpoint.tenant, before, &sight, 1).await?;
+    Ok(found.into_iter().find(|event| event.position == position))
+}
+
+fn sight(endpoint: &Endpoint) -> Sight {
+    Sight {
+        environment: endpoint.environment,
+        sites: endpoint.sites.clone(),
     }
 }
 
 /// Returns the events an endpoint has not been told, and where the log goes on after them.
 async fn unread(app: &App, endpoint: &Endpoint) -> Result<(Vec<Event>, i64), StoreError> {
-    let sight = Sight {
-        environment: endpoint.environment,
-        sites: endpoint.sites.clone(),
-    };
+    let sight = sight(endpoint);
     let mut tx = app.store.reading().await?;
     events::seen_after(&mut tx, endpoint.tenant, endpoint.position, &sight, PAGE).await
 }
 
 /// Writes how far the endpoint was told; returns whether to go on with it at once.
-async fn close(app: &App, endpoint: &Endpoint, progress: Progress) -> Result<bool, StoreError> {
+async fn close(
+    app: &App,
+    endpoint: &Endpoint,
+    progress: Progress,
+    changes: Changes,
+) -> Result<bool, StoreError> {
     let now = app.clock.now();
     let sent = Sent {
         position: progress.position,
@@ -161,6 +294,20 @@ async fn close(app: &App, endpoint: &Endpoint, progress: Progress) -> Result<boo
     };
     let mut tx = app.store.writing().await?;
     let held = webhooks::settle(&mut tx, endpoint, &app.owner, &sent, now).await?;
+    if held && webhooks::is_at(&mut tx, endpoint, progress.position).await? {
+        // Elsewhere, somebody asked for a replay, which forgets what was put aside.
+        parking::forget(&mut tx, endpoint.tenant, endpoint.id, &changes.gone).await?;
+        parking::put(&mut tx, endpoint.tenant, endpoint.id, &changes.put).await?;
+        for position in &progress.parked {
+            let told = NewEvent::new(now, "webhook.parked").with(json!({
+                "webhook": endpoint.id,
+                "environment": endpoint.environment,
+                "position": position,
+            }));
+            events::append(&mut tx, endpoint.tenant, &[told]);
+            tracing::warn!(endpoint.id = %endpoint.id, position, "an event is put aside, with those of its dossier");
+        }
+    }
     if !progress.attempts.is_empty() && held {
         webhooks::record(&mut tx, endpoint.tenant, endpoint.id, &progress.attempts).await?;
     }
@@ -175,96 +322,4 @@ async fn close(app: &App, endpoint: &Endpoint, progress: Progress) -> Result<boo
     }
     tx.commit().await?;
     Ok(held && progress.more)
-}
-
-/// Opens what an endpoint signs with: one secret, or two while a rotation overlaps.
-async fn signers(
-    app: &App,
-    endpoint: &Endpoint,
-    now: Timestamp,
-) -> Result<Vec<Signer>, StoreError> {
-    let keys = app.store.keys(endpoint.tenant).await?;
-    let overlaps = endpoint.overlap_until.is_some_and(|end| now < end);
-    let before = endpoint.sealed_before.as_ref().filter(|_| overlaps);
-    let mut signers = Vec::with_capacity(2);
-    for sealed in [Some(&endpoint.sealed), before].into_iter().flatten() {
-        let kept = keys.open_secret(endpoint.id.as_bytes(), SECRET_PART, sealed)?;
-        signers.extend(Signer::read(&kept));
-    }
-    Ok(signers)
-}
-
-/// Tells one event.
-async fn send(
-    app: &App,
-    endpoint: &Endpoint,
-    signers: &[Signer],
-    message: Message,
-) -> (Call, Attempt) {
-    let now = app.clock.now();
-    let id = message.id.to_string();
-    let signatures: Vec<String> = signers
-        .iter()
-        .map(|signer| signer.sign(&id, now.as_second(), &message.body))
-        .collect();
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        ("webhook-id", id),
-        ("webhook-timestamp", now.as_second().to_string()),
-        ("webhook-signature", signatures.join(" ")),
-    ] {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    // A gateway's clock that runs faster leaves the ERP, which has its own, less time.
-    let timeout = app.notifier.settings.timeout();
-    let bound = app.real(timeout).max(REAL_BOUND_MIN.min(timeout));
-    let wire = &app.notifier.wire;
-    let call = wire.post(&endpoint.url, headers, message.body, bound).await;
-    app.metrics.webhook_attempt(call.outcome.as_str());
-    if call.outcome != Outcome::Delivered {
-        tracing::info!(endpoint.id = %endpoint.id, event.id = %message.id,
-            outcome = call.outcome.as_str(), status = call.status, "an event could not be told");
-    }
-    let attempt = Attempt {
-        id: WebhookAttemptId::new(now),
-        event: message.id,
-        position: message.position,
-        kind: message.kind,
-        at: now,
-        duration_ms: millis(call.took),
-        outcome: call.outcome.as_str().to_owned(),
-        http_status: call.status,
-    };
-    (call, attempt)
-}
-
-/// Tells an endpoint of nothing, so that a person sees whether it can be told. It is no event of the
-/// log and moves nothing.
-pub(crate) async fn test(app: &App, endpoint: &Endpoint) -> Result<Attempt, StoreError> {
-    let now = app.clock.now();
-    let signers = signers(app, endpoint, now).await?;
-    let id = EventId::new(now);
-    let body = json!({
-        "type": names::TEST,
-        "timestamp": now,
-        "data": { "id": id, "webhook": endpoint.id, "environment": endpoint.environment },
-    });
-    let message = Message {
-        id,
-        position: None,
-        kind: names::TEST.to_owned(),
-        body: body.to_string(),
-    };
-    let (_, attempt) = send(app, endpoint, &signers, message).await;
-    let mut tx = app.store.writing().await?;
-    let attempts = std::slice::from_ref(&attempt);
-    webhooks::record(&mut tx, endpoint.tenant, endpoint.id, attempts).await?;
-    tx.commit().await?;
-    Ok(attempt)
-}
-
-fn millis(took: Duration) -> u64 {
-    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }

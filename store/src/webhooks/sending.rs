@@ -36,6 +36,8 @@ pub struct Picture {
     pub disabled: u64,
     /// By how many events the one furthest behind is behind its log.
     pub behind_max: u64,
+    /// How many events are put aside, of all of them.
+    pub parked: u64,
 }
 
 /// Keeps how far a sender came. Returns whether it still held the endpoint; otherwise nothing
@@ -72,15 +74,30 @@ pub async fn settle(
     Ok(done > 0)
 }
 
+/// Returns whether an endpoint stands at a position. After [`settle`] in the same transaction, it does not
+/// when somebody asked for a replay meanwhile.
+pub async fn is_at(tx: &mut Tx, endpoint: &Endpoint, position: i64) -> Result<bool, StoreError> {
+    const SQL: &str = "select count(*) from webhook_endpoint
+        where tenant_id = $1 and endpoint_id = $2 and position = $3";
+    let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(endpoint.tenant))
+        .bind(raw(endpoint.id))
+        .bind(position)
+        .fetch_one(conn)
+        .await?);
+    Ok(found > 0)
+}
+
 /// Counts the endpoints of every network.
 pub async fn picture(tx: &mut Tx) -> Result<Picture, StoreError> {
     const SQL: &str = "select
             count(case when e.disabled_at is null then 1 end),
             count(case when e.disabled_at is null and e.failures > 0 then 1 end),
             count(case when e.disabled_at is not null then 1 end),
-            coalesce(max(case when e.disabled_at is null then h.position - e.position end), 0)
+            coalesce(max(case when e.disabled_at is null then h.position - e.position end), 0),
+        (select count(*) from webhook_parked)
         from webhook_endpoint e left join event_head h on h.tenant_id = e.tenant_id";
-    let (active, failing, disabled, behind): (i64, i64, i64, i64) =
+    let (active, failing, disabled, behind, parked): (i64, i64, i64, i64, i64) =
         on!(tx, |conn| sqlx::query_as(SQL).fetch_one(conn).await?);
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
     Ok(Picture {
@@ -88,6 +105,7 @@ pub async fn picture(tx: &mut Tx) -> Result<Picture, StoreError> {
         failing: count(failing),
         disabled: count(disabled),
         behind_max: count(behind),
+        parked: count(parked),
     })
 }
 
@@ -109,7 +127,10 @@ impl Store {
                      where (tenant_id, endpoint_id) in (
                         select e.tenant_id, e.endpoint_id from webhook_endpoint e
                         join event_head h on h.tenant_id = e.tenant_id
-                        where e.disabled_at is null and e.due_at <= $1 and h.position > e.position
+                        where e.disabled_at is null and e.due_at <= $1
+                          and (h.position > e.position or exists (
+                            select 1 from webhook_parked p where p.tenant_id = e.tenant_id
+                              and p.endpoint_id = e.endpoint_id and p.due_at <= $1))
                         order by e.due_at limit $4",
                     $lock,
                     ") returning ",
@@ -151,7 +172,10 @@ impl Store {
 async fn due(tx: &mut Tx, now: Timestamp) -> Result<bool, StoreError> {
     const SQL: &str = "select count(*) from (select 1 from webhook_endpoint e
         join event_head h on h.tenant_id = e.tenant_id
-        where e.disabled_at is null and e.due_at <= $1 and h.position > e.position limit 1) found";
+        where e.disabled_at is null and e.due_at <= $1
+          and (h.position > e.position or exists (
+            select 1 from webhook_parked p where p.tenant_id = e.tenant_id
+              and p.endpoint_id = e.endpoint_id and p.due_at <= $1)) limit 1) found";
     let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(ms(now))
         .fetch_one(conn)

@@ -2,10 +2,11 @@
 
 use domain::id::{EventId, TenantId, WebhookAttemptId, WebhookId};
 use domain::{Environment, Secret};
+use store::webhooks::parking::{self, Parked};
 use store::webhooks::{self, ATTEMPTS_KEPT, Attempt, Endpoint, SECRET_PART, Sent};
 use store::{NewEvent, events};
 
-use crate::harness::{Database, at, now, on_both, site};
+use crate::harness::{Database, at, now, on_both, paired, site};
 
 /// Keeps an endpoint that has been told of nothing yet.
 async fn endpoint(db: &Database, tenant: TenantId) -> Endpoint {
@@ -188,6 +189,78 @@ on_both! {
         let mut tx = db.store.reading().await.unwrap();
         let picture = webhooks::picture(&mut tx).await.unwrap();
         assert_eq!((picture.active, picture.disabled, picture.behind_max), (1, 0, 2));
+    }
+
+    async fn what_is_put_aside_is_claimed_when_due_and_forgotten_by_a_replay(db) {
+        let (tenant, stranger) = (db.network().await, db.network().await);
+        let kept = endpoint(db, tenant).await;
+        tell(db, tenant, 0..5).await;
+        let claimed = db.store.claim_webhooks(at(1), at(61), "a", 10).await.unwrap();
+        let mut tx = db.store.writing().await.unwrap();
+        webhooks::settle(&mut tx, &claimed[0], "a", &sent(5, 2), at(2)).await.unwrap();
+        assert!(webhooks::is_at(&mut tx, &kept, 5).await.unwrap());
+        assert!(!webhooks::is_at(&mut tx, &kept, 4).await.unwrap());
+        let first = Parked {
+            position: 2,
+            subject: [7; 16],
+            failures: 2,
+            failing_since: Some(at(1)),
+            due_at: Some(at(300)),
+        };
+        let behind = Parked { position: 4, failures: 0, failing_since: None, due_at: None, ..first };
+        parking::put(&mut tx, tenant, kept.id, &[first, behind]).await.unwrap();
+        tx.commit().await.unwrap();
+        let list = async || {
+            let mut tx = db.store.reading().await.unwrap();
+            parking::list(&mut tx, tenant, kept.id).await.unwrap()
+        };
+        assert_eq!(list().await, [first, behind]);
+        let claim = db.store.claim_webhooks(at(299), at(359), "a", 10).await.unwrap();
+        assert!(claim.is_empty(), "before its time");
+        let mut tx = db.store.reading().await.unwrap();
+        assert_eq!(webhooks::picture(&mut tx).await.unwrap().parked, 2);
+        assert!(parking::list(&mut tx, stranger, kept.id).await.unwrap().is_empty());
+        drop(tx);
+        let claimed = db.store.claim_webhooks(at(300), at(360), "a", 10).await.unwrap();
+        assert_eq!(claimed.len(), 1);
+        change!(db, |tx| webhooks::settle(&mut tx, &claimed[0], "a", &sent(5, 301), at(301)));
+        let next = Parked { due_at: Some(at(400)), ..behind };
+        change!(db, |tx| parking::put(&mut tx, tenant, kept.id, &[next]));
+        change!(db, |tx| parking::forget(&mut tx, tenant, kept.id, &[2]));
+        assert_eq!(list().await, [next]);
+        change!(db, |tx| webhooks::enable(&mut tx, tenant, kept.id, at(310)));
+        assert_eq!(list().await[0].due_at, Some(at(310)));
+        change!(db, |tx| webhooks::replay(&mut tx, tenant, kept.id, 5, at(320)));
+        assert_eq!(list().await, []);
+        change!(db, |tx| parking::put(&mut tx, tenant, kept.id, &[first]));
+        assert!(change!(db, |tx| webhooks::delete(&mut tx, tenant, kept.id)));
+        assert_eq!(list().await, []);
+    }
+
+    async fn events_of_one_dossier_have_one_subject(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let one = paired(&keys, now(), "un");
+        let other = paired(&keys, now(), "autre");
+        db.store.accept(&[one.clone(), other.clone()]).await.unwrap();
+        let mut tx = db.store.writing().await.unwrap();
+        let told = [
+            NewEvent::new(at(1), "delivery.delivered").delivery(one.id),
+            NewEvent::new(at(2), "delivery.delivered").delivery(other.id),
+            NewEvent::new(at(3), "dossier.updated").delivery(one.id),
+            NewEvent::new(at(4), "network.renamed"),
+        ];
+        events::append(&mut tx, tenant, &told);
+        tx.commit().await.unwrap();
+        let mut tx = db.store.reading().await.unwrap();
+        let log = events::after(&mut tx, tenant, 0, 100).await.unwrap();
+        let mut subjects = Vec::new();
+        for event in log.iter().rev().take(4).rev() {
+            subjects.push(parking::subject(&mut tx, tenant, event).await.unwrap());
+        }
+        assert_eq!(subjects[0], subjects[2]);
+        assert_ne!(subjects[0], subjects[1]);
+        assert_eq!((subjects[0], subjects[3]), (one.lane.0, [0; 16]));
     }
 
     async fn an_instant_leads_to_the_position_before_it(db) {

@@ -32,7 +32,7 @@ pub(super) struct Which {
 }
 
 #[derive(Debug, Serialize)]
-struct Text {
+struct Line {
     network: String,
     opco: &'static str,
     environment: Environment,
@@ -88,11 +88,11 @@ async fn said(desk: &Desk, which: &Which) -> Result<Vec<(String, Refusal)>, Fail
 }
 
 async fn list(desk: &mut Desk, which: &Which) -> Result<(), Failure> {
-    let mut lines: Vec<Text> = said(desk, which)
+    let mut lines: Vec<Line> = said(desk, which)
         .await?
         .into_iter()
         .filter(|(_, refusal)| refusal.reason.is_none())
-        .map(|(network, refusal)| Text {
+        .map(|(network, refusal)| Line {
             network,
             opco: refusal.opco.slug(),
             environment: refusal.environment,

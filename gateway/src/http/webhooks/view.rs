@@ -3,6 +3,7 @@
 use domain::id::{WebhookAttemptId, WebhookId};
 use domain::{Environment, Siret, Timestamp};
 use serde::{Deserialize, Serialize};
+use store::webhooks::parking::Parked;
 use store::webhooks::{Attempt, Endpoint};
 use utoipa::ToSchema;
 
@@ -56,6 +57,8 @@ pub(crate) struct WebhookBody {
     /// When it is tried again, if it fails.
     #[schema(value_type = Option<String>, format = DateTime)]
     next_attempt_at: Option<Timestamp>,
+    /// The dossiers put aside, because one of their events is not taken while others are.
+    parked: Vec<ParkedBody>,
     /// Until when the secret before signs too.
     #[schema(value_type = Option<String>, format = DateTime)]
     overlap_until: Option<Timestamp>,
@@ -64,6 +67,24 @@ pub(crate) struct WebhookBody {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+}
+
+/// A dossier put aside: an event that is not taken, and those behind it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookParked)]
+pub(crate) struct ParkedBody {
+    /// The place of the event that is not taken.
+    position: i64,
+    /// How many events of the dossier wait, that one included.
+    events: usize,
+    /// How many tries failed.
+    failures: u32,
+    /// Since when they fail.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    failing_since: Option<Timestamp>,
+    /// When it is tried again.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_attempt_at: Option<Timestamp>,
 }
 
 /// A webhook with its secret, shown this once.
@@ -149,8 +170,8 @@ pub(crate) struct WebhookAttemptBody {
 }
 
 impl WebhookBody {
-    /// Shows an endpoint of a log whose last position is `head`.
-    pub(super) fn of(endpoint: Endpoint, head: i64) -> Self {
+    /// Shows an endpoint of a log whose last position is `head`, and what is put aside of it.
+    pub(super) fn of(endpoint: Endpoint, head: i64, parked: &[Parked]) -> Self {
         let (reason, since) = endpoint.disabled.unzip();
         let waits = endpoint.failures > 0 && since.is_none();
         Self {
@@ -173,11 +194,29 @@ impl WebhookBody {
             failures: endpoint.failures,
             failing_since: endpoint.failing_since,
             next_attempt_at: waits.then_some(endpoint.due_at),
+            parked: dossiers(parked),
             overlap_until: endpoint.overlap_until,
             created_by: endpoint.created_by,
             created_at: endpoint.created_at,
         }
     }
+}
+
+/// Gathers what is put aside by dossier: the first of each is the one that is not taken.
+fn dossiers(parked: &[Parked]) -> Vec<ParkedBody> {
+    let firsts = parked.iter().filter(|one| one.due_at.is_some());
+    firsts
+        .map(|first| ParkedBody {
+            position: first.position,
+            events: parked
+                .iter()
+                .filter(|one| one.subject == first.subject)
+                .count(),
+            failures: first.failures,
+            failing_since: first.failing_since,
+            next_attempt_at: first.due_at,
+        })
+        .collect()
 }
 
 impl From<Attempt> for WebhookAttemptBody {

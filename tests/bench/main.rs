@@ -17,6 +17,7 @@ mod contracts;
 mod database;
 mod e2e;
 mod figures;
+mod files;
 mod latency;
 mod load;
 mod memory;
@@ -27,6 +28,7 @@ mod seal;
 mod setup;
 mod start;
 mod sync;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -77,6 +79,8 @@ async fn run(name: &str, rest: &[String]) -> anyhow::Result<()> {
         "seal" => seal::run(&ground, rest).await,
         "start" => start::run(&ground, rest).await,
         "sync" => sync::run(&ground, rest).await,
+        "webhooks" => webhooks::run(&ground, rest).await,
+        "files" => files::run(&ground, rest).await,
         _ => bail!("no such benchmark: {name}"),
     }
 }

@@ -50,3 +50,14 @@ pub(crate) fn section(slug: &str, base: &str, token: Option<&str>) -> String {
          in_flight = 6\n"
     )
 }
+
+/// The settings of OPCOs that nobody can reach: nobody listens on the first port.
+pub(crate) fn nowhere() -> String {
+    let slugs = SLUGS.into_iter();
+    slugs
+        .map(|slug| {
+            let base = format!("http://127.0.0.1:1/{slug}");
+            section(slug, &base, Some(&format!("{base}/token")))
+        })
+        .collect()
+}

@@ -120,6 +120,12 @@ pub(crate) fn memory(pid: u32) -> (f64, f64) {
     (of("VmRSS:"), of("VmHWM:"))
 }
 
+/// Forgets the most memory a process held: it is counted anew from now on.
+pub(crate) fn forget_peak(pid: u32) -> anyhow::Result<()> {
+    let file = format!("/proc/{pid}/clear_refs");
+    std::fs::write(&file, "5").with_context(|| format!("writing {file}"))
+}
+
 fn ticks(pid: u32) -> Option<(f64, f64)> {
     let fields = fields(pid)?;
     let tick = |at: usize| fields.get(at)?.parse::<f64>().ok();

@@ -97,13 +97,48 @@ pub(crate) fn settings(
     Ok(file)
 }
 
-/// Makes one network with four sites and a key for each OPCO; returns the ERP's key.
-async fn network(database: &Database) -> anyhow::Result<String> {
+/// Opens a database beside its gateway.
+pub(crate) async fn open(database: &Database) -> anyhow::Result<Store> {
     let config = StoreConfig {
         url: database.url.clone(),
         max_connections: 4,
     };
-    let store = Store::open(&config, Sealer::new(MasterKey::from_bytes(MASTER))).await?;
+    let sealer = Sealer::new(MasterKey::from_bytes(MASTER));
+    Ok(Store::open(&config, sealer).await?)
+}
+
+/// Posts something to a gateway and returns its answer, which must be a success.
+pub(crate) async fn post(
+    target: &Target,
+    path: &str,
+    body: &serde_json::Value,
+) -> anyhow::Result<serde_json::Value> {
+    let answer = reqwest::Client::builder()
+        .no_proxy()
+        .build()?
+        .post(format!("http://{}{path}", target.address))
+        .bearer_auth(&target.key)
+        .header("content-type", "application/json")
+        .body(body.to_string())
+        .send()
+        .await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    anyhow::ensure!(status.is_success(), "{path}: {status} {text}");
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Hands in contract number `n`; returns the name of its delivery.
+pub(crate) async fn submit(target: &Target, n: u64) -> anyhow::Result<String> {
+    let mut body = Vec::new();
+    target.contracts.write(n, &mut body);
+    let accepted = post(target, "/api/v1/dossiers", &serde_json::from_slice(&body)?).await?;
+    let id = accepted["id"].as_str().context("a delivery without name")?;
+    Ok(id.to_owned())
+}
+
+/// Makes one network with four sites and a key for each OPCO; returns the ERP's key.
+async fn network(database: &Database) -> anyhow::Result<String> {
+    let store = open(database).await?;
     let now = SystemClock.now();
     let tenant = TenantId::new(now);
     let network = Network {
@@ -236,7 +271,9 @@ async fn add_credential(tx: &mut Tx, tenant: TenantId, now: Timestamp) -> anyhow
         prefix: "cfg_live_bbbb".to_owned(),
         environment: Environment::Live,
         sites: None,
-        actions: vec!["submit".to_owned(), "read".to_owned(), "act".to_owned()],
+        actions: ["submit", "read", "act", "webhook"]
+            .map(str::to_owned)
+            .to_vec(),
         // No limit that would be what is measured.
         quota_per_minute: u32::MAX,
         created_at: now,

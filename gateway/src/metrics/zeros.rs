@@ -47,7 +47,7 @@ impl Metrics {
         let labels = Word {
             outcome: "delivered",
         };
-        self.webhook_attempts.get_or_create(&labels).inc_by(0);
+        self.webhooks.attempts.get_or_create(&labels).inc_by(0);
         self
     }
 }

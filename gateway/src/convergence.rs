@@ -11,6 +11,7 @@ mod factures;
 mod gate;
 mod json;
 mod key_info;
+mod known;
 mod live;
 mod numero;
 mod openapi;

@@ -1,16 +1,18 @@
 //! Reads states back: one list for each site at each system, within a budget, often while things
 //! move and seldom once they rest. A list that is empty or cut short never erases what is known.
 
+mod interval;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Etat, Fault, FaultKind, Timestamp};
-use serde::{Deserialize, Serialize};
 use store::read_jobs::{ReadBudget, ReadJob, ReadKey, ReadResult};
 use store::{EtatSeen, NewEvent, ReadPlan, StateChange, StoreError, strangers};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use self::interval::Settings;
 use crate::app::App;
 use crate::billed;
 use crate::breaker::State;
@@ -32,117 +34,11 @@ const FAILED_REST: Duration = Duration::from_mins(1);
 /// The rest of a read for which a key or a profile is missing.
 const UNABLE_REST: Duration = Duration::from_hours(1);
 
-/// How often a silent site whose list cannot be read is tried within its interval.
-const SILENT_TRIES: u64 = 24;
-
 /// How often silent sites are looked for, on the gateway's clock.
 const SILENT_EVERY: Duration = Duration::from_mins(1);
 
 /// How many are planned at once.
 const SILENT_AT_ONCE: u32 = 500;
-
-/// How often reads are made and how much of a limit they may use.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// How long after a contract was taken its state is first read, in seconds.
-    pub first_s: u64,
-    /// The interval while things move, in seconds.
-    pub hot_s: u64,
-    /// The interval once nothing moves any more, in seconds; it doubles until then.
-    pub cold_s: u64,
-    /// The interval for a site that has a key and sent nothing, in seconds: what an employer or the
-    /// portal filed is found all the same. Never shorter than the one once nothing moves.
-    pub silent_s: u64,
-    /// How many reads of one system may be under way at once: deliveries go first.
-    pub at_once: usize,
-    /// How long a read is held, in seconds.
-    pub lease_s: u64,
-    /// The interval between two readings of a schedule of which something can be billed, in seconds;
-    /// before an invoice leaves, a reading older than a day is made again whatever this says.
-    pub schedule_s: u64,
-    /// The longest interval between two readings of a schedule, in seconds.
-    pub schedule_cold_s: u64,
-    /// How long the lists of a site must have been read without a dossier of ours before it is told as
-    /// not shown by the OPCO, in seconds.
-    pub unlisted_s: u64,
-    /// How many dossiers are asked for at once where the OPCO has a list of whole dossiers.
-    pub listed_at_once: u32,
-    /// How often the days that count are looked at, in seconds: each is told once.
-    pub countdown_s: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            first_s: 60,
-            hot_s: 300,
-            cold_s: 21_600,
-            silent_s: 86_400,
-            at_once: 1,
-            lease_s: 300,
-            schedule_s: 72_000,
-            schedule_cold_s: 604_800,
-            unlisted_s: 86_400,
-            listed_at_once: 20,
-            countdown_s: 3_600,
-        }
-    }
-}
-
-impl Settings {
-    /// Returns when the first read of a new dossier is due.
-    pub(crate) fn first(&self) -> Duration {
-        Duration::from_secs(self.first_s)
-    }
-
-    /// Returns how long to wait while things move.
-    pub(crate) fn hot(&self) -> Duration {
-        Duration::from_millis(self.hot_ms())
-    }
-
-    /// Returns the interval while things move.
-    pub(crate) fn hot_ms(&self) -> u64 {
-        self.hot_s.saturating_mul(1_000)
-    }
-
-    /// Returns the interval for a site that sent nothing, which is longer than any other.
-    pub(crate) fn silent_ms(&self) -> u64 {
-        let least = self.cold_ms().saturating_add(1);
-        self.silent_s.saturating_mul(1_000).max(least)
-    }
-
-    fn cold_ms(&self) -> u64 {
-        self.cold_s.saturating_mul(1_000).max(self.hot_ms())
-    }
-
-    /// Returns whether a list with that interval is of a site that sent nothing.
-    fn is_silent(&self, interval_ms: u64) -> bool {
-        interval_ms > self.cold_ms()
-    }
-
-    /// Returns the interval after a read: short again when something moved, doubled otherwise. A silent
-    /// site stays one until something of ours moves there.
-    fn after(&self, interval_ms: u64, moved: bool) -> u64 {
-        if moved {
-            self.hot_ms()
-        } else if self.is_silent(interval_ms) {
-            self.silent_ms()
-        } else {
-            let doubled = interval_ms.saturating_mul(2);
-            doubled.clamp(self.hot_ms(), self.cold_ms())
-        }
-    }
-
-    /// Returns the rest after a read that could not be made: nobody hurries for a silent site.
-    fn rest(&self, interval_ms: u64, usual: Duration) -> Duration {
-        if self.is_silent(interval_ms) {
-            usual.max(Duration::from_millis(interval_ms / SILENT_TRIES))
-        } else {
-            usual
-        }
-    }
-}
 
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(app: App) {

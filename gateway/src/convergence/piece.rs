@@ -9,7 +9,7 @@ use store::Delivery;
 
 use super::outcome::{self, End};
 use super::refusal::Refusal;
-use super::{live, numero};
+use super::{known, numero};
 use crate::app::App;
 use crate::files::Held;
 use crate::follow_up::take::{self, Beside};
@@ -138,11 +138,11 @@ async fn unmark(app: &App, caller: &Caller, follow: &mut FollowUp) -> Result<(),
                 Some(at.opco)
             }
             None if what == Numero::DossierInterne && !text.trim().is_empty() => {
-                let dossier = live::find(app, caller, text).await?;
+                let dossier = known::of_number(app, caller, text).await?;
                 Some(dossier.instance.opco)
             }
             // A business number may be of a dossier filed elsewhere.
-            None if what == Numero::DossierExterne => live::opco_of(app, caller, text).await?,
+            None if what == Numero::DossierExterne => known::opco_of(app, caller, text).await?,
             None => None,
         };
         if let (Some(named), Some(opco)) = (named, opco)

@@ -289,6 +289,9 @@ impl Running {
         if let Some((_, handle)) = self.server.take() {
             handle.stop(true).await;
         }
+        if let Some((_, handle)) = self.admin.take() {
+            handle.stop(true).await;
+        }
         // What the last requests claimed is finished like the rest.
         worker::start_claimed(&self.app);
         let ended = self.app.tasks.stop(self.drain).await;
@@ -297,9 +300,6 @@ impl Running {
         }
         if let Err(error) = self.app.store.release_limits(&self.app.owner).await {
             tracing::warn!(error = %error, "the leases of limits lapse by themselves");
-        }
-        if let Some((_, handle)) = self.admin.take() {
-            handle.stop(true).await;
         }
         if let Some((_, handle)) = self.monitoring.take() {
             handle.stop(false).await;

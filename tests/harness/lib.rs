@@ -13,6 +13,7 @@
 )]
 
 pub mod database;
+pub mod desk;
 pub mod erp;
 pub mod gateway;
 pub mod network;

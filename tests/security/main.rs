@@ -12,6 +12,7 @@ mod canary;
 mod cluster;
 mod collector;
 mod course;
+mod desk;
 mod hostile;
 mod large;
 mod leaks;

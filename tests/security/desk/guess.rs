@@ -1,0 +1,114 @@
+//! Those who guess: passwords, codes, names of accounts.
+
+use std::time::Duration;
+
+use domain::person::Role;
+use harness::desk::{PASSWORD, between, totp};
+
+use super::{OPTIONAL, on_both};
+
+/// What is said of a wrong answer.
+const WRONG: &str = "Adresse ou mot de passe incorrect.";
+/// What is said while nothing is tried.
+const LOCKED: &str = "Trop d&#39;essais";
+
+fn says(text: &str, words: &str) -> bool {
+    text.contains(words) || text.contains(&words.replace("&#39;", "'"))
+}
+
+on_both! { OPTIONAL;
+    async fn an_account_and_a_name_that_is_nobody_s_answer_alike(place) {
+        place.person("ana@cfa.example", Role::Reader).await;
+        for email in ["ana@cfa.example", "personne@cfa.example"] {
+            let mut browser = place.browser();
+            for n in 0..5 {
+                let answer = browser.sign_in(email, "faux faux faux faux").await;
+                assert_eq!(answer.status, 400);
+                assert!(says(&answer.text, WRONG), "{email} {n}: {}", answer.text);
+            }
+            // The right password is not tried either.
+            let answer = browser.sign_in(email, PASSWORD).await;
+            assert!(says(&answer.text, LOCKED), "{email}: {}", answer.text);
+            assert!(browser.cookies.is_empty());
+        }
+    }
+
+    async fn a_pause_ends_doubles_and_is_forgotten_after_a_right_answer(place) {
+        place.person("ana@cfa.example", Role::Reader).await;
+        let mut browser = place.browser();
+        for _ in 0..5 {
+            browser.sign_in("ana@cfa.example", "faux faux faux faux").await;
+        }
+        place.later(Duration::from_secs(61));
+        let answer = browser.sign_in("ana@cfa.example", "faux faux faux faux").await;
+        assert!(says(&answer.text, WRONG), "{}", answer.text);
+        place.later(Duration::from_secs(61));
+        let answer = browser.sign_in("ana@cfa.example", PASSWORD).await;
+        assert!(says(&answer.text, LOCKED), "the second pause is longer: {}", answer.text);
+        place.later(Duration::from_secs(61));
+        let answer = browser.sign_in("ana@cfa.example", PASSWORD).await;
+        assert_eq!(answer.status, 303, "{}", answer.text);
+    }
+}
+
+on_both! { "";
+    async fn the_second_factor_comes_first_serves_once_and_can_be_replaced_by_a_paper(place) {
+        place.person("ana@cfa.example", Role::Admin).await;
+        let mut browser = place.browser();
+        browser.sign_in("ana@cfa.example", PASSWORD).await;
+        let answer = browser.get("/people").await;
+        assert_eq!(answer.header("location"), Some("/account/second-factor"));
+        assert_eq!(browser.get("/admin/v1/people").await.status, 403);
+
+        let page = browser.get("/account/second-factor").await.text;
+        let secret = between(&page, "name=\"secret\" value=\"", "\"").unwrap();
+        let wrong = [("secret", secret.as_str()), ("code", "000000")];
+        assert_eq!(browser.submit("/account/second-factor", &wrong).await.status, 400);
+        let code = totp(&secret, place.now());
+        let right = [("secret", secret.as_str()), ("code", code.as_str())];
+        let shown = browser.submit("/account/second-factor", &right).await;
+        assert_eq!(shown.status, 200, "{}", shown.text);
+        let paper = between(&shown.text, "<li><code>", "</code>").unwrap();
+        assert_eq!(browser.get("/people").await.status, 200);
+
+        // The code that set it up is used up; the next one serves, once.
+        let mut other = place.browser();
+        let answer = other.sign_in("ana@cfa.example", PASSWORD).await;
+        assert!(answer.header("location").unwrap().starts_with("/login/code"));
+        assert_eq!(other.get("/people").await.status, 303, "the password alone opens nothing");
+        assert_eq!(other.post("/login/code", &[("code", &code)]).await.status, 400);
+        place.later(Duration::from_secs(30));
+        let code = totp(&secret, place.now());
+        assert_eq!(other.post("/login/code", &[("code", &code)]).await.status, 303);
+        assert_eq!(other.get("/people").await.status, 200);
+        let mut third = place.browser();
+        third.sign_in("ana@cfa.example", PASSWORD).await;
+        assert_eq!(third.post("/login/code", &[("code", &code)]).await.status, 400);
+
+        assert_eq!(third.post("/login/code", &[("code", &paper)]).await.status, 303);
+        assert_eq!(third.get("/people").await.status, 200);
+        let mut fourth = place.browser();
+        fourth.sign_in("ana@cfa.example", PASSWORD).await;
+        assert_eq!(fourth.post("/login/code", &[("code", &paper)]).await.status, 400);
+    }
+
+    async fn codes_are_counted_like_passwords(place) {
+        place.person("ana@cfa.example", Role::Admin).await;
+        let mut browser = place.browser();
+        browser.sign_in("ana@cfa.example", PASSWORD).await;
+        let page = browser.get("/account/second-factor").await.text;
+        let secret = between(&page, "name=\"secret\" value=\"", "\"").unwrap();
+        let code = totp(&secret, place.now());
+        browser.submit("/account/second-factor", &[("secret", &secret), ("code", &code)]).await;
+
+        let mut thief = place.browser();
+        thief.sign_in("ana@cfa.example", PASSWORD).await;
+        for _ in 0..5 {
+            assert_eq!(thief.post("/login/code", &[("code", "000000")]).await.status, 400);
+        }
+        place.later(Duration::from_secs(30));
+        let code = totp(&secret, place.now());
+        let answer = thief.post("/login/code", &[("code", &code)]).await;
+        assert!(says(&answer.text, LOCKED), "{}", answer.text);
+    }
+}

@@ -284,7 +284,12 @@ async fn follow(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
     let (app, job) = (context.app, context.job);
     let exchanged = match job.was {
         Was::Queued => {
-            let ready = follow_up::send::ready(context).await?;
+            let ready = match follow_up::send::ready(context).await {
+                Err(Stop::Hold(reason, fault)) if may_be_its_own(job, reason) => {
+                    return refused_in_doubt(context, reason, fault).await;
+                }
+                ready => ready?,
+            };
             failpoint::pass(Step::Opened);
             lease_holds(app, job, context.profile)?;
             let (keys, object) = (&context.view.network.keys, (job.delivery.id, &job.sealed));
@@ -328,6 +333,29 @@ async fn follow(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
         },
         ..exchanged
     })
+}
+
+/// Returns whether what speaks against sending a payload again may be its own doing, since it may be
+/// there after all: what it has done to its dossier, or to its schedule.
+fn may_be_its_own(job: &Claimed, reason: HoldReason) -> bool {
+    let delivery = &job.delivery;
+    let told = matches!(
+        reason,
+        HoldReason::RulesBroken | HoldReason::ContractMissing
+    );
+    told && delivery.first_lost_at.is_some() && follow_up::send::has_look(delivery.kind)
+}
+
+/// Looks once more for such a payload, and holds it only when it is absent.
+async fn refused_in_doubt(
+    context: &Attempt<'_>,
+    reason: HoldReason,
+    fault: Fault,
+) -> Result<Exchanged, Stop> {
+    match follow_up::send::look(context).await? {
+        Outcome::Absent => Err(Stop::Hold(reason, fault)),
+        outcome => Ok(Exchanged::of(outcome, context.version)),
+    }
 }
 
 /// Waits for the call's turn.

@@ -8,6 +8,10 @@ use harness::{erp, network, on_both, wait};
 use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, Kind, Scope};
 
+/// An OPCO that refuses doubles, one look, and retries that follow each other closely.
+const REPLAYED: &str = "CFA_GATEWAY__DELIVERY__WORKER__RETRY_AFTER_S=40,40,40,40,40,40,40,40\n\
+    look_after_s = [1]\nreplay_after_lost = true";
+
 on_both! {
     async fn a_termination_sent_at_once_waits_for_its_contract_and_leaves_by_itself(scene) {
         opened(&scene, Opco::Akto).await;
@@ -110,6 +114,33 @@ on_both! {
         scene.opcos.heal(Opco::Akto);
         scene.erp.until_delivered(&id).await;
         assert_eq!(filed(&scene, Opco::Akto, Kind::Rupture).len(), 1);
+    }
+
+    async fn a_termination_to_send_again_is_looked_for_where_its_dossier_says_it_ended(scene, REPLAYED) {
+        opened(&scene, Opco::Akto).await;
+        let contract = contract(527).to(Opco::Akto);
+        let first = scene.erp.submit(&contract).await;
+        let numero = scene.erp.until_delivered(&first).await["numero_interne"].as_str().unwrap().to_owned();
+        wait::until_value("the engaged dossier", async || dossier(&scene, &numero).await, |dossier| {
+            dossier["etat"] == "ENGAGE"
+        }).await;
+        // Lost and not found, it is to be sent again, which the OPCO puts off.
+        let lost = Fault::new(FaultKind::DropBeforeCommit).on(Scope::Rupture).times(1);
+        scene.opcos.fault(Opco::Akto, lost);
+        scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::Unavailable).on(Scope::Rupture));
+        let id = erp::id(&scene.erp.post("/api/v1/ruptures", &rupture(&contract), &[]).await.expect(202));
+        scene.erp.until(&id, "a second write", |delivery| {
+            let attempts = delivery["attempts"].as_array().unwrap().iter();
+            attempts.filter(|one| one["purpose"] == "write" && one["closed_at"].is_string()).count() >= 2
+        }).await;
+        let ended = simulator::StateOrder::new(simulator::Etat::Rupture);
+        scene.opcos.handle().set_state("akto", &numero, ended).unwrap();
+        wait::until_value("the terminated dossier", async || dossier(&scene, &numero).await, |dossier| {
+            dossier["etat"] == "RUPTURE"
+        }).await;
+        scene.opcos.heal(Opco::Akto);
+        let found = scene.erp.until_status(&id, "delivered").await;
+        assert!(filed(&scene, Opco::Akto, Kind::Rupture).is_empty(), "{found:#}");
     }
 
     async fn a_certificate_takes_the_number_its_contract_was_given(scene) {

@@ -294,17 +294,19 @@ async fn in_schedules(
         // Ancillary costs and credit notes move nothing there: a replay tells, by its number.
         return Ok(Sighting::Absent);
     }
-    let lost_at = context.job.delivery.first_lost_at;
     let keys = &context.view.network.keys;
     let mut billed = Vec::with_capacity(links.len());
     let mut tx = app.store.reading().await.map_err(broken)?;
+    // Not when its answer was lost: a reading made between the two shows the invoice already.
+    let delivery = &context.job.delivery;
+    let left = invoices::left_at(&mut tx, delivery.tenant, delivery.id);
+    let left = left.await.map_err(broken)?;
     for link in links {
         let Some(dossier) = &link.dossier else {
             continue;
         };
-        let before = before(&mut tx, keys, dossier, lost_at)
-            .await
-            .map_err(broken)?;
+        let before = before(&mut tx, keys, dossier, left);
+        let before = before.await.map_err(broken)?;
         let numeros = (&dossier.numero_interne, &dossier.numero_externe);
         if let ((Some(interne), Some(externe)), Some(before)) = (numeros, before) {
             billed.push(Billed {

@@ -151,6 +151,11 @@ async fn certificate(
     Outgoing::written(pdf, certificate::NAME).map_err(broken)
 }
 
+/// Returns whether the norm has a read that shows a payload of this kind.
+pub(crate) fn has_look(kind: Kind) -> bool {
+    matches!(kind, Kind::Facture | Kind::Rupture)
+}
+
 /// Looks for a payload whose answer was lost, where the norm has a read for it (design §6.1).
 ///
 /// It is not judged again: what the OPCO has done with it meanwhile would speak against sending it, and
@@ -159,7 +164,7 @@ pub(crate) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
     if context.job.delivery.kind == Kind::Facture {
         return invoice::look(context).await;
     }
-    if context.job.delivery.kind != Kind::Rupture {
+    if !has_look(context.job.delivery.kind) {
         // Nobody was asked: it says nothing about the OPCO's health.
         let why = "the answer was lost and the norm has no read for it";
         return Ok(Outcome::CouldNotTell(Fault::new(

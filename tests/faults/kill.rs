@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use domain::Opco;
-use domain::clock::{Clock as _, SystemClock};
+use domain::clock::{Clock as _, SystemClock, Timestamp};
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 use harness::database::{Database, Engine};
@@ -14,7 +15,8 @@ use harness::erp::Erp;
 use harness::network::network;
 use harness::opcos::WIDE;
 use harness::payload::{Contract, contract};
-use harness::process::{OpcosProcess, Process};
+use harness::process::{OpcosProcess, Process, Start};
+use harness::scene::FACTOR;
 use harness::{erp, wait};
 use serde_json::json;
 
@@ -36,19 +38,22 @@ pub(crate) const STEPS: [&str; 8] = [
 const BETWEEN: [&str; 2] = ["during the call", "after a lost answer"];
 
 /// How many trials run at once: each mostly waits for leases to lapse.
-pub(crate) const AT_ONCE: usize = 6;
+pub(crate) const AT_ONCE: usize = 10;
 
-/// Short leases and looks, so that a death is mended in seconds.
+/// Short leases, on a clock that runs faster than the machine's, so that a death is mended in seconds.
 pub(crate) const SETTINGS: &str = "
 [server]
 listen = \"127.0.0.1:0\"
 threads = 1
 
 [delivery.worker]
-lease_s = 8
-turn_wait_s = 3
+lease_s = 100
+turn_wait_s = 30
 ";
-const OF_EACH_OPCO: &str = "timeout_ms = 4000\nlook_after_s = [1]\nreplay_after_lost = true\n";
+/// The lease of the settings.
+pub(crate) const LEASE: Duration = Duration::from_secs(100);
+/// What is said of every OPCO, but for what follows a lost answer.
+pub(crate) const OF_EACH_OPCO: &str = "timeout_ms = 60000\nlook_after_s = [20]\n";
 
 /// What becomes of a trial: a word for the matrix.
 type Cell = Result<String, String>;
@@ -59,6 +64,9 @@ struct Trial {
     database: Database,
     opcos: OpcosProcess,
     settings: String,
+    /// When the trial began, and what the gateway's clock showed then.
+    began: Timestamp,
+    shown: Timestamp,
     erp: Erp,
     sent: Vec<Sent>,
 }
@@ -141,21 +149,32 @@ impl Trial {
         let network = network().create(&store, now).await;
         let token = network.credential(&store, None, now).await;
         store.close().await;
-        let settings = opcos.settings(&format!("{WIDE}{OF_EACH_OPCO}")).await;
+        let limits = format!("{WIDE}{OF_EACH_OPCO}replay_after_lost = true\n");
+        let settings = opcos.settings(&limits).await;
         Some(Self {
             point,
             database,
             opcos,
             settings: format!("{SETTINGS}{settings}"),
+            began: now,
+            shown: now,
             erp: Erp::new("", &token),
             sent: Vec::new(),
         })
     }
 
     async fn serve(&mut self, failpoint: Option<&str>) -> Process {
-        let gateway = PROGRAM
-            .serve(&self.database, &self.settings, failpoint)
-            .await;
+        // As if it had been started later: what a dead one had in hand can be taken over.
+        self.shown = self.shown.checked_add(LEASE).unwrap();
+        let (shown, real) = (self.shown.as_millisecond(), self.began.as_millisecond());
+        let clock = format!("{shown} {real} {FACTOR}");
+        let start = Start {
+            failpoint,
+            clock: Some(&clock),
+            ..Start::default()
+        };
+        let gateway = PROGRAM.start(&self.database, &self.settings, &start);
+        let gateway = gateway.await;
         self.erp = self.erp.at(&gateway.origin);
         gateway
     }

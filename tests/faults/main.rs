@@ -1,6 +1,6 @@
 //! The product as its own process, killed at every step of a contract's path and between them:
-//! whatever was accepted ends at the OPCO, once. The ledger of the simulator, which is another
-//! process and outlives them all, is the witness.
+//! whatever was accepted ends at the OPCO, once, or visibly waits for a person. The ledger of the
+//! simulator, which outlives them all, is the witness.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
 mod filed;
 mod freeze;
 mod kill;
+mod lost;
 mod replicas;
 mod told;
 

@@ -20,7 +20,7 @@ use simulator::RequestEntry;
 use crate::PROGRAM;
 
 /// How many contracts are sent.
-const CONTRACTS: u64 = 300;
+const CONTRACTS: u64 = 220;
 /// The OPCOs they go to, evenly.
 const OPCOS: [Opco; 5] = [
     Opco::Constructys,

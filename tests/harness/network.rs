@@ -282,19 +282,43 @@ impl Network {
 
 /// Opens a flow for the whole deployment, as an administrator does.
 pub async fn switch(store: &Store, opco: Opco, capability: Capability, now: Timestamp) {
-    let switch = CapabilitySwitch {
+    let mut tx = store.writing().await.unwrap();
+    let switch = switched(opco, capability, Openness::Production, now);
+    switches::put(&mut tx, &switch).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// Opens these flows of an OPCO and closes every other.
+pub async fn open_only(store: &Store, opco: Opco, open: &[Capability], now: Timestamp) {
+    let mut tx = store.writing().await.unwrap();
+    for capability in Capability::ALL {
+        let openness = if open.contains(capability) {
+            Openness::Production
+        } else {
+            Openness::Unknown
+        };
+        let switch = switched(opco, *capability, openness, now);
+        switches::put(&mut tx, &switch).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+fn switched(
+    opco: Opco,
+    capability: Capability,
+    openness: Openness,
+    now: Timestamp,
+) -> CapabilitySwitch {
+    CapabilitySwitch {
         id: OverrideId::new(now),
         instance: Instance::first(opco),
         capability,
-        openness: Openness::Production,
+        openness,
         author: "tests".to_owned(),
         reason: "bac à sable".to_owned(),
         label: Some("bac à sable".to_owned()),
         from: now,
         until: None,
         created_at: now,
-    };
-    let mut tx = store.writing().await.unwrap();
-    switches::put(&mut tx, &switch).await.unwrap();
-    tx.commit().await.unwrap();
+    }
 }

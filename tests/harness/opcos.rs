@@ -68,6 +68,17 @@ impl Opcos {
         self.configure(opco, &open);
     }
 
+    /// Opens every flow of an OPCO, but what would pay without being asked.
+    pub fn open_all(&self, opco: Opco) {
+        let every = domain::Capability::ALL.iter();
+        let asked = every.filter(|one| **one != domain::Capability::AutoEcheance1);
+        let open = asked.fold(Overrides::default(), |open, capability| {
+            let word = serde_json::Value::from(capability.as_str());
+            open.with(serde_json::from_value(word).unwrap(), Openness::Production)
+        });
+        self.configure(opco, &open);
+    }
+
     /// Returns what an OPCO took of a contract: one entry for each time.
     pub fn taken(&self, opco: Opco, contract: &Contract) -> Vec<LedgerEntry> {
         let pairing = contract.pairing();

@@ -3,6 +3,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::Timestamp;
 use domain::clock::{Clock as _, ScaledClock, SystemClock};
@@ -17,15 +18,15 @@ use crate::scene::MORNING;
 
 /// What a stage is set with.
 #[derive(Debug, Clone, Copy)]
-pub struct Script {
+pub struct Script<'a> {
     /// The product.
     pub program: Program,
     /// How many times faster than the machine's the clock runs.
     pub factor: u32,
     /// The settings of the gateway.
-    pub settings: &'static str,
+    pub settings: &'a str,
     /// What is written into the section of every OPCO.
-    pub of_opcos: &'static str,
+    pub of_opcos: &'a str,
 }
 
 /// Everything a scenario needs.
@@ -48,14 +49,17 @@ pub struct Stage {
     program: Program,
     settings: String,
     mutation: Option<&'static str>,
-    clock_of_processes: String,
+    /// The clock of the processes: what it showed, when, and how fast it goes.
+    shown: Timestamp,
+    real: Timestamp,
+    factor: u32,
 }
 
 impl Stage {
     /// Sets the stage, with a fault planted in every gateway if one is named; nothing where the
     /// engine is not there. No gateway runs yet.
     pub async fn set(
-        script: &Script,
+        script: &Script<'_>,
         engine: Engine,
         mutation: Option<&'static str>,
     ) -> Option<Self> {
@@ -68,7 +72,6 @@ impl Stage {
         let network = network::network().create(&store, clock.now()).await;
         let token = network.credential(&store, None, clock.now()).await;
         let settings = format!("{}{}", script.settings, opcos.settings(script.of_opcos));
-        let (shown, real) = (shown.as_millisecond(), real.as_millisecond());
         Some(Self {
             clock,
             database,
@@ -80,7 +83,9 @@ impl Stage {
             program: script.program,
             settings,
             mutation,
-            clock_of_processes: format!("{shown} {real} {factor}"),
+            shown,
+            real,
+            factor,
         })
     }
 
@@ -95,6 +100,18 @@ impl Stage {
         let token = network.credential(&self.store, None, self.now()).await;
         let erp = self.erp.with_token(&token);
         (network, erp)
+    }
+
+    /// Lets so much time pass for the gateways started from now on, as if they had been started later:
+    /// the leases of the dead have lapsed. The OPCOs do not notice.
+    pub fn later(&mut self, span: Duration) {
+        self.shown = self.shown.checked_add(span).unwrap();
+    }
+
+    /// Changes the settings of the gateways started from now on.
+    pub fn resettle(&mut self, script: &Script<'_>) {
+        let opcos = self.opcos.settings(script.of_opcos);
+        self.settings = format!("{}{opcos}", script.settings);
     }
 
     /// Adds to the settings of the gateways started from now on.
@@ -125,10 +142,16 @@ impl Stage {
         self.start(start).await;
     }
 
+    fn clock_of_processes(&self) -> String {
+        let (shown, real) = (self.shown.as_millisecond(), self.real.as_millisecond());
+        format!("{shown} {real} {}", self.factor)
+    }
+
     async fn start(&mut self, start: Start<'_>) {
+        let clock = self.clock_of_processes();
         let start = Start {
             mutation: self.mutation,
-            clock: Some(&self.clock_of_processes),
+            clock: Some(&clock),
             ..start
         };
         let program = self.program;
@@ -139,7 +162,8 @@ impl Stage {
 
     /// Runs a command of the product beside the gateways, with the same fault planted.
     pub async fn command(&self, args: &[&str]) -> std::process::Output {
-        let mut variables = vec![("CFA_GATEWAY_CLOCK", self.clock_of_processes.as_str())];
+        let clock = self.clock_of_processes();
+        let mut variables = vec![("CFA_GATEWAY_CLOCK", clock.as_str())];
         variables.extend(self.mutation.map(|fault| ("CFA_GATEWAY_MUTATION", fault)));
         let program = self.program;
         program

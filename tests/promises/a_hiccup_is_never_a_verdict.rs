@@ -11,7 +11,7 @@ use simulator::{Fault, FaultKind, Scope};
 use crate::{FAST, Verdict, delivered, once, promise, require};
 
 /// One look is believed, so that a blind one taken for it shows at once.
-const ONE_LOOK: Script = Script {
+const ONE_LOOK: Script<'static> = Script {
     of_opcos: "calls_per_minute = 6000\nburst = 50\nin_flight = 8\ntimeout_ms = 60000\n\
         look_after_s = [20]\nreplay_after_lost = true\n",
     ..FAST

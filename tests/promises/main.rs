@@ -31,7 +31,7 @@ use serde_json::Value;
 type Verdict = Result<(), String>;
 
 /// Twenty times the machine's clock, and short leases: a death is mended in seconds.
-const FAST: Script = Script {
+const FAST: Script<'static> = Script {
     program: Program(env!("CARGO_BIN_EXE_gateway-under-test")),
     factor: harness::scene::FACTOR,
     settings: r#"
@@ -91,7 +91,7 @@ macro_rules! promise {
 use promise;
 
 /// Plays a promise's scenario on the product.
-async fn holds(script: &Script, engine: Engine, kept: impl AsyncFn(&mut Stage) -> Verdict) {
+async fn holds(script: &Script<'_>, engine: Engine, kept: impl AsyncFn(&mut Stage) -> Verdict) {
     if let Some(verdict) = played(script, engine, None, kept).await {
         assert_eq!(verdict, Ok(()), "on {}", engine.name());
     }
@@ -99,7 +99,7 @@ async fn holds(script: &Script, engine: Engine, kept: impl AsyncFn(&mut Stage) -
 
 /// Plays it on a product with one fault planted, which must be found for the right reason.
 async fn caught(
-    script: &Script,
+    script: &Script<'_>,
     engine: Engine,
     mutation: &'static str,
     reason: &str,
@@ -113,7 +113,7 @@ async fn caught(
 }
 
 async fn played(
-    script: &Script,
+    script: &Script<'_>,
     engine: Engine,
     mutation: Option<&'static str>,
     kept: impl AsyncFn(&mut Stage) -> Verdict,

@@ -16,7 +16,7 @@ use simulator::{Fault, FaultKind, Scope};
 
 use crate::{FAST, Verdict, delivered, is_end, once, promise, require};
 
-const MEASURED: Script = Script {
+const MEASURED: Script<'static> = Script {
     factor: 1,
     settings: r#"
 [server]

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{FAST, Verdict, promise, require, send};
 
 /// Two calls at once: what goes first is what was claimed first.
-const NARROW: Script = Script {
+const NARROW: Script<'static> = Script {
     of_opcos: "calls_per_minute = 6000\nburst = 50\nin_flight = 2\ntimeout_ms = 60000\n",
     ..FAST
 };

@@ -13,7 +13,7 @@ use simulator::{Capability, Fault, FaultKind, Scope};
 use crate::{FAST, Verdict, delivered, once, promise, require};
 
 /// What failed stays away until a person says so.
-const PATIENT: Script = Script {
+const PATIENT: Script<'static> = Script {
     settings: r#"
 [server]
 listen = "127.0.0.1:0"

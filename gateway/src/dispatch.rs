@@ -7,7 +7,7 @@ use domain::step::{self, Course, Next, Policy, Progress};
 use domain::{Fault, FaultKind, HoldReason, Kind, NormVersion, Outcome, Timestamp, WaitReason};
 use jiff::civil::Date;
 use opco::{Filed, Identity, Operation, Profile, Refus};
-use store::{Claimed, Was};
+use store::{Claimed, TenantKey, Was};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
@@ -268,9 +268,11 @@ async fn deliver_contract(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
             let sent =
                 Some(hash.map_err(broken)?).filter(|_| !mutation::planted(Mutation::HashDropped));
             let filed = write(context, &Operation::FileDossier { version, dossier }).await;
+            let answer = answer_hash(keys, job, &filed)?;
             let mut exchanged = Exchanged::of(filed.outcome, version);
             exchanged.record.sent = sent;
             exchanged.said.refus = filed.refus;
+            exchanged.record.answer = answer;
             exchanged
         }
         Was::Unknown => Exchanged::of(look::look(context, &opened).await, version),
@@ -305,10 +307,12 @@ async fn follow(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
             if filed.file_unreadable {
                 return Err(ready.unreadable(filed.outcome));
             }
+            let answer = answer_hash(keys, job, &filed)?;
             Exchanged {
                 outcome: filed.outcome,
                 record: Record {
                     numeros: filed.numeros,
+                    answer,
                     ..record
                 },
                 said: Said {
@@ -418,6 +422,12 @@ async fn write(context: &Attempt<'_>, operation: &Operation) -> Filed {
         Ok(filed) => filed,
         Err(_) => Outcome::Lost(Fault::new(FaultKind::Unavailable, "no answer in time")).into(),
     }
+}
+
+/// Returns the salted hash of what was answered.
+fn answer_hash(keys: &TenantKey, job: &Claimed, filed: &Filed) -> Result<Option<[u8; 32]>, Stop> {
+    let hash = |digest: [u8; 32]| keys.content_hash(job.delivery.id, &job.sealed, &digest);
+    filed.answer.map(hash).transpose().map_err(broken)
 }
 
 /// Returns the CFA key and the identity to call with.

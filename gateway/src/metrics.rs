@@ -149,9 +149,7 @@ pub struct Metrics {
     http: Timed<Http>,
     webhooks: Webhooks,
     commit: Histogram,
-    sealed: Counter,
-    unsealed: Gauge<f64, AtomicU64>,
-    broken_logs: Gauge<f64, AtomicU64>,
+    log: Sealing,
     commit_members: Histogram,
     commits_failed: Counter,
     files: Family<ByKind, Counter>,
@@ -183,6 +181,36 @@ impl Webhooks {
                 r,
                 "webhook_parked_events",
                 "Events put aside because an address does not take one of their dossier",
+            ),
+        }
+    }
+}
+
+/// How the logs are sealed.
+#[derive(Debug, Clone)]
+struct Sealing {
+    sealed: Counter,
+    unsealed: Gauge<f64, AtomicU64>,
+    broken: Gauge<f64, AtomicU64>,
+}
+
+impl Sealing {
+    fn new(r: &mut Registry) -> Self {
+        Self {
+            sealed: counts(
+                r,
+                "log_sealed_events",
+                "Events sealed by a signed checkpoint",
+            ),
+            unsealed: counts(
+                r,
+                "log_unsealed_events",
+                "Events that the log furthest behind has beyond its last checkpoint",
+            ),
+            broken: counts(
+                r,
+                "log_broken",
+                "Logs that are sealed no more because they were changed by hand",
             ),
         }
     }
@@ -248,21 +276,7 @@ impl Metrics {
             http: durations(r, "http_request", "Requests answered"),
             webhooks: Webhooks::new(r),
             commit,
-            sealed: counts(
-                r,
-                "log_sealed_events",
-                "Events sealed by a signed checkpoint",
-            ),
-            unsealed: counts(
-                r,
-                "log_unsealed_events",
-                "Events that the log furthest behind has beyond its last checkpoint",
-            ),
-            broken_logs: counts(
-                r,
-                "log_broken",
-                "Logs that are sealed no more because they were changed by hand",
-            ),
+            log: Sealing::new(r),
             commit_members,
             commits_failed: counts(r, "commits_failed", "Group commits that failed"),
             files: counts(r, "files_received", "Files received whole"),
@@ -459,17 +473,17 @@ impl Metrics {
 
     /// Counts events that a checkpoint was signed over.
     pub fn sealed(&self, events: u64) {
-        self.sealed.inc_by(events);
+        self.log.sealed.inc_by(events);
     }
 
     /// Shows how far the log furthest behind is behind.
     pub fn unsealed(&self, events: u64) {
-        self.unsealed.set(whole(events));
+        self.log.unsealed.set(whole(events));
     }
 
     /// Shows how many logs were changed by hand.
     pub fn broken_logs(&self, count: u64) {
-        self.broken_logs.set(whole(count));
+        self.log.broken.set(whole(count));
     }
 
     /// Counts a file that was received whole.

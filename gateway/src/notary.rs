@@ -52,15 +52,8 @@ pub(crate) async fn run(app: App) {
 
 /// Seals what is new in each log that no other replica has in hand.
 async fn round(app: &App) -> Result<(), StoreError> {
-    let mut tx = app.store.reading().await?;
-    let behind = proofs::behind(&mut tx).await?;
-    drop(tx);
-    let events = behind.iter().map(|log| log.events - log.sealed);
-    let most = events.max().unwrap_or_default();
-    app.metrics
-        .unsealed(u64::try_from(most).unwrap_or_default());
     let mut broken = 0;
-    for log in behind {
+    for log in behind(app).await? {
         match seal(app, log).await {
             Ok(()) => {}
             Err(ProofError::Store(error)) => return Err(error),
@@ -72,7 +65,17 @@ async fn round(app: &App) -> Result<(), StoreError> {
         }
     }
     app.metrics.broken_logs(broken);
+    // What is left now waits for a replica that has the lease, or for somebody to look.
+    let left = behind(app).await?.into_iter();
+    let most = left.map(|log| log.events - log.sealed).max();
+    let most = u64::try_from(most.unwrap_or_default()).unwrap_or_default();
+    app.metrics.unsealed(most);
     Ok(())
+}
+
+async fn behind(app: &App) -> Result<Vec<Behind>, StoreError> {
+    let mut tx = app.store.reading().await?;
+    proofs::behind(&mut tx).await
 }
 
 async fn seal(app: &App, log: Behind) -> Result<(), ProofError> {

@@ -50,6 +50,8 @@ pub(crate) struct Record {
     pub(crate) version: Option<NormVersion>,
     /// The salted hash of what was sent.
     pub(crate) sent: Option<[u8; 32]>,
+    /// The salted hash of what was answered.
+    pub(crate) answer: Option<[u8; 32]>,
     /// What the log says of the file that was sent with it.
     pub(crate) file: Option<serde_json::Value>,
     /// The OPCO's numbers of what is no dossier.
@@ -227,6 +229,7 @@ impl Verdict {
                 "said": fault.map(|fault| fault.detail.as_str()),
             }));
         event.content_hash = self.record.sent;
+        event.answer_hash = self.record.answer;
         event
     }
 }

@@ -92,9 +92,9 @@ def test_a_file_with_any_one_byte_changed_is_refused(gateway: Gateway, contract:
         altered[place] = byte ^ (1 << chance.randrange(8))
         with pytest.raises(Refused):
             verify(bytes(altered), keys)
-    for altered in (file[:-1], file + b"\n", file.replace(b"\n  ", b"\n   ", 1), file[:1] + b" " + file[1:]):
+    for other in (file[:-1], file + b"\n", file.replace(b"\n  ", b"\n   ", 1), file[:1] + b" " + file[1:]):
         with pytest.raises(Refused):
-            verify(altered, keys)
+            verify(other, keys)
 
 
 def test_what_a_stranger_signs_is_refused_whatever_it_says(gateway: Gateway, contract: tuple[str, Path]) -> None:

@@ -1,4 +1,4 @@
-"""Verifies an evidence file of the gateway, offline: `verify_evidence.py FILE KEY…`. Written from docs/proof.md alone."""
+"""Verifies an evidence file, offline: `verify_evidence.py FILE KEY…`. Written from docs/proof.md alone."""
 
 import base64
 import json
@@ -11,8 +11,9 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-MEMBERS = "format network delivery made_at_ms events salt rotations checkpoint signer".split()
-FIELDS = "network position event at_ms kind delivery dossier actor data content_hash answer_hash".split()
+MEMBERS = ["format", "network", "delivery", "made_at_ms", "events", "salt", "rotations", "checkpoint", "signer"]
+FIELDS = ["network", "position", "event", "at_ms", "kind", "delivery", "dossier", "actor", "data"]
+FIELDS += ["content_hash", "answer_hash"]
 
 
 class Refused(Exception):
@@ -132,7 +133,7 @@ def verified(file: bytes, trusted: list[str]) -> dict[str, Any]:
         old = Checkpoint(rotation["checkpoint"], origin)
         proof = [bytes.fromhex(one) for one in rotation["consistency"]]
         roots = roots_of(old.size, checkpoint.size, old.root, proof)
-        need(0 < old.size and roots == (old.root, checkpoint.root), "the log was rewritten")
+        need(old.size > 0 and roots == (old.root, checkpoint.root), "the log was rewritten")
         need(old.next_key is not None and old.signed_by(old.next_key), "a rotation without its key")
         if any(old.signed_by(key) for key in trusted):
             trusted.append(str(old.next_key))

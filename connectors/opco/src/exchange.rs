@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::digest::{Context, SHA256};
 use domain::{Fault, FaultKind, Kind, NormVersion, Outcome};
 use reqwest::header::AUTHORIZATION;
 use serde_json::Value;
@@ -16,6 +17,9 @@ use crate::operation::Operation;
 use crate::profile::{Auth, Profile};
 use crate::token::{Client, Token};
 use crate::transport::{Sending, Transport};
+
+/// Where a contract has its NIR.
+const NIR: &str = "/cerfa/apprenti/nir";
 
 /// Where a payload says who the apprentice is, who answers for a minor, who signs and who is paid.
 const PERSONS: [&str; 20] = [
@@ -52,6 +56,9 @@ pub struct Filed {
     pub refus: Refus,
     /// Our own file could not be read: the failure says nothing about the OPCO.
     pub file_unreadable: bool,
+    /// The SHA-256 of what was answered, the NIR taken out of it: it is shredded before the rest, and
+    /// must not be guessed from what is left.
+    pub answer: Option<[u8; 32]>,
 }
 
 impl From<Outcome> for Filed {
@@ -62,6 +69,7 @@ impl From<Outcome> for Filed {
             numeros: Numeros::default(),
             refus: Refus::default(),
             file_unreadable: false,
+            answer: None,
         }
     }
 }
@@ -127,7 +135,10 @@ pub async fn hand_over(
     let mut secrets = Secrets::of(identity);
     secrets.persons(operation);
     match attempt(transport, profile, identity, operation, &mut secrets).await {
-        Attempt::Answered(reply) => answered(profile, operation, &reply, &secrets.texts()),
+        Attempt::Answered(reply) => Filed {
+            answer: Some(digest(operation, &reply.body)),
+            ..answered(profile, operation, &reply, &secrets.texts())
+        },
         Attempt::NotSent(fault) => Filed::from(Outcome::Failed(fault)),
         Attempt::NoFile(fault) => Filed {
             file_unreadable: true,
@@ -166,6 +177,22 @@ fn answered(profile: &Profile, operation: &Operation, reply: &Reply, secrets: &[
             }
         }
     }
+}
+
+/// Returns the SHA-256 of an answer without the NIR, wherever it repeats it.
+fn digest(operation: &Operation, body: &[u8]) -> [u8; 32] {
+    let nir = operation.payload().and_then(|payload| payload.pointer(NIR));
+    let nir = nir.and_then(Value::as_str).unwrap_or_default().as_bytes();
+    let mut context = Context::new(&SHA256);
+    let mut rest = body;
+    while !nir.is_empty()
+        && let Some(at) = rest.windows(nir.len()).position(|part| part == nir)
+    {
+        context.update(rest.get(..at).unwrap_or_default());
+        rest = rest.get(at + nir.len()..).unwrap_or_default();
+    }
+    context.update(rest);
+    context.finish().as_ref().try_into().unwrap_or_default()
 }
 
 /// What a status says about a write whose answer holds no receipt.
@@ -320,4 +347,24 @@ fn client<'a>(
             .as_ref()
             .ok_or_else(|| missing("software credential"))?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_answer_is_known_by_does_not_hang_on_the_nir() {
+        let operation = |nir: &str| Operation::FileDossier {
+            version: NormVersion::V2,
+            dossier: serde_json::json!({"cerfa": {"apprenti": {"nir": nir}}}),
+        };
+        let of = |nir: &str| {
+            let body = format!("{{\"nir\":\"{nir}\",\"again\":\"x{nir}{nir}\",\"numero\":1}}");
+            digest(&operation(nir), body.as_bytes())
+        };
+        assert_eq!(of("199097512345678"), of("299097512345699"));
+        let other = digest(&operation(""), b"{\"numero\":2}");
+        assert_ne!(other, digest(&operation(""), b"{\"numero\":1}"));
+    }
 }

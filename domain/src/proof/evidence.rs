@@ -157,13 +157,21 @@ impl Evidence {
         })
     }
 
-    /// Returns the positions of the events that tell of this content; none when the salt is not there.
+    /// Returns the positions of the events that tell of this content, as what was received or sent, as
+    /// an answer or as a file; none when the salt is not there.
     pub fn positions_of(&self, content: &[u8]) -> Vec<u64> {
         let Some(salt) = &self.salt else {
             return Vec::new();
         };
-        let hash = salted(&salt.0, content);
-        let of_content = |one: &&Proven| one.entry.content_hash == Some(hash);
+        let whole = salted(&salt.0, content);
+        // What may be large is known by its own hash, salted.
+        let hashed = salted(&salt.0, &Hash::of_content(content).0);
+        let in_data = format!("\"{hashed}\"");
+        let of_content = |one: &&Proven| {
+            one.entry.content_hash == Some(whole)
+                || one.entry.answer_hash == Some(hashed)
+                || one.entry.data.contains(&in_data)
+        };
         let found = self.events.iter().filter(of_content);
         found.map(|one| one.entry.position).collect()
     }

@@ -34,6 +34,11 @@ impl Hash {
         Self::of(&[])
     }
 
+    /// Returns the SHA-256 of some content, as such.
+    pub(super) fn of_content(content: &[u8]) -> Self {
+        Self::of(&[content])
+    }
+
     /// Reads 32 bytes.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)

@@ -400,6 +400,13 @@ fn whoever_holds_the_content_finds_it_in_the_file() {
     let with_salt = evidence();
     assert_eq!(with_salt.positions_of(b"a contract"), [7, 257]);
     assert!(with_salt.positions_of(b"another").is_empty());
+    let mut answered = evidence();
+    let hash = |content| Some(salted(&[9; 32], &Hash::of_content(content).0));
+    answered.events[0].entry.answer_hash = hash(b"an answer");
+    answered.events[1].entry.data =
+        format!("{{\"file\":{{\"hash\":\"{}\"}}}}", hash(b"a file").unwrap());
+    assert_eq!(answered.positions_of(b"an answer"), [7]);
+    assert_eq!(answered.positions_of(b"a file"), [257]);
     let without = Evidence {
         salt: None,
         ..evidence()

@@ -18,7 +18,7 @@ pub(super) fn verify(
     context: &Context,
     file: &Path,
     trusted: &[VerifierKey],
-    content: Option<&Path>,
+    held: Option<&Path>,
 ) -> Result<Exit, Failure> {
     let bytes = input::read(file)?;
     let mut out = Out::stdout(context.format());
@@ -34,9 +34,7 @@ pub(super) fn verify(
             return Ok(Exit::Negative);
         }
     };
-    let found = content
-        .map(|path| positions_of(&verified, path))
-        .transpose()?;
+    let found = held.map(|path| positions_of(&verified, path)).transpose()?;
     tell(&mut out, &verified, found.as_deref())?;
     Ok(if found.is_some_and(|found| found.is_empty()) {
         Exit::Negative

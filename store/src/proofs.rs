@@ -94,6 +94,14 @@ pub async fn behind(tx: &mut Tx) -> Result<Vec<Behind>, StoreError> {
     Ok(rows.into_iter().map(behind).collect())
 }
 
+/// Returns whose logs there are: the networks' that have one, and the platform's own.
+pub async fn logs(tx: &mut Tx) -> Result<Vec<TenantId>, StoreError> {
+    const SQL: &str = "select tenant_id from event_head union select tenant_id from proof_head
+        order by tenant_id";
+    let ids: Vec<Uuid> = on!(tx, |conn| sqlx::query_scalar(SQL).fetch_all(conn).await?);
+    Ok(ids.into_iter().map(TenantId::from).collect())
+}
+
 /// Returns how many events of a network are in its tree.
 pub async fn size(tx: &mut Tx, tenant: TenantId) -> Result<i64, StoreError> {
     const SQL: &str = "select size from proof_head where tenant_id = $1";

@@ -132,6 +132,8 @@ def test_the_whole_database_is_as_it_was_sealed(gateway: Gateway, contract: tupl
     kept.write_bytes(evidence(gateway, contract[0]))
     audited = audit(gateway, "verify", "--store", "--checkpoint", str(kept))
     assert audited.returncode == 0, audited.stdout + audited.stderr
-    (network,) = [json.loads(line) for line in audited.stdout.splitlines()]
-    assert network["findings"] == []
-    assert network["events"] > 0
+    logs = [json.loads(line) for line in audited.stdout.splitlines()]
+    assert [log["findings"] for log in logs] == [[], []], "the network's log and the gateway's own"
+    assert any(log["events"] > 0 for log in logs)
+    kept.write_text(kept.read_text().replace(logs[-1]["network"], "01900000-0000-7000-8000-000000000000"))
+    assert audit(gateway, "verify", "--store", "--checkpoint", str(kept)).returncode == 1

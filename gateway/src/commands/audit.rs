@@ -123,6 +123,12 @@ struct Desk {
     now: Timestamp,
 }
 
+/// A log that is audited.
+struct Log {
+    tenant: TenantId,
+    name: String,
+}
+
 /// Does what is asked.
 pub(crate) fn run(context: &Context, args: AuditArgs) -> Result<Exit, Failure> {
     if let What::Verify(VerifyArgs {
@@ -280,28 +286,58 @@ async fn written(
     Ok(Exit::Success)
 }
 
-/// Reads the whole store, network after network.
+/// Reads the whole store, log after log.
 async fn audit(desk: &mut Desk, kept: &[PathBuf]) -> Result<Exit, Failure> {
     let kept = kept.iter().map(|path| kept_elsewhere(path));
     let kept = kept.collect::<Result<Vec<_>, _>>()?;
-    let mut tx = desk.store.reading().await?;
-    let networks = tenants::networks(&mut tx).await?;
-    drop(tx);
+    let logs = logs(desk).await?;
+    let of = |origin: &String| {
+        logs.iter()
+            .any(|log| domain::proof::origin(log.tenant) == *origin)
+    };
+    if let Some(stranger) = kept.iter().find(|one| !of(&one.origin)) {
+        let said = format!(
+            "cette base n'a pas, ou plus, le journal {}",
+            stranger.origin
+        );
+        return Err(Failure::new(Code::NotFound, said));
+    }
     let progress = Progress::new();
     let mut all = Vec::new();
-    for network in networks {
-        progress.say(&format!("{}…", network.name));
-        let origin = domain::proof::origin(network.id);
+    for log in logs {
+        progress.say(&format!("{}…", log.name));
+        let origin = domain::proof::origin(log.tenant);
         let known = kept.iter().filter(|one| one.origin == origin);
         let known: Vec<Checkpoint> = known.cloned().collect();
-        let mut audited = desk.store.audit_log(network.id, &known).await?;
+        let mut audited = desk.store.audit_log(log.tenant, &known).await?;
         if mutation::planted(Mutation::AuditBlind) {
             audited.findings.clear();
         }
-        all.push((network, audited));
+        all.push((log, audited));
     }
     progress.clear();
     told::tell(&mut desk.out, &all)
+}
+
+/// Returns every log, with the name of its network.
+async fn logs(desk: &Desk) -> Result<Vec<Log>, Failure> {
+    let mut tx = desk.store.reading().await?;
+    let networks = tenants::networks(&mut tx).await?;
+    let logs = proofs::logs(&mut tx).await?.into_iter();
+    let name = |tenant: TenantId| {
+        let network = networks.iter().find(|network| network.id == tenant);
+        match network {
+            Some(network) => network.name.clone(),
+            None if tenant == TenantId::PLATFORM => "(la passerelle)".to_owned(),
+            None => tenant.to_string(),
+        }
+    };
+    Ok(logs
+        .map(|tenant| Log {
+            tenant,
+            name: name(tenant),
+        })
+        .collect())
 }
 
 /// Reads a checkpoint from a file of its own, or from an evidence file.

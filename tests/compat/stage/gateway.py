@@ -104,7 +104,7 @@ class Gateway:
         settings += "".join(OPCO_SETTINGS.format(slug=slug) for slug in slugs)
         (folder / "gateway.toml").write_text(settings)
         self._furnish()
-        command = [str(binary), "serve", "--config", "gateway.toml", "--format", "json"]
+        command = [str(binary), "serve", "--roles=api,worker", "--config", "gateway.toml", "--format", "json"]
         self.process = Process("gateway", command, folder, environment)
         self.address = self.process.address
         self.http = httpx.Client(

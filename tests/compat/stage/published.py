@@ -26,7 +26,8 @@ def published() -> dict[str, Any]:
     """Returns each document by name, None where the gateway publishes none."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "gateway.toml").write_text(SETTINGS)
-        command = [os.environ["CFA_GATEWAY_BINARY"], "serve", "--config", "gateway.toml", "--format", "json"]
+        command = [os.environ["CFA_GATEWAY_BINARY"], "serve", "--roles=api", "--config", "gateway.toml"]
+        command += ["--format", "json"]
         running = Process("published", command, Path(folder), {"PATH": os.environ["PATH"]})
         try:
             read = {name: httpx.get(running.address + path, trust_env=False) for name, path in DOCUMENTS.items()}

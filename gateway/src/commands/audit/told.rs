@@ -3,16 +3,16 @@
 use domain::proof::TileId;
 use serde_json::{Value, json};
 use store::proofs::{Audited, Place};
-use store::tenants::Network;
 
+use super::Log;
 use crate::commands::failure::{Exit, Failure};
 use crate::commands::output::{Format, Out};
 
 /// Writes one line a network, then what was found.
-pub(super) fn tell(out: &mut Out, all: &[(Network, Audited)]) -> Result<Exit, Failure> {
+pub(super) fn tell(out: &mut Out, all: &[(Log, Audited)]) -> Result<Exit, Failure> {
     let lines: Vec<Value> = all
         .iter()
-        .map(|(network, audited)| line(network, audited))
+        .map(|(log, audited)| line(log, audited))
         .collect();
     let titles = [
         "RÉSEAU",
@@ -32,26 +32,26 @@ pub(super) fn tell(out: &mut Out, all: &[(Network, Audited)]) -> Result<Exit, Fa
             .map(text)
             .to_vec()
     })?;
-    let findings = all.iter().flat_map(|(network, audited)| {
+    let findings = all.iter().flat_map(|(log, audited)| {
         audited
             .findings
             .iter()
-            .map(move |finding| (network, finding.place))
+            .map(move |finding| (log, finding.place))
     });
     let mut exit = Exit::Success;
-    for (network, place) in findings {
+    for (log, place) in findings {
         exit = Exit::Negative;
         if matches!(out.format(), Format::Table) {
-            out.line(&format!("MODIFIÉ  {} : {}", network.name, sentence(place)))?;
+            out.line(&format!("MODIFIÉ  {} : {}", log.name, sentence(place)))?;
         }
     }
     Ok(exit)
 }
 
-fn line(network: &Network, audited: &Audited) -> Value {
+fn line(log: &Log, audited: &Audited) -> Value {
     let findings: Vec<Value> = audited.findings.iter().map(|one| word(one.place)).collect();
     json!({
-        "network": network.id, "name": network.name, "events": audited.events,
+        "network": log.tenant, "name": log.name, "events": audited.events,
         "unsealed": audited.unsealed, "checkpoints": audited.checkpoints, "findings": findings,
     })
 }

@@ -86,10 +86,12 @@ def test_a_file_holds_for_whoever_has_the_key_and_tells_the_whole_life(
 def test_a_file_with_any_one_byte_changed_is_refused(gateway: Gateway, contract: tuple[str, Path]) -> None:
     file, keys = evidence(gateway, contract[0]), published(gateway)
     verify(file, keys)
-    chance = random.Random(len(file))
-    for place, byte in enumerate(file):
+    chance = random.Random(20260901)
+    # A tenth of all bytes, the signature and what is around it whole; the gateway's own tests try every byte.
+    places = {*chance.sample(range(len(file)), len(file) // 10), *range(len(file) - 120, len(file))}
+    for place in sorted(places):
         altered = bytearray(file)
-        altered[place] = byte ^ (1 << chance.randrange(8))
+        altered[place] ^= 1 << chance.randrange(8)
         with pytest.raises(Refused):
             verify(bytes(altered), keys)
     for other in (file[:-1], file + b"\n", file.replace(b"\n  ", b"\n   ", 1), file[:1] + b" " + file[1:]):

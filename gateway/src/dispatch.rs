@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use domain::rejet::Rejet;
-use domain::step::{self, Course, Next, Policy, Progress};
+use domain::step::{self, AfterLost, Course, Next, Policy, Progress, Sight};
 use domain::{Fault, FaultKind, HoldReason, Kind, NormVersion, Outcome, Timestamp, WaitReason};
 use jiff::civil::Date;
 use opco::{Filed, Identity, Operation, Profile, Refus};
@@ -520,7 +520,11 @@ fn is_early(refus: &Refus) -> bool {
 fn course(app: &App, system: System, kind: Kind, lists_invoices: bool) -> Course {
     let schedule = app.settings.worker.schedule();
     if let Some(profile) = app.profiles.get(system.instance) {
-        return profile.course(kind, schedule, lists_invoices);
+        let mut course = profile.course(kind, schedule, lists_invoices);
+        if course.sight == Sight::Nothing && mutation::planted(Mutation::UnseenResent) {
+            course.policy.after_lost = AfterLost::Replay;
+        }
+        return course;
     }
     let policy = Policy {
         schedule,

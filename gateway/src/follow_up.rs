@@ -27,6 +27,7 @@ use self::link::{Link, Linked};
 use crate::app::App;
 use crate::files::outgoing;
 use crate::intake::{Refused, Sender};
+use crate::mutation::{self, Mutation};
 use crate::pause;
 use crate::plan::{self, Plan, Way};
 use crate::system::System;
@@ -375,7 +376,7 @@ fn way(
     }
     // Behind a contract that is on its way, the place in line says it all; but an invoice stands in no
     // line: what it waits for may last for months, and must not hold up what comes after it.
-    if known.on_its_way && kind == Kind::Facture {
+    if known.on_its_way && kind == Kind::Facture && !mutation::planted(Mutation::InvoiceAhead) {
         return Way::Await(WaitReason::Dossier, again);
     }
     if known.on_its_way {

@@ -55,6 +55,22 @@ pub(crate) enum Mutation {
     AuditBlind,
     /// A proof is believed whoever signed it.
     AnyKeyTrusted,
+    /// What no read shows is sent again after a lost answer, though the profile says to hold it.
+    UnseenResent,
+    /// An invoice whose answer was lost is sent again without a look.
+    InvoiceUnlooked,
+    /// What follows a contract stands in a line of its own, not behind it.
+    FollowUpAhead,
+    /// An invoice does not wait for its dossier.
+    InvoiceAhead,
+    /// A webhook's position moves although the ERP did not take what is before it.
+    NewsForgotten,
+    /// A webhook is signed with a secret that the ERP does not have.
+    NewsUnsigned,
+    /// A webhook may lead anywhere.
+    AnyAddress,
+    /// What a file holds is in the log.
+    PrintFile,
 }
 
 impl Mutation {
@@ -86,6 +102,14 @@ impl Mutation {
             Self::LeafLeftOut => "leaf-left-out",
             Self::AuditBlind => "audit-blind",
             Self::AnyKeyTrusted => "any-key-trusted",
+            Self::UnseenResent => "unseen-resent",
+            Self::InvoiceUnlooked => "invoice-unlooked",
+            Self::FollowUpAhead => "follow-up-ahead",
+            Self::InvoiceAhead => "invoice-ahead",
+            Self::NewsForgotten => "news-forgotten",
+            Self::NewsUnsigned => "news-unsigned",
+            Self::AnyAddress => "any-address",
+            Self::PrintFile => "print-file",
         }
     }
 }

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// The settings under which a gateway may call it.
@@ -57,6 +60,16 @@ impl Told {
     /// Returns the body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Returns whether it carries the `v1` signature of this secret, computed here anew.
+    pub fn is_signed_with(&self, secret: &str) -> bool {
+        let secret = secret.strip_prefix("whsec_").unwrap();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(secret).unwrap());
+        let message = format!("{}.{}.{}", self.id, self.timestamp, self.body);
+        let tag = hmac::sign(&key, message.as_bytes());
+        let expected = format!("v1,{}", STANDARD.encode(tag.as_ref()));
+        self.signature.split(' ').any(|one| one == expected)
     }
 
     /// Returns the event's place in the log.

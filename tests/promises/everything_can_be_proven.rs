@@ -1,6 +1,7 @@
 //! Everything can be proven: every state of a delivery has its event, in a log per network that has
-//! no gap, with the hash of what was received and of what was sent; each delivery gives a file that
-//! verifies offline against the published key; and a log that was rewritten is found out.
+//! no gap, with the hash of what was received and of what was sent; an ERP that is told of an event can
+//! tell by whom; each delivery gives a file that verifies offline against the published key; and a log
+//! that was rewritten is found out.
 //!
 //! Every way to rewrite it, and every byte of a file, are tried in `store/tests/contract/proofs.rs` and
 //! `tests/compat/test_evidence.py`.
@@ -11,6 +12,7 @@ use domain::proof::{self, SignerKey};
 use harness::erp::Erp;
 use harness::network::network;
 use harness::payload::contract;
+use harness::receiver::{self, Receiver};
 use harness::stage::Stage;
 use harness::wait;
 use serde_json::{Value, json};
@@ -32,18 +34,32 @@ promise! {
         => "is believed whoever signed it";
     async fn a_gateway_that_does_not_see_a_rewritten_event_is_caught("audit-blind" on Postgres)
         => "was rewritten unseen";
+    async fn a_gateway_whose_news_is_not_signed_is_caught("news-unsigned" on Sqlite)
+        => "is not signed";
 }
 
 async fn kept(stage: &mut Stage) -> Verdict {
     let (_, neighbour) = stage.another(network().without_key(Opco::Akto)).await;
+    stage.add_settings(receiver::OPEN);
     stage.serve().await;
     let neighbour = neighbour.at(&stage.erp.origin);
+    let receiver = Receiver::start();
+    let wanted = json!({"url": receiver.url, "kinds": ["delivery.delivered"]});
+    let made = stage.erp.post("/api/v1/webhooks", &wanted, &[]).await;
+    let secret = made.expect(201)["secret"].clone();
     let (ids, theirs) = lives(stage, &neighbour).await?;
     for id in &ids {
         told(&stage.erp.delivery(id).await)?;
         hashed(stage, id).await?;
     }
     without_gap(&stage.erp, &ids).await?;
+    let told = wait::until("news", async || receiver.taken().pop()).await;
+    receiver.stop().await;
+    require!(
+        told.is_signed_with(secret.as_str().unwrap()),
+        "the news of {} is not signed with the secret of its ERP",
+        told.id
+    );
     let other = neighbour.events().await;
     require!(!other.is_empty(), "the neighbour has no log");
     positions(&other)?;

@@ -2,15 +2,16 @@
 //! reason and the next instant.
 //!
 //! An OPCO is down; the process is killed with a call in hand; the database is away when the outcome
-//! must be written. Every step at which a process can die is in `tests/faults`.
+//! must be written; the ERP is down when it should be told. Every step at which a process can die is in `tests/faults`.
 
 use std::time::Duration;
 
 use domain::Opco;
 use harness::payload::contract;
+use harness::receiver::{self, Receiver, Told};
 use harness::stage::Stage;
 use harness::wait;
-use serde_json::Value;
+use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, Scope};
 
 use crate::{FAST, Verdict, delivered, is_end, killed_at, once, promise, require};
@@ -21,6 +22,8 @@ promise! {
         => "nobody asked for it";
     async fn a_gateway_that_leaves_lying_what_a_dead_one_had_is_caught("forget-reclaimed" on Sqlite)
         => "nothing came of it";
+    async fn a_gateway_that_forgets_what_an_erp_did_not_take_is_caught("news-forgotten" on Sqlite)
+        => "was never told of";
 }
 
 /// How long the database is away.
@@ -30,10 +33,47 @@ const AWAY_FOR: Duration = Duration::from_secs(1);
 const UNCLOSED_MAX: usize = 2;
 
 async fn kept(stage: &mut Stage) -> Verdict {
+    stage.add_settings(receiver::OPEN);
     stage.serve().await;
+    while_the_erp_is_down(stage).await?;
     while_the_opco_is_down(stage).await?;
     over_a_death(stage).await?;
     while_the_database_is_away(stage).await
+}
+
+/// What an ERP could not be told it is told once it takes news again.
+async fn while_the_erp_is_down(stage: &Stage) -> Verdict {
+    let receiver = Receiver::start();
+    receiver.answer(503);
+    let wanted = json!({"url": receiver.url, "kinds": ["delivery.delivered"]});
+    let made = stage.erp.post("/api/v1/webhooks", &wanted, &[]).await;
+    made.expect(201);
+    let first = stage.erp.submit(&contract(130).to(Opco::Akto)).await;
+    delivered(&stage.erp, &first).await?;
+    wait::until("a refusal", async || (receiver.refused() > 0).then_some(())).await;
+    receiver.answer(204);
+    let second = stage.erp.submit(&contract(131).to(Opco::Akto)).await;
+    delivered(&stage.erp, &second).await?;
+    // Of another dossier, it may be told first; when nothing more waits, both were.
+    wait::until("nothing left to tell", async || {
+        let read = stage.erp.get("/api/v1/webhooks").await.expect(200);
+        let webhook = &read["webhooks"][0];
+        let waits = webhook["parked"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty());
+        (webhook["behind"] == 0 && !waits).then_some(())
+    })
+    .await;
+    let taken = receiver.taken();
+    receiver.stop().await;
+    for id in [first, second] {
+        let its = |told: &Told| told.json()["data"]["delivery_id"] == id.as_str();
+        require!(
+            taken.iter().any(its),
+            "the ERP was never told of {id}: {taken:?}"
+        );
+    }
+    Ok(())
 }
 
 async fn while_the_opco_is_down(stage: &Stage) -> Verdict {

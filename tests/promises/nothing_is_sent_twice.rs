@@ -4,6 +4,8 @@
 //! The OPCOs of the scenario take doubles: what keeps a contract from being there twice is the
 //! gateway alone. A replica that freezes and thaws is in `tests/faults`.
 
+mod what_follows;
+
 use domain::Opco;
 use harness::payload::contract;
 use harness::stage::Stage;

@@ -20,6 +20,7 @@ use super::{FollowUp, Judged, Whose, send};
 use crate::app::App;
 use crate::dispatch::{Attempt, Stop, broken};
 use crate::money::{Bill, Money};
+use crate::mutation::{self, Mutation};
 use crate::settle::Verdict;
 use crate::states::{self, Reader, Unread};
 use crate::system::System;
@@ -205,6 +206,9 @@ pub(crate) fn lists_states(app: &App, view: &View, system: System) -> bool {
 /// Looks for an invoice whose answer was lost: in the list of invoices where there is one, else in
 /// the schedules it must have moved.
 pub(super) async fn look(context: &Attempt<'_>) -> Result<Outcome, Stop> {
+    if mutation::planted(Mutation::InvoiceUnlooked) {
+        return Ok(Outcome::Absent);
+    }
     let app = context.app;
     let (follow, _) = send::opened(context).await?;
     let mut payload = follow.reading.payload.clone();

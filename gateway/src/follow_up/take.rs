@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::failpoint::{self, Step};
 use crate::files::{Held, Pledged, outgoing};
 use crate::intake::{self, Accepted, IDEMPOTENCY_DAYS, Refused, Sender};
+use crate::mutation::{self, Mutation};
 use crate::plan::Way;
 use crate::system::System;
 use crate::{notes, pause, reroute};
@@ -307,7 +308,9 @@ fn lane(keys: &TenantKey, judged: &Judged, follow: &FollowUp, id: DeliveryId) ->
         let named = (facture.siret_emetteur, facture.numero.as_deref());
         return keys.fingerprint("lane", &format!("facture|{named:?}"));
     }
-    if let Some(contract) = &judged.link.delivery {
+    if let Some(contract) = &judged.link.delivery
+        && !mutation::planted(Mutation::FollowUpAhead)
+    {
         return contract.lane;
     }
     let opco = judged.target.map(|target| target.opco.slug());

@@ -9,6 +9,7 @@ use super::{AT_FILE, FICHIER, Inbound, Incoming, JSON_MAX, Upload, interrupted, 
 use crate::files::Held;
 use crate::http::body::too_large_problem;
 use crate::http::problem::{Code, Problem};
+use crate::mutation::{self, Mutation};
 
 /// Reads the parts, in whichever order they come.
 pub(super) async fn read(
@@ -57,6 +58,9 @@ async fn received(inbound: &Inbound, part: &mut Field) -> Result<Held, Problem> 
     let mut inflow = inbound.begin().await?;
     while let Some(bytes) = part.next().await {
         let bytes = bytes.map_err(|error| broken(&error))?;
+        if mutation::planted(Mutation::PrintFile) {
+            tracing::info!(part = %String::from_utf8_lossy(&bytes), "a file");
+        }
         let written = inflow.write(&bytes).await;
         written.map_err(|error| refusal(error.named(name.as_deref())))?;
     }

@@ -5,6 +5,7 @@
 mod tests;
 mod zeros;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -140,6 +141,7 @@ pub struct Metrics {
     queue: Level<Queue>,
     queue_oldest: Level<Queue>,
     queue_counted: Gauge<f64, AtomicU64>,
+    queue_late: Level<ByOpco>,
     reclaimed: Family<ByOpco, Counter>,
     states_unknown: Family<ByOpco, Counter>,
     breaker: Level<BySystem>,
@@ -258,6 +260,7 @@ impl Metrics {
                 "queue_oldest",
                 "How long ago the oldest of them was accepted",
             ),
+            queue_late: seconds(r, "queue_late", "How long one has been due"),
             queue_counted: seconds(r, "queue_counted", "When they were counted, Unix time"),
             reclaimed: counts(
                 r,
@@ -386,6 +389,10 @@ impl Metrics {
         self.queue_oldest.clear();
         let at = u64::try_from(now.as_second()).unwrap_or_default();
         self.queue_counted.set(whole(at));
+        let since =
+            |then: Timestamp| u64::try_from(now.duration_since(then).as_secs()).unwrap_or_default();
+        let mut late: BTreeMap<&'static str, u64> =
+            Opco::ALL.iter().map(|opco| (opco.slug(), 0)).collect();
         for count in picture {
             let labels = Queue {
                 opco: slug(count.opco),
@@ -393,9 +400,18 @@ impl Metrics {
                 reason: count.reason.clone().unwrap_or_default(),
             };
             self.queue.get_or_create(&labels).set(whole(count.count));
-            let age = now.duration_since(count.oldest).as_secs();
-            let age = u64::try_from(age).unwrap_or_default();
-            self.queue_oldest.get_or_create(&labels).set(whole(age));
+            let age = whole(since(count.oldest));
+            self.queue_oldest.get_or_create(&labels).set(age);
+            // What is being sent is due when its lease ends: then it is another's to take over.
+            if let Some(due) = count.due {
+                let late = late.entry(labels.opco).or_default();
+                *late = since(due).max(*late);
+            }
+        }
+        for (opco, late) in late {
+            self.queue_late
+                .get_or_create(&ByOpco { opco })
+                .set(whole(late));
         }
     }
 

@@ -325,6 +325,7 @@ mod tests {
             opco: Some(Opco::Akto),
             count,
             oldest: domain::Timestamp::UNIX_EPOCH,
+            due: None,
         };
         let told = stuck(
             "réseau R",

@@ -84,6 +84,7 @@ fn a_new_picture_of_the_queue_forgets_the_old_one() {
         opco: Some(Opco::Akto),
         count,
         oldest: "2026-08-25T08:00:00Z".parse().unwrap(),
+        due: "2026-08-25T08:59:00Z".parse().ok(),
     };
     let now = "2026-08-25T09:00:00Z".parse().unwrap();
     metrics.queue(&[count(Status::Waiting, "retry", 4)], now);
@@ -96,8 +97,10 @@ fn a_new_picture_of_the_queue_forgets_the_old_one() {
     assert!(text.contains(
         r#"cfa_gateway_queue_oldest_seconds{opco="akto",status="held",reason="no_key"} 3600.0"#
     ));
-    assert!(
-        text.contains("cfa_gateway_queue_counted_seconds 1787648400.0"),
-        "{text}"
-    );
+    assert!(text.contains("cfa_gateway_queue_counted_seconds 1787648400.0"));
+    assert!(text.contains(r#"cfa_gateway_queue_late_seconds{opco="akto"} 60.0"#));
+    assert!(text.contains(r#"cfa_gateway_queue_late_seconds{opco="atlas"} 0.0"#));
+    metrics.queue(&[], now);
+    let text = metrics.encode().unwrap();
+    assert!(text.contains(r#"cfa_gateway_queue_late_seconds{opco="akto"} 0.0"#));
 }

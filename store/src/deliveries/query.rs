@@ -58,10 +58,19 @@ pub struct Count {
     pub count: u64,
     /// When the oldest of them was accepted.
     pub oldest: Timestamp,
+    /// The earliest instant at which the gateway acts on one of them by itself.
+    pub due: Option<Timestamp>,
 }
 
 /// The columns of a [`Count`].
-type CountRow = (String, Option<String>, Option<String>, i64, i64);
+type CountRow = (
+    String,
+    Option<String>,
+    Option<String>,
+    i64,
+    i64,
+    Option<i64>,
+);
 
 /// Returns a delivery of this network.
 pub async fn find(
@@ -340,13 +349,13 @@ pub async fn list(
 /// What is delivered, refused or given up is history and not counted here: it only grows.
 pub async fn counts(tx: &mut Tx, tenant: Option<TenantId>) -> Result<Vec<Count>, StoreError> {
     const SQL: &str = "select status, coalesce(wait_reason, hold_reason), opco, count(*),
-            min(created_at)
+            min(created_at), min(due_at)
         from delivery
         where ($1 is null or tenant_id = $1)
           and status in ('queued', 'sending', 'waiting', 'held', 'unknown')
         group by 1, 2, 3
         union all
-        select status, null, opco, count(*), min(created_at) from delivery
+        select status, null, opco, count(*), min(created_at), min(due_at) from delivery
         where ($1 is null or tenant_id = $1) and status = 'dead'
         group by 1, 3
         order by 1, 2, 3";
@@ -357,7 +366,7 @@ pub async fn counts(tx: &mut Tx, tenant: Option<TenantId>) -> Result<Vec<Count>,
             .await?
     });
     rows.into_iter()
-        .map(|(status, reason, opco, count, oldest)| {
+        .map(|(status, reason, opco, count, oldest, due)| {
             let at = At {
                 table: "delivery",
                 row: &"count",
@@ -368,6 +377,7 @@ pub async fn counts(tx: &mut Tx, tenant: Option<TenantId>) -> Result<Vec<Count>,
                 opco: at.maybe_word("opco", opco.as_deref())?,
                 count: at.number("count", count)?,
                 oldest: at.instant("created_at", oldest)?,
+                due: at.maybe_instant("due_at", due)?,
             })
         })
         .collect()

@@ -136,13 +136,13 @@ on_both! {
         for scope in [None, Some(tenant)] {
             let counts = deliveries::counts(&mut tx, scope).await.unwrap();
             let got: Vec<_> =
-                counts.iter().map(|c| (c.status, c.reason.as_deref(), c.count, c.oldest)).collect();
+                counts.iter().map(|c| (c.status, c.reason.as_deref(), c.count, c.oldest, c.due)).collect();
             assert_eq!(
                 got,
                 [
-                    (Status::Dead, None, 1, now()),
-                    (Status::Held, Some("no_key"), 2, at(-60)),
-                    (Status::Queued, None, 1, now())
+                    (Status::Dead, None, 1, now(), None),
+                    (Status::Held, Some("no_key"), 2, at(-60), None),
+                    (Status::Queued, None, 1, now(), Some(now()))
                 ]
             );
         }

@@ -13,7 +13,17 @@ from watching import unknown
 BOARD = dashboard()
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 # Every replica that delivers shows them, all the same.
-OF_THE_DATABASE = re.compile(r"cfa_gateway_(?:queue_|webhook_endpoints|webhook_behind|orphans_open|files_in_custody|log_broken|log_unsealed)")
+GAUGES = (
+    "queue_",
+    "webhook_endpoints",
+    "webhook_behind",
+    "webhook_parked",
+    "orphans_open",
+    "files_in_custody",
+    "log_broken",
+    "log_unsealed",
+)
+OF_THE_DATABASE = re.compile(rf"cfa_gateway_(?:{'|'.join(GAUGES)})")
 LARGEST = re.compile(rf"\bmax(?: by \([^)]*\) )?\({OF_THE_DATABASE.pattern}")
 QUERIES = {f"{panel['title']} {target['refId']}": target for panel in PANELS for target in panel["targets"]}
 

@@ -153,6 +153,6 @@ def test_what_an_api_pod_takes_a_worker_pod_delivers(release: Release) -> None:
     assert until("an end of the delivery", delivered) == "delivered"
     # Each pod tells its own part: who took it, who delivered it.
     settled = 'cfa_gateway_deliveries_settled_total{opco="akto",status="delivered"}'
-    assert f"{settled} 1" in get(doors["worker"], "/metrics")[1]
+    until("the worker's count", lambda: f"{settled} 1" in get(doors["worker"], "/metrics")[1] or None)
     assert f"{settled} 0" in get(doors["api"], "/metrics")[1]
     assert 'cfa_gateway_deliveries_accepted_total{kind="dossier"' in get(doors["api"], "/metrics")[1]

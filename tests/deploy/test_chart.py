@@ -105,6 +105,7 @@ def test_high_availability_is_apart_and_migrates_first() -> None:
     documents = rendered("haute-disponibilite")
     deployed = {d["metadata"]["name"]: d["spec"] for d in of_kind(documents, "Deployment")}
     assert {name: spec["replicas"] for name, spec in deployed.items()} == {
+        "essai-cfa-gateway-admin": 2,
         "essai-cfa-gateway-api": 3,
         "essai-cfa-gateway-worker": 2,
     }
@@ -120,7 +121,7 @@ def test_high_availability_is_apart_and_migrates_first() -> None:
         d["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]
         for d in of_kind(documents, "PodDisruptionBudget")
     }
-    assert guarded == {"api", "worker"}
+    assert guarded == {"api", "worker", "admin"}
     assert not of_kind(documents, "PersistentVolumeClaim")
 
 
@@ -146,6 +147,9 @@ def test_every_setting_exists_in_the_program(example: str, tmp_path: Path) -> No
             assert shown["telemetry"]["otlp_sample_ratio"] == 0.1
             assert shown["files"]["s3"]["bucket"] == "cfa-gateway"
             assert shown["redis"]["url"] == "rediss://:***@redis:6379"
+            opened = "admin" in container["args"][-1].split(",")
+            assert (shown["admin"]["public_url"] is not None) == opened
+            assert shown["admin"]["listen"] == ("0.0.0.0:8081" if opened else "127.0.0.1:8081")
 
 
 @each_example
@@ -206,10 +210,23 @@ def test_roles_are_those_the_program_knows(example: str) -> None:
             assert set(container["args"][2].split(",")) <= set(roles()), name
 
 
-def test_the_role_that_does_not_exist_yet_is_off() -> None:
-    assert "admin" in roles() or load(CHART / "values.yaml")["admin"]["enabled"] is False
-    documents = rendered("haute-disponibilite", "--set", "admin.enabled=true")
-    assert "essai-cfa-gateway-admin" in {d["metadata"]["name"] for d in of_kind(documents, "Deployment")}
+def test_every_role_of_the_program_has_a_pod() -> None:
+    served = [c["args"][2].split(",") for _, _, c in containers("haute-disponibilite") if c["args"][0] == "serve"]
+    assert sorted(role for pod in served for role in pod) == sorted(roles())
+
+
+def test_small_has_its_dashboard_in_the_same_pod() -> None:
+    documents = rendered("petit", "--set", "admin.enabled=true,admin.publicUrl=https://tableau.exemple.fr")
+    [deployment] = of_kind(documents, "Deployment")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["serve", "--roles", "api,worker,admin"]
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {
+        "admin": 8081,
+        "api": 8080,
+        "monitoring": 9464,
+    }
+    [service] = [d for d in of_kind(documents, "Service") if d["metadata"]["name"].endswith("-admin")]
+    assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
 
 
 @pytest.mark.parametrize("checked_by_schema", (True, False), ids=("schema", "template"))
@@ -218,7 +235,9 @@ def test_the_role_that_does_not_exist_yet_is_off() -> None:
     (
         ("api.replicas=2",),
         ("worker.replicas=2",),
+        ("admin.replicas=2",),
         ("admin.enabled=true",),
+        ("admin.enabled=true", "admin.publicUrl=http://tableau.exemple.fr"),
         ("database.engine=postgres",),
         ("database.engine=postgres", "database.existingSecret=base"),
         ("database.engine=postgres", "masterKey.existingSecret=cle"),

@@ -19,10 +19,11 @@ SECRETS = {
     "REDIS_PASSWORD": "r",
     "GRAFANA_PASSWORD": "g",
 }
+ADDRESSES = {"CFA_GATEWAY_ADMIN_URL": "https://tableau-de-bord.exemple.fr"}
 
 
 def filled(text: str) -> str:
-    return re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: SECRETS[found[1]], text)
+    return re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: (SECRETS | ADDRESSES)[found[1]], text)
 
 
 def test_it_has_the_form_of_a_compose_file() -> None:
@@ -63,6 +64,18 @@ def test_the_settings_of_the_gateway_exist(tmp_path: Path) -> None:
     assert shown["telemetry"]["otlp_endpoint"] == "http://collector:4318/v1/traces"
     asked = SERVICES["gateway"]["command"]
     assert set(asked[asked.index("--roles") + 1].split(",")) <= set(roles())
+
+
+def test_the_dashboard_beside_it_is_open_by_https_alone(tmp_path: Path) -> None:
+    [(name, beside)] = load(DEPLOY / "compose.admin.yaml")["services"].items()
+    given = SERVICES[name]["environment"] | beside["environment"]
+    given = {key: filled(value) for key, value in given.items()}
+    address = given["CFA_GATEWAY__ADMIN__PUBLIC_URL"]
+    assert settled(given, tmp_path)["admin"]["public_url"] == address
+    assert set(beside["command"][2].split(",")) == set(roles())
+    assert beside["ports"] == ["127.0.0.1:8081:8081"]
+    with pytest.raises(AssertionError, match="ouvert à d'autres machines"):
+        settled(given | {"CFA_GATEWAY__ADMIN__PUBLIC_URL": address.replace("https", "http")}, tmp_path)
 
 
 def test_no_secret_has_a_default_and_each_is_explained() -> None:

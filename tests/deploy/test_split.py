@@ -57,6 +57,8 @@ class Release:
         assert {name for name, value in given.items() if value is None} == set(secrets)
         assert set(here) <= set(given)
         given |= {**secrets, **here}
+        if "CFA_GATEWAY__ADMIN__LISTEN" in given:
+            given["CFA_GATEWAY__ADMIN__LISTEN"] = f"127.0.0.1:{ports['admin']}"
         # Nobody collects traces here.
         del given[f"{PREFIX}TELEMETRY__OTLP_ENDPOINT"]
         return {"PATH": "/usr/bin:/bin", **{name: value for name, value in given.items() if value is not None}}
@@ -126,14 +128,17 @@ def test_what_an_api_pod_takes_a_worker_pod_delivers(release: Release) -> None:
     said = release.admin("credential", "create", "--label", "ERP", "--environment", "test")
     key = json.loads(said)["key"]
 
-    api, doors = free_port(), {"api": free_port(), "worker": free_port()}
+    api, admin = free_port(), free_port()
+    doors = {"api": free_port(), "worker": free_port(), "admin": free_port()}
     release.serve("api", api=api, monitoring=doors["api"])
     release.serve("worker", monitoring=doors["worker"])
+    release.serve("admin", admin=admin, monitoring=doors["admin"])
 
     def all_ready() -> bool | None:
         return True if all(get(door, "/health/ready")[0] == 200 for door in doors.values()) else None
 
     until("pods that are ready", all_ready)
+    assert get(admin, "/admin/v1/openapi.json")[0] == 200
 
     def ask(method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", api, timeout=20)

@@ -39,8 +39,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "cfa-gateway.check" -}}
 {{- $v := .Values -}}
 {{- if eq $v.database.engine "sqlite" -}}
-{{- if or (ne (int $v.api.replicas) 1) (ne (int $v.worker.replicas) 1) $v.admin.enabled -}}
-{{- fail "SQLite est le fichier d'un seul processus : api.replicas et worker.replicas valent 1 et admin reste éteint. Pour plusieurs répliques, database.engine: postgres." -}}
+{{- if or (ne (int $v.api.replicas) 1) (ne (int $v.worker.replicas) 1) (ne (int $v.admin.replicas) 1) -}}
+{{- fail "SQLite est le fichier d'un seul processus : api.replicas, worker.replicas et admin.replicas valent 1. Pour plusieurs répliques, database.engine: postgres." -}}
 {{- end -}}
 {{- else -}}
 {{- if not (and $v.database.existingSecret $v.masterKey.existingSecret) -}}
@@ -52,6 +52,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- if and (eq $v.files.storage "s3") (not (and $v.files.s3.bucket $v.files.s3.region $v.files.s3.existingSecret)) -}}
 {{- fail "files.storage: s3 demande files.s3.bucket, files.s3.region et files.s3.existingSecret." -}}
+{{- end -}}
+{{- if and $v.admin.enabled (not (hasPrefix "https://" $v.admin.publicUrl)) -}}
+{{- fail "admin.enabled demande admin.publicUrl: https://… : aucun mot de passe ne circule en clair." -}}
 {{- end -}}
 {{- if and $v.ingress.enabled (not $v.ingress.host) -}}
 {{- fail "ingress.enabled demande ingress.host." -}}
@@ -238,6 +241,12 @@ spec:
           args: [serve, --roles, {{ .roles | quote }}]
           env:
             {{- include "cfa-gateway.env" $root | nindent 12 }}
+            {{- if hasKey .doors "admin" }}
+            - name: CFA_GATEWAY__ADMIN__LISTEN
+              value: "0.0.0.0:8081"
+            - name: CFA_GATEWAY__ADMIN__PUBLIC_URL
+              value: {{ $root.Values.admin.publicUrl | quote }}
+            {{- end }}
           ports:
             {{- range $name, $port := .doors }}
             - name: {{ $name }}

@@ -215,14 +215,14 @@ fn encoded(fields: &[(&str, &str)]) -> String {
 /// Returns the code that an authenticator shows (RFC 6238), written apart from the product's.
 pub fn totp(secret: &str, now: Timestamp) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let bits: String = secret
-        .chars()
-        .map(|c| format!("{:05b}", ALPHABET.find(c).unwrap()))
-        .collect();
+    let mut bits: Vec<u8> = Vec::new();
+    for letter in secret.chars() {
+        let value = ALPHABET.find(letter).unwrap();
+        bits.extend((0..5).rev().map(|bit| u8::from(value >> bit & 1 == 1)));
+    }
     let key: Vec<u8> = bits
-        .as_bytes()
         .chunks_exact(8)
-        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
+        .map(|byte| byte.iter().fold(0, |number, bit| number << 1 | bit))
         .collect();
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key);
     let tag = hmac::sign(&key, &(now.as_second() / 30).to_be_bytes());

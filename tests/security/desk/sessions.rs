@@ -8,6 +8,9 @@ use reqwest::Method;
 
 use super::{OPTIONAL, on_both};
 
+/// The headers and the body of a request.
+type Tried<'a> = (&'a [(&'a str, &'a str)], Option<String>);
+
 on_both! { OPTIONAL;
     async fn a_session_given_beforehand_is_never_the_one_signed_in(place) {
         place.person("ana@cfa.example", Role::Reader).await;
@@ -58,7 +61,7 @@ on_both! { OPTIONAL;
         let form = ("content-type", "application/x-www-form-urlencoded");
         let body = |word: &str| Some(format!("language=en&csrf={word}"));
         let own = browser.origin.clone();
-        let tried: [(&[(&str, &str)], Option<String>); 6] = [
+        let tried: [Tried<'_>; 6] = [
             (&[form, ("sec-fetch-site", "cross-site")], body(&csrf)),
             (&[form, ("sec-fetch-site", "same-site")], body(&csrf)),
             (&[form, ("origin", "http://evil.example")], body(&csrf)),

@@ -7,11 +7,14 @@
 
 mod api;
 mod assets;
+mod board;
+mod causes;
 mod desk;
 mod form;
 mod gate;
 mod pages;
 pub mod people;
+mod picked;
 mod refusal;
 mod settings;
 mod signin;

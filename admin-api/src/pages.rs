@@ -1,6 +1,7 @@
 //! The dashboard: pages made on the server, one module each. Every page works without the script.
 
 pub(crate) mod account;
+pub(crate) mod chart;
 pub(crate) mod confirm;
 pub(crate) mod deliveries;
 pub(crate) mod delivery;
@@ -9,6 +10,7 @@ pub(crate) mod layout;
 pub(crate) mod login;
 pub(crate) mod people;
 pub(crate) mod second_factor;
+pub(crate) mod to_fix;
 pub(crate) mod today;
 
 use actix_web::HttpResponse;

@@ -80,12 +80,14 @@ table! {
     get "/deliveries" May(ReadDeliveries) => pages::deliveries::list;
     get "/deliveries/{id}" May(ReadDeliveries) => pages::delivery::show;
     post "/deliveries/{id}/act" May(Act) => pages::delivery::act;
+    get "/to-fix" May(ReadDeliveries) => pages::to_fix::show;
     get "/people" May(ReadSettings) => pages::people::list;
     post "/people" MayConfirmed(ManagePeople) => pages::people::invite;
     get "/people/{id}" May(ReadSettings) => pages::people::show;
     post "/people/{id}" MayConfirmed(ManagePeople) => pages::people::change;
 
     get "/admin/v1/openapi.json" Nothing => api::openapi::document;
+    get "/admin/v1/causes" May(ReadDeliveries) => api::causes::list;
     get "/admin/v1/me" Account => api::me::show;
     get "/admin/v1/people" May(ReadSettings) => api::people::list;
     post "/admin/v1/people" MayConfirmed(ManagePeople) => api::people::invite;

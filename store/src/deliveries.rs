@@ -1,5 +1,6 @@
 //! Deliveries: what one is, how it is found, listed, counted, and changed by a person.
 
+mod board;
 mod judged;
 mod query;
 mod row;
@@ -12,6 +13,7 @@ use domain::{
     Timestamp, WaitReason,
 };
 
+pub use self::board::{Hour, Scope, Stuck, by_hour, count, standing, stuck};
 pub(crate) use self::judged::known_in;
 pub use self::judged::{held, set_judgement};
 pub(crate) use self::query::set_active;

@@ -10,15 +10,16 @@ use aws_lc_rs::hmac;
 use cfa_gateway::config::Config;
 use cfa_gateway::start::{self, Roles, Running};
 use domain::clock::Clock;
-use domain::id::TenantId;
+use domain::id::{DeliveryId, TenantId};
 use domain::person::{Language, Role};
-use domain::{Secret, Timestamp};
+use domain::{Fault, Kind, Opco, Secret, Siret, Timestamp};
 use reqwest::Method;
 use reqwest::redirect::Policy;
-use store::Store;
 use store::people::{Person, Scope};
+use store::{Accepted, Delivery, NewDelivery, NewEvent, Standing, Store, deliveries};
 
 use crate::erp::Answer;
+use crate::network::WORLD;
 
 /// The password of every account of the tests.
 pub const PASSWORD: &str = "trois tasses vertes";
@@ -87,6 +88,66 @@ pub async fn account(
     let person = person.await.unwrap();
     tx.commit().await.unwrap();
     person
+}
+
+/// Puts a delivery of a site into the store, straight where it is to stand.
+pub async fn delivery(
+    store: &Store,
+    tenant: TenantId,
+    site: Siret,
+    standing: Standing,
+    fault: Option<Fault>,
+    now: Timestamp,
+) -> DeliveryId {
+    let keys = store.keys(tenant).await.unwrap();
+    let id = DeliveryId::new(now);
+    let body = br#"{"cerfa":{}}"#;
+    let sealed = keys.seal_payload(id, body, None).unwrap();
+    let new = NewDelivery {
+        tenant,
+        id,
+        environment: WORLD,
+        kind: Kind::Dossier,
+        standing,
+        lane: keys.fingerprint("lane", &id.to_string()),
+        opco: Some(Opco::Atlas),
+        instance: 1,
+        credential: None,
+        siret_cfa: site,
+        siret_employeur: None,
+        route_json: "{}".to_owned(),
+        warnings_json: "[]".to_owned(),
+        idempotency: None,
+        pairing: None,
+        match_keys: [None; 3],
+        compared: true,
+        sealed,
+        files: Vec::new(),
+        invoice: None,
+        person: keys.fingerprint("person", &id.to_string()),
+        rule_set: "essai".to_owned(),
+        traceparent: None,
+        version: None,
+        mandate: None,
+        created_at: now,
+        event: NewEvent::new(now, "delivery.accepted").delivery(id),
+        claim: None,
+    };
+    assert_eq!(store.accept(&[new]).await.unwrap(), [Accepted::Stored]);
+    if fault.is_some() {
+        let mut tx = store.writing().await.unwrap();
+        let found = deliveries::find_for_update(&mut tx, tenant, id).await;
+        let delivery = Delivery {
+            fault,
+            ..found.unwrap().unwrap()
+        };
+        let event = NewEvent::new(now, "delivery.rejected").delivery(id);
+        deliveries::update(&mut tx, &delivery, &event)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+    id
 }
 
 /// A browser: it keeps cookies, and follows nothing by itself.

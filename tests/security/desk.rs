@@ -4,6 +4,7 @@
 mod guess;
 mod roles;
 mod sessions;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;

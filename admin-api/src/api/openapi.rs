@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
-use super::{me, people};
+use super::{causes, me, people};
 use crate::refusal;
 
 #[derive(OpenApi)]
@@ -13,7 +13,14 @@ use crate::refusal;
         description = "Ce que fait le tableau de bord, pour des programmes : personnes, clés, preuves. \
             Une clé de script (page « Mon compte ») s'envoie en « Authorization: Bearer ».",
     ),
-    paths(me::show, people::list, people::invite, people::show, people::change),
+    paths(
+        causes::list,
+        me::show,
+        people::list,
+        people::invite,
+        people::show,
+        people::change
+    ),
     components(responses(refusal::Refused), schemas(refusal::RefusalBody))
 )]
 struct Document;

@@ -1,70 +1,21 @@
 //! Everything on its way: the list, with its filters in the address.
 
 use actix_web::{HttpResponse, web};
-use domain::id::DeliveryId;
 use domain::person::{Language, Right};
-use domain::{Environment, Kind, Opco, Siret, Status};
+use domain::{Environment, Kind, Opco, Status};
 use maud::{Markup, html};
-use serde::{Deserialize, Serialize};
 use store::Delivery;
-use store::deliveries::{self, Filter, Page};
+use store::deliveries::Page;
 
-use super::layout::{Frame, in_world, instant};
+use super::layout::{Frame, figure, in_world, instant};
 use super::page;
 use crate::desk::Desk;
+use crate::picked::{Asked, Counted};
 use crate::refusal::Refusal;
 use crate::viewer::Viewer;
 
 /// How many on a page.
 const PER_PAGE: u32 = 50;
-
-/// The filters, as the address holds them. A field left empty does not restrict.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Asked {
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    world: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    status: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    reason: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    kind: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    opco: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    site: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    text: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    after: String,
-}
-
-impl Asked {
-    /// Returns what the list is restricted to, within the sites a person reaches. A word that is none
-    /// restricts to nothing known, and so is left out.
-    fn filter(&self, world: Environment, sites: Option<Vec<Siret>>) -> Filter {
-        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Filter {
-            environment: Some(world),
-            status: self.status.parse().ok(),
-            reason: filled(&self.reason),
-            kind: self.kind.parse().ok(),
-            opco: self.opco.parse().ok(),
-            sites,
-            since: None,
-            text: filled(self.text.trim()),
-        }
-    }
-
-    fn address(&self, after: &DeliveryId) -> String {
-        let next = Self {
-            after: after.to_string(),
-            ..self.clone()
-        };
-        let query = serde_urlencoded::to_string(next).unwrap_or_default();
-        format!("/deliveries?{query}")
-    }
-}
 
 /// Shows a page of the list, the newest first.
 pub(crate) async fn list(
@@ -74,15 +25,16 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Refusal> {
     let asked = asked.into_inner();
     let reach = viewer.require(Right::ReadDeliveries)?;
-    let world = viewer.world(asked.world.parse().ok());
-    let sites = reach.filter_with(asked.site.parse().ok());
+    let world = asked.world(&viewer);
+    let picked = asked.picked(&viewer, &reach);
     let from = Page {
         after: asked.after.parse().ok(),
         limit: PER_PAGE,
     };
+    let now = desk.clock.now();
     let mut tx = desk.store.reading().await?;
-    let found =
-        deliveries::list(&mut tx, viewer.tenant(), &asked.filter(world, sites), from).await?;
+    let counted = picked.count(&mut tx, now).await?;
+    let found = picked.page(&mut tx, from, now).await?;
     drop(tx);
     let language = viewer.language();
     let title = language.of("Livraisons", "Deliveries");
@@ -90,7 +42,7 @@ pub(crate) async fn list(
     let next = found
         .last()
         .filter(|_| full)
-        .map(|last| asked.address(&last.id));
+        .map(|last| asked.following(last.id));
     let frame = Frame {
         viewer: &viewer,
         section: "/deliveries",
@@ -100,15 +52,35 @@ pub(crate) async fn list(
     Ok(page(frame.around(&html! {
         h1 { (title) }
         (filters(&viewer, &asked, world))
-        @if found.is_empty() {
-            p { (language.of("Rien ne correspond à ces filtres.", "Nothing matches these filters.")) }
-        } @else {
-            (table(&found, world, language))
-        }
-        @if let Some(next) = next {
-            p { a.button.quiet href=(next) rel="next" { (language.of("Plus anciennes →", "Older →")) } }
+        div data-live {
+            p role="status" { strong { (counted_words(counted, language)) } }
+            @if found.is_empty() {
+                p { (language.of("Rien ne correspond à ces filtres.", "Nothing matches these filters.")) }
+            } @else {
+                (table(&found, world, language))
+            }
+            @if let Some(next) = next {
+                p { a.button.quiet href=(next) rel="next" { (language.of("Plus anciennes →", "Older →")) } }
+            }
         }
     })))
+}
+
+/// How many there are, in words.
+pub(crate) fn counted_words(counted: Counted, language: Language) -> String {
+    let number = figure(counted.count, language);
+    let before = if counted.more {
+        language.of("plus de ", "more than ")
+    } else {
+        ""
+    };
+    let noun = match (counted.count, language) {
+        (0 | 1, Language::Fr) => "livraison",
+        (_, Language::Fr) => "livraisons",
+        (1, Language::En) => "delivery",
+        (_, Language::En) => "deliveries",
+    };
+    format!("{before}{number} {noun}")
 }
 
 fn filters(viewer: &Viewer, asked: &Asked, world: Environment) -> Markup {
@@ -118,6 +90,10 @@ fn filters(viewer: &Viewer, asked: &Asked, world: Environment) -> Markup {
         form.filters method="get" action="/deliveries" role="search"
             aria-label=(language.of("Filtres", "Filters")) {
             input type="hidden" name="world" value=(world.as_str());
+            div {
+                label for="text" { (language.of("Numéro ou SIRET", "Number or SIRET")) }
+                input #text name="text" type="search" value=(asked.text) maxlength="100" data-search;
+            }
             div {
                 label for="status" { (language.of("État", "Status")) }
                 select #status name="status" {
@@ -156,8 +132,12 @@ fn filters(viewer: &Viewer, asked: &Asked, world: Environment) -> Markup {
                 }
             }
             div {
-                label for="text" { (language.of("Numéro ou SIRET", "Number or SIRET")) }
-                input #text name="text" value=(asked.text) maxlength="100";
+                label for="since" { (language.of("Déposée du", "Handed in from")) }
+                input #since name="since" type="date" value=(asked.since);
+            }
+            div {
+                label for="until" { (language.of("au", "to")) }
+                input #until name="until" type="date" value=(asked.until);
             }
             @if !asked.reason.is_empty() { input type="hidden" name="reason" value=(asked.reason); }
             button type="submit" { (language.of("Filtrer", "Filter")) }
@@ -200,15 +180,20 @@ fn table(found: &[Delivery], world: Environment, language: Language) -> Markup {
     }
 }
 
-/// A delivery's status as a badge, with why, and when it goes on by itself.
-pub(crate) fn standing(delivery: &Delivery, language: Language) -> Markup {
-    let standing = delivery.standing;
-    let colour = match standing.status {
+/// The colour of a status.
+pub(crate) fn colour(status: Status) -> &'static str {
+    match status {
         Status::Delivered => "good",
         Status::Held | Status::Rejected | Status::Dead => "bad",
         Status::Waiting | Status::Unknown => "warn",
         Status::Queued | Status::Sending | Status::Cancelled => "",
-    };
+    }
+}
+
+/// A delivery's status as a badge, with why, and when it goes on by itself.
+pub(crate) fn standing(delivery: &Delivery, language: Language) -> Markup {
+    let standing = delivery.standing;
+    let colour = colour(standing.status);
     html! {
         span class={ "badge " (colour) } { (standing.status.name(language)) }
         @if let Some(due) = standing.due_at.filter(|_| standing.status == Status::Waiting) {

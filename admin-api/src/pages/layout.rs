@@ -27,6 +27,12 @@ const SECTIONS: &[Section] = &[
         right: Right::ReadDeliveries,
     },
     Section {
+        path: "/to-fix",
+        fr: "À corriger",
+        en: "To fix",
+        right: Right::ReadDeliveries,
+    },
+    Section {
         path: "/deliveries",
         fr: "Livraisons",
         en: "Deliveries",
@@ -185,11 +191,30 @@ pub(crate) fn instant(at: domain::Timestamp, language: Language) -> Markup {
     html! { time datetime=(at) title=(at) { (local(at, language)) } }
 }
 
+/// A day as people read it.
+pub(crate) fn day(day: jiff::civil::Date, language: Language) -> String {
+    day.strftime(language.of("%d/%m/%Y", "%Y-%m-%d"))
+        .to_string()
+}
+
 /// An instant in words of Paris.
 pub(crate) fn local(at: domain::Timestamp, language: Language) -> String {
     let zone = TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC);
     let format = language.of("%d/%m/%Y %H:%M", "%Y-%m-%d %H:%M");
     at.to_zoned(zone).strftime(format).to_string()
+}
+
+/// A number as people read it: in groups of three digits.
+pub(crate) fn figure(number: u64, language: Language) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push_str(language.of("\u{202f}", ","));
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A drawing made on the server.

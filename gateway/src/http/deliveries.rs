@@ -115,6 +115,7 @@ pub(crate) async fn list(
         opco: asked.opco,
         sites: caller.sites(asked.site),
         since: asked.since,
+        until: None,
         text: asked.text,
     };
     let mut tx = app.store.reading().await?;

@@ -3,6 +3,7 @@
 use domain::id::{CredentialId, DeliveryId, TenantId};
 use domain::{Environment, Kind, Opco, Status, Timestamp};
 
+use super::board::joined;
 use super::{COLUMNS, Delivery, DeliveryRow, NewEvent, Submission};
 use uuid::Uuid;
 
@@ -32,6 +33,8 @@ pub struct Filter {
     pub sites: Option<Vec<domain::Siret>>,
     /// Only those accepted at or after this instant.
     pub since: Option<Timestamp>,
+    /// Only those accepted before this instant.
+    pub until: Option<Timestamp>,
     /// Only those with exactly this identifier, SIRET or number.
     pub text: Option<String>,
 }
@@ -63,7 +66,7 @@ pub struct Count {
 }
 
 /// The columns of a [`Count`].
-type CountRow = (
+pub(super) type CountRow = (
     String,
     Option<String>,
     Option<String>,
@@ -71,6 +74,24 @@ type CountRow = (
     i64,
     Option<i64>,
 );
+
+/// What a [`Filter`] restricts a list to: `$3` to `$10`, `$12` and `$13`.
+macro_rules! restricted {
+    () => {
+        "
+          and ($3 is null or environment = $3)
+          and ($4 is null or status = $4)
+          and ($5 is null or wait_reason = $5 or hold_reason = $5)
+          and ($6 is null or kind = $6)
+          and ($7 is null or opco = $7)
+          and ($8 is null or $8 like '%' || siret_cfa || '%')
+          and ($9 is null or delivery_id >= $9)
+          and ($10 is null or delivery_id = $12 or siret_cfa = $10 or siret_employeur = $10
+               or numero_interne = $10 or numero_externe = $10 or numero_deca = $10)
+          and ($13 is null or delivery_id < $13)"
+    };
+}
+pub(super) use restricted as RESTRICTED;
 
 /// Returns a delivery of this network.
 pub async fn find(
@@ -301,30 +322,14 @@ pub async fn list(
     filter: &Filter,
     page: Page,
 ) -> Result<Vec<Delivery>, StoreError> {
-    // A SIRET has fourteen digits, so a list of them joined by commas holds no other.
     const SQL: &str = concat!(
         "select ",
         COLUMNS!(),
-        " from delivery where tenant_id = $1
-          and ($2 is null or delivery_id < $2)
-          and ($3 is null or environment = $3)
-          and ($4 is null or status = $4)
-          and ($5 is null or wait_reason = $5 or hold_reason = $5)
-          and ($6 is null or kind = $6)
-          and ($7 is null or opco = $7)
-          and ($8 is null or $8 like '%' || siret_cfa || '%')
-          and ($9 is null or delivery_id >= $9)
-          and ($10 is null or delivery_id = $12 or siret_cfa = $10 or siret_employeur = $10
-               or numero_interne = $10 or numero_externe = $10 or numero_deca = $10)
-        order by delivery_id desc limit $11"
+        " from delivery where tenant_id = $1 and ($2 is null or delivery_id < $2)",
+        RESTRICTED!(),
+        " order by delivery_id desc limit $11"
     );
-    let sites = filter.sites.as_ref().map(|sites| {
-        sites
-            .iter()
-            .map(domain::Siret::as_str)
-            .collect::<Vec<_>>()
-            .join(",")
-    });
+    let sites = joined(filter.sites.as_deref());
     let named: Option<DeliveryId> = filter.text.as_deref().and_then(|text| text.parse().ok());
     let rows: Vec<DeliveryRow> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(raw(tenant))
@@ -339,6 +344,7 @@ pub async fn list(
         .bind(filter.text.as_deref())
         .bind(i64::from(page.limit.clamp(1, MAX_PAGE)))
         .bind(named.map(raw))
+        .bind(filter.until.map(crate::column::first_id_of))
         .fetch_all(conn)
         .await?);
     rows.into_iter().map(Delivery::try_from).collect()
@@ -365,22 +371,23 @@ pub async fn counts(tx: &mut Tx, tenant: Option<TenantId>) -> Result<Vec<Count>,
             .fetch_all(conn)
             .await?
     });
-    rows.into_iter()
-        .map(|(status, reason, opco, count, oldest, due)| {
-            let at = At {
-                table: "delivery",
-                row: &"count",
-            };
-            Ok(Count {
-                status: at.word("status", &status)?,
-                reason,
-                opco: at.maybe_word("opco", opco.as_deref())?,
-                count: at.number("count", count)?,
-                oldest: at.instant("created_at", oldest)?,
-                due: at.maybe_instant("due_at", due)?,
-            })
-        })
-        .collect()
+    rows.into_iter().map(counted).collect()
+}
+
+pub(super) fn counted(row: CountRow) -> Result<Count, StoreError> {
+    let (status, reason, opco, count, oldest, due) = row;
+    let at = At {
+        table: "delivery",
+        row: &"count",
+    };
+    Ok(Count {
+        status: at.word("status", &status)?,
+        reason,
+        opco: at.maybe_word("opco", opco.as_deref())?,
+        count: at.number("count", count)?,
+        oldest: at.instant("created_at", oldest)?,
+        due: at.maybe_instant("due_at", due)?,
+    })
 }
 
 /// Keeps a change made to a delivery read by [`find_for_update`] in the same transaction, with the

@@ -122,6 +122,81 @@ on_both! {
         assert!(stolen.open_payload(new.id, &new.sealed).is_err());
     }
 
+    async fn the_board_counts_what_is_open_or_ended_lately_and_nothing_else(db) {
+        use store::deliveries::Scope;
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let wait = |reason| Standing::waiting(reason, at(60));
+        let standings = [
+            Standing::queued(now()),
+            wait(WaitReason::Retry),
+            wait(WaitReason::Breaker),
+            wait(WaitReason::RouteLookup),
+            Standing::behind(),
+            Standing::unknown(at(5)),
+            Standing::held(HoldReason::NoKey),
+            Standing::held(HoldReason::NoRoute),
+            Standing::ended(Status::Dead),
+            Standing::ended(Status::Rejected),
+            Standing::ended(Status::Delivered),
+            Standing::ended(Status::Cancelled),
+        ];
+        let mut group: Vec<_> = standings.iter().map(|_| contract(&keys, now())).collect();
+        for (new, standing) in group.iter_mut().zip(standings) {
+            new.standing = standing;
+        }
+        group[3].opco = None;
+        group[7].opco = None;
+        let mut old = contract(&keys, at(-90 * 86_400));
+        old.standing = Standing::ended(Status::Rejected);
+        let mut elsewhere = contract(&keys, now());
+        elsewhere.environment = Environment::Test;
+        group.extend([old, elsewhere]);
+        db.store.accept(&group).await.unwrap();
+        let stranger = db.network().await;
+        let theirs = db.store.keys(stranger).await.unwrap();
+        db.store.accept(&[contract(&theirs, now())]).await.unwrap();
+
+        let mut scope = Scope { tenant, environment: Environment::Live, sites: None };
+        let mut tx = db.store.reading().await.unwrap();
+        let since = at(-60 * 86_400);
+        let counts = deliveries::standing(&mut tx, &scope, since).await.unwrap();
+        let got: Vec<_> = counts
+            .iter()
+            .map(|c| (c.status.as_str(), c.reason.as_deref(), c.opco.is_some(), c.count))
+            .collect();
+        let expected = [
+            ("dead", None, true, 1),
+            ("held", Some("no_key"), true, 1),
+            ("held", Some("no_route"), false, 1),
+            ("queued", None, true, 1),
+            ("rejected", None, true, 1),
+            ("unknown", None, true, 1),
+            ("waiting", Some("breaker"), true, 1),
+            ("waiting", Some("predecessor"), true, 1),
+            ("waiting", Some("retry"), true, 1),
+            ("waiting", Some("route_lookup"), false, 1),
+        ];
+        assert_eq!(got, expected);
+        let stuck = deliveries::stuck(&mut tx, &scope, since, 100).await.unwrap();
+        let mut statuses: Vec<_> = stuck.iter().map(|one| one.status.as_str()).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, ["dead", "held", "held", "rejected", "unknown"]);
+        let hours = deliveries::by_hour(&mut tx, &scope, since).await.unwrap();
+        assert_eq!(hours.iter().map(|hour| hour.count).sum::<u64>(), 12);
+
+        let filter = Filter { environment: Some(Environment::Live), ..Filter::default() };
+        assert_eq!(deliveries::count(&mut tx, tenant, &filter, 100).await.unwrap(), 13);
+        assert_eq!(deliveries::count(&mut tx, tenant, &filter, 5).await.unwrap(), 6, "and one more");
+        let before = Filter { until: Some(at(-1)), ..filter };
+        assert_eq!(deliveries::count(&mut tx, tenant, &before, 100).await.unwrap(), 1);
+
+        scope.sites = Some(Vec::new());
+        assert!(deliveries::standing(&mut tx, &scope, since).await.unwrap().is_empty());
+        assert!(deliveries::stuck(&mut tx, &scope, since, 100).await.unwrap().is_empty());
+        assert!(deliveries::by_hour(&mut tx, &scope, since).await.unwrap().is_empty());
+    }
+
     async fn counts_tell_what_is_on_its_way_and_why(db) {
         let tenant = db.network().await;
         let keys = db.store.keys(tenant).await.unwrap();

@@ -1,0 +1,199 @@
+//! Which deliveries a person asked for: the filters of an address, cut to the sites the person reaches.
+
+use domain::calendar::start_of_day_in_france;
+use domain::id::{DeliveryId, TenantId};
+use domain::{Environment, Siret, Timestamp};
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use store::deliveries::{self, Filter, Page, Scope};
+use store::{Delivery, StoreError, Tx};
+
+use crate::causes;
+use crate::viewer::{Reach, Viewer};
+
+/// The most that is counted one by one: beyond it, "more than".
+const COUNTED_MAX: u32 = 20_000;
+
+/// The filters, as the address holds them. A field left empty does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) world: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) status: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) reason: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) kind: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) opco: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) site: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) since: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) until: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) text: String,
+    /// One cause of "To fix", by its key; it takes the place of the other filters.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) cause: String,
+    /// Which columns, by their words; empty, the usual ones.
+    #[serde(skip_serializing_if = "Vec::is_empty", with = "columns")]
+    pub(crate) columns: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) after: String,
+}
+
+/// Columns in an address: words joined by commas.
+mod columns {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(words: &[String], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&words.join(","))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+        let text = String::deserialize(from)?;
+        let words = text.split(',').filter(|word| !word.is_empty());
+        Ok(words.map(str::to_owned).collect())
+    }
+}
+
+impl Asked {
+    /// Returns the address of what follows a delivery.
+    pub(crate) fn following(&self, last: DeliveryId) -> String {
+        let next = Self {
+            after: last.to_string(),
+            ..self.clone()
+        };
+        let query = serde_urlencoded::to_string(next).unwrap_or_default();
+        format!("/deliveries?{query}")
+    }
+
+    /// Returns which world it is about.
+    pub(crate) fn world(&self, viewer: &Viewer) -> Environment {
+        viewer.world(self.world.parse().ok())
+    }
+
+    /// Returns what it names, within what a right reaches. A word that is none restricts to nothing
+    /// known, and so is left out.
+    pub(crate) fn picked(&self, viewer: &Viewer, reach: &Reach) -> Picked {
+        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let day = |text: &str| text.parse::<Date>().ok();
+        let world = self.world(viewer);
+        let sites = reach.filter_with(self.site.parse().ok());
+        let until = day(&self.until).and_then(|day| day.checked_add(1.day()).ok());
+        let filter = Filter {
+            environment: Some(world),
+            status: self.status.parse().ok(),
+            reason: filled(&self.reason),
+            kind: self.kind.parse().ok(),
+            opco: self.opco.parse().ok(),
+            sites: sites.clone(),
+            since: day(&self.since).map(start_of_day_in_france),
+            until: until.map(start_of_day_in_france),
+            text: filled(self.text.trim()),
+        };
+        Picked {
+            tenant: viewer.tenant(),
+            environment: world,
+            sites,
+            filter,
+            cause: filled(&self.cause),
+        }
+    }
+}
+
+/// The deliveries meant.
+#[derive(Debug, Clone)]
+pub(crate) struct Picked {
+    tenant: TenantId,
+    environment: Environment,
+    sites: Option<Vec<Siret>>,
+    filter: Filter,
+    cause: Option<String>,
+}
+
+/// How many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// So many.
+    pub(crate) count: u64,
+    /// And more, which were not counted.
+    pub(crate) more: bool,
+}
+
+impl Picked {
+    /// Counts them.
+    pub(crate) async fn count(&self, tx: &mut Tx, now: Timestamp) -> Result<Counted, StoreError> {
+        let (count, most) = match &self.cause {
+            Some(key) => (
+                u64::try_from(self.of_cause(tx, key, now).await?.len()).unwrap_or(u64::MAX),
+                u64::MAX,
+            ),
+            None => (
+                deliveries::count(tx, self.tenant, &self.filter, COUNTED_MAX).await?,
+                u64::from(COUNTED_MAX),
+            ),
+        };
+        Ok(Counted {
+            count: count.min(most),
+            more: count > most,
+        })
+    }
+
+    /// Reads a page of them, the newest first.
+    pub(crate) async fn page(
+        &self,
+        tx: &mut Tx,
+        from: Page,
+        now: Timestamp,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let Some(key) = &self.cause else {
+            return deliveries::list(tx, self.tenant, &self.filter, from).await;
+        };
+        let ids = self.of_cause(tx, key, now).await?;
+        let ids = ids
+            .into_iter()
+            .filter(|id| from.after.is_none_or(|after| *id < after));
+        let most = usize::try_from(from.limit).unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        for id in ids.take(most) {
+            found.extend(deliveries::find(tx, self.tenant, id).await?);
+        }
+        Ok(found)
+    }
+
+    async fn of_cause(
+        &self,
+        tx: &mut Tx,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        let scope = Scope {
+            tenant: self.tenant,
+            environment: self.environment,
+            sites: self.sites.clone(),
+        };
+        let causes = causes::read(tx, &scope, now).await?;
+        let found = causes.into_iter().find(|cause| cause.kept.key() == key);
+        Ok(found.map(|cause| cause.deliveries).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_asked_for_is_not_in_the_address() {
+        let asked: Asked =
+            serde_urlencoded::from_str("status=held&text=&columns=kind,opco").unwrap();
+        assert_eq!(asked.columns, ["kind", "opco"]);
+        let address = serde_urlencoded::to_string(&asked).unwrap();
+        assert_eq!(address, "status=held&columns=kind%2Copco");
+    }
+}

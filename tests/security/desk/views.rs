@@ -1,0 +1,139 @@
+//! The views of every day: what they count is what their links list, nobody sees beyond their sites, and
+//! what an OPCO says stays text.
+
+use domain::outcome::FaultItem;
+use domain::person::Role;
+use domain::{Fault, FaultKind, HoldReason, Status, WaitReason};
+use harness::desk::{Browser, PASSWORD, account, delivery};
+use store::people::Scope;
+use store::{Standing, tenants};
+
+use super::{OPTIONAL, Place, on_both};
+
+fn refusal(text: &str) -> Fault {
+    let item = FaultItem {
+        code: Some("E12".to_owned()),
+        text: text.to_owned(),
+    };
+    Fault {
+        items: vec![item],
+        ..Fault::new(FaultKind::Rejected, "refused")
+    }
+}
+
+/// Three refused alike, two held and one on its way at the first site; one held at the second.
+async fn morning(place: &Place) {
+    let sites = &place.network.sites;
+    let tenant = place.network.tenant;
+    for number in 1..=3 {
+        let text =
+            format!("Champ employeur.siret : 1300252650001{number} <script>alert(1)</script>");
+        let standing = Standing::ended(Status::Rejected);
+        let fault = Some(refusal(&text));
+        delivery(&place.store, tenant, sites[0], standing, fault, place.now()).await;
+    }
+    for (site, standing) in [
+        (0, Standing::held(HoldReason::NoKey)),
+        (0, Standing::held(HoldReason::NoKey)),
+        (1, Standing::held(HoldReason::NoKey)),
+        (0, Standing::waiting(WaitReason::Retry, place.now())),
+    ] {
+        delivery(
+            &place.store,
+            tenant,
+            sites[site],
+            standing,
+            None,
+            place.now(),
+        )
+        .await;
+    }
+}
+
+/// Returns the addresses of the links of a page that lead to a list.
+fn lists(page: &str) -> Vec<String> {
+    let links = page.split("href=\"/deliveries?").skip(1);
+    let addresses = links.filter_map(|rest| rest.split('"').next());
+    addresses
+        .map(|query| format!("/deliveries?{}", query.replace("&amp;", "&")))
+        .collect()
+}
+
+async fn counted(browser: &mut Browser, path: &str) -> String {
+    let page = browser.get(path).await.text;
+    let from = page.split("role=\"status\"><strong>").nth(1).unwrap();
+    from.split('<').next().unwrap().to_owned()
+}
+
+async fn at_site(place: &Place, email: &str, site: usize) -> Browser {
+    let mut tx = place.store.reading().await.unwrap();
+    let sites = tenants::sites(&mut tx, place.network.tenant).await.unwrap();
+    drop(tx);
+    let named = sites
+        .iter()
+        .find(|one| one.siret == place.network.sites[site]);
+    let roles = [(Role::Operator, Scope::Site(named.unwrap().id))];
+    account(
+        &place.store,
+        place.network.tenant,
+        email,
+        &roles,
+        place.now(),
+    )
+    .await;
+    let mut browser = place.browser();
+    browser.sign_in(email, PASSWORD).await;
+    browser
+}
+
+on_both! { OPTIONAL;
+    async fn each_figure_of_the_morning_leads_to_the_list_it_counts(place) {
+        morning(&place).await;
+        let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;
+        let today = browser.get("/").await;
+        assert_eq!(today.status, 200, "{}", today.text);
+        let found = |query: &str| lists(&today.text).into_iter().find(|to| to.contains(query)).unwrap();
+        for (query, said) in [
+            ("status=held&reason=no_key&world", "3 livraisons"),
+            ("status=rejected&since", "3 livraisons"),
+            ("status=waiting&reason=retry&world", "1 livraison"),
+            ("since=2026-09-02&until=2026-09-02", "7 livraisons"),
+            ("status=rejected&since=2026-09-02&until=2026-09-02", "3 livraisons"),
+        ] {
+            let path = found(query);
+            assert_eq!(counted(&mut browser, &path).await, said, "{path}");
+        }
+        assert!(today.text.contains("Le réseau"), "who must act is said");
+    }
+
+    async fn the_same_refusal_is_one_cause_and_stays_text(place) {
+        morning(&place).await;
+        let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;
+        let page = browser.get("/to-fix").await.text;
+        assert!(page.contains("employeur.siret"), "{page}");
+        assert!(!page.contains("<script>alert"), "{page}");
+        let causes = browser.get("/admin/v1/causes").await.json();
+        let causes = causes["causes"].as_array().unwrap();
+        assert_eq!(causes.len(), 2, "{causes:?}");
+        for cause in causes {
+            assert_eq!(cause["count"], 3);
+            let path = format!("/deliveries?cause={}", cause["key"].as_str().unwrap());
+            assert_eq!(counted(&mut browser, &path).await, "3 livraisons", "{path}");
+            assert!(page.contains(cause["key"].as_str().unwrap()));
+        }
+        assert_eq!(counted(&mut browser, "/deliveries?cause=0000").await, "0 livraison");
+    }
+
+    async fn nobody_is_told_of_a_site_out_of_reach(place) {
+        morning(&place).await;
+        let mut browser = at_site(&place, "site@cfa.example", 1).await;
+        assert_eq!(counted(&mut browser, "/deliveries").await, "1 livraison");
+        let today = browser.get("/").await.text;
+        assert!(today.contains("status=held") && !today.contains("status=rejected&amp;since=2026-07"), "{today}");
+        let causes = browser.get("/admin/v1/causes").await.json();
+        assert_eq!(causes["causes"].as_array().unwrap().len(), 1);
+        assert_eq!(causes["causes"][0]["count"], 1);
+        let other = format!("/deliveries?site={}", place.network.sites[0]);
+        assert_eq!(counted(&mut browser, &other).await, "0 livraison");
+    }
+}

@@ -66,6 +66,8 @@ async fn kept(stage: &mut Stage) -> Verdict {
     ] {
         erp.get(path).await;
     }
+    let evidence = erp.get(&format!("/api/v1/deliveries/{id}/preuve")).await;
+    evidence.expect(200);
     stage.stop().await;
     let mut places = vec![("an answer".to_owned(), erp.heard().into_bytes())];
     places.extend(written(&stage.database).await);

@@ -301,6 +301,10 @@ impl Course {
         for id in &deliveries {
             self.erp.delivery(id).await;
         }
+        for id in deliveries.iter().take(6) {
+            let evidence = format!("/api/v1/deliveries/{id}/preuve");
+            self.erp.get(&evidence).await.expect(200);
+        }
         harness::wait::until("states read at the OPCOs", async || {
             let dossiers = self.erp.get("/api/v1/dossiers").await.expect(200);
             let read = |one: &Value| one["etat"].is_string();
@@ -371,6 +375,8 @@ impl Course {
             "admin key list --format json".to_owned(),
             "admin credential list --format json".to_owned(),
             "admin mandate list".to_owned(),
+            format!("audit evidence {id} --output /dev/stdout"),
+            "audit verify --store --format json".to_owned(),
         ];
         for line in lines {
             let args: Vec<&str> = line.split(' ').collect();

@@ -48,10 +48,10 @@ struct Signature {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
     /// The text is no key of the form `name+hash+base64`.
-    #[error("not a key of the form name+hash+base64")]
+    #[error("il faut une clé de la forme nom+empreinte+base64")]
     Key,
     /// The text is no signed note.
-    #[error("not a signed note")]
+    #[error("ce n'est pas une note signée")]
     Form,
 }
 

@@ -419,14 +419,9 @@ fn a_file_with_any_byte_changed_is_refused() {
     let file = evidence().write(&key(2)).into_bytes();
     let trusted = [key(1).verifier(), key(2).verifier()];
     for at in 0..file.len() {
-        for flip in [1, 0x20, 0x80] {
-            let mut altered = file.clone();
-            altered[at] ^= flip;
-            assert!(
-                Evidence::verify(&altered, &trusted).is_err(),
-                "byte {at} ^ {flip}"
-            );
-        }
+        let mut altered = file.clone();
+        altered[at] ^= 1 << (at % 8);
+        assert!(Evidence::verify(&altered, &trusted).is_err(), "byte {at}");
     }
     let cut = &file[..file.len() - 1];
     assert!(Evidence::verify(cut, &trusted).is_err());

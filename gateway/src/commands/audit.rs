@@ -57,6 +57,12 @@ struct RotateArgs {
     of: InNetwork,
     #[arg(long, value_parser = words::name, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
     reason: String,
+    #[command(flatten)]
+    by: By,
+}
+
+#[derive(Debug, Args)]
+struct By {
     #[arg(
         long,
         env = "USER",
@@ -79,6 +85,8 @@ struct EvidenceArgs {
         help = "Sans le sel : personne ne pourra rapprocher le fichier d'un contrat, même en l'ayant"
     )]
     without_salt: bool,
+    #[command(flatten)]
+    by: By,
 }
 
 #[derive(Debug, Args)]
@@ -196,7 +204,7 @@ async fn rotate(desk: &mut Desk, args: &RotateArgs) -> Result<Exit, Failure> {
     };
     let (old, new) = (before.last().map(|key| &key.verifier), &made.verifier);
     let turned = NewEvent::new(desk.now, "log.key_rotated")
-        .by(format!("cli:{}", args.author))
+        .by(format!("cli:{}", args.by.author))
         .with(json!({ "from": old, "to": new, "reason": args.reason }));
     events::append(&mut tx, network.id, &[turned]);
     tx.commit().await?;
@@ -269,7 +277,7 @@ async fn written(
     std::fs::write(&args.output, file)
         .map_err(|error| Failure::new(Code::OutputFailed, format!("{path} : {error}")))?;
     let handed_out = NewEvent::new(desk.now, "evidence.made")
-        .by("cli:audit")
+        .by(format!("cli:{}", args.by.author))
         .with(json!({ "delivery": args.delivery, "salt": !args.without_salt }));
     let mut tx = desk.store.writing().await?;
     events::append(&mut tx, tenant, &[handed_out]);

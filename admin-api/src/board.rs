@@ -52,6 +52,8 @@ pub(crate) struct Line {
     pub(crate) count: u64,
     /// When the oldest was handed in.
     pub(crate) oldest: Timestamp,
+    /// When the gateway next acts on one of them by itself.
+    pub(crate) due: Option<Timestamp>,
     /// How many at which OPCO.
     pub(crate) opcos: BTreeMap<Option<Opco>, u64>,
 }
@@ -107,6 +109,7 @@ fn lines(counts: Vec<Count>) -> Vec<Line> {
             Some(line) => {
                 line.count = line.count.saturating_add(count.count);
                 line.oldest = line.oldest.min(count.oldest);
+                line.due = line.due.into_iter().chain(count.due).min();
                 line.opcos.insert(count.opco, count.count);
             }
             None => lines.push(Line {
@@ -115,6 +118,7 @@ fn lines(counts: Vec<Count>) -> Vec<Line> {
                 reason: count.reason,
                 count: count.count,
                 oldest: count.oldest,
+                due: count.due,
                 opcos: BTreeMap::from([(count.opco, count.count)]),
             }),
         }

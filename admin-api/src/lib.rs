@@ -17,6 +17,7 @@ pub mod people;
 mod picked;
 mod refusal;
 mod settings;
+mod sheet;
 mod signin;
 mod table;
 mod viewer;

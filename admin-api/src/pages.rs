@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod chart;
+pub(crate) mod columns;
 pub(crate) mod confirm;
 pub(crate) mod deliveries;
 pub(crate) mod delivery;
@@ -9,6 +10,7 @@ pub(crate) mod invitation;
 pub(crate) mod layout;
 pub(crate) mod login;
 pub(crate) mod people;
+pub(crate) mod saved;
 pub(crate) mod second_factor;
 pub(crate) mod to_fix;
 pub(crate) mod today;

@@ -5,7 +5,7 @@ use domain::id::{DeliveryId, TenantId};
 use domain::{Environment, Siret, Timestamp};
 use jiff::ToSpan as _;
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 use store::deliveries::{self, Filter, Page, Scope};
 use store::{Delivery, StoreError, Tx};
 
@@ -16,8 +16,7 @@ use crate::viewer::{Reach, Viewer};
 const COUNTED_MAX: u32 = 20_000;
 
 /// The filters, as the address holds them. A field left empty does not restrict.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Asked {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) world: String,
@@ -41,28 +40,56 @@ pub(crate) struct Asked {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) cause: String,
     /// Which columns, by their words; empty, the usual ones.
-    #[serde(skip_serializing_if = "Vec::is_empty", with = "columns")]
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "joined")]
     pub(crate) columns: Vec<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) after: String,
 }
 
 /// Columns in an address: words joined by commas.
-mod columns {
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(words: &[String], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&words.join(","))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-        let text = String::deserialize(from)?;
-        let words = text.split(',').filter(|word| !word.is_empty());
-        Ok(words.map(str::to_owned).collect())
-    }
+fn joined<S: Serializer>(words: &[String], to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&words.join(","))
 }
 
 impl Asked {
+    /// Reads an address. What it does not know is passed over: an old link still opens.
+    pub(crate) fn read(query: &str) -> Self {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
+        let mut asked = Self::default();
+        for (name, value) in pairs {
+            let place = match name.as_str() {
+                "world" => &mut asked.world,
+                "status" => &mut asked.status,
+                "reason" => &mut asked.reason,
+                "kind" => &mut asked.kind,
+                "opco" => &mut asked.opco,
+                "site" => &mut asked.site,
+                "since" => &mut asked.since,
+                "until" => &mut asked.until,
+                "text" => &mut asked.text,
+                "cause" => &mut asked.cause,
+                "after" => &mut asked.after,
+                "columns" => {
+                    let words = value.split(',').filter(|word| !word.is_empty());
+                    asked.columns.extend(words.map(str::to_owned));
+                    continue;
+                }
+                _ => continue,
+            };
+            *place = value;
+        }
+        asked
+    }
+
+    /// Returns the filters as the part of an address behind `?`, without a place in the list.
+    pub(crate) fn query(&self) -> String {
+        let whole = Self {
+            after: String::new(),
+            ..self.clone()
+        };
+        serde_urlencoded::to_string(whole).unwrap_or_default()
+    }
+
     /// Returns the address of what follows a delivery.
     pub(crate) fn following(&self, last: DeliveryId) -> String {
         let next = Self {
@@ -190,10 +217,8 @@ mod tests {
 
     #[test]
     fn what_is_not_asked_for_is_not_in_the_address() {
-        let asked: Asked =
-            serde_urlencoded::from_str("status=held&text=&columns=kind,opco").unwrap();
-        assert_eq!(asked.columns, ["kind", "opco"]);
-        let address = serde_urlencoded::to_string(&asked).unwrap();
-        assert_eq!(address, "status=held&columns=kind%2Copco");
+        let asked = Asked::read("status=held&text=&columns=kind,opco&columns=site&other=1");
+        assert_eq!(asked.columns, ["kind", "opco", "site"]);
+        assert_eq!(asked.query(), "status=held&columns=kind%2Copco%2Csite");
     }
 }

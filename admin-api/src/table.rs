@@ -6,7 +6,7 @@
 use actix_web::web::{self, ServiceConfig};
 use domain::person::Right;
 
-use crate::{api, assets, pages};
+use crate::{api, assets, pages, sheet};
 
 /// What a route takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,8 @@ table! {
 
     get "/" May(ReadDeliveries) => pages::today::show;
     get "/deliveries" May(ReadDeliveries) => pages::deliveries::list;
+    get "/deliveries.csv" May(ReadDeliveries) => sheet::deliveries;
+    post "/deliveries/views" May(ReadDeliveries) => pages::saved::submit;
     get "/deliveries/{id}" May(ReadDeliveries) => pages::delivery::show;
     post "/deliveries/{id}/act" May(Act) => pages::delivery::act;
     get "/to-fix" May(ReadDeliveries) => pages::to_fix::show;

@@ -39,6 +39,7 @@ pub mod proofs;
 pub mod read_jobs;
 pub mod refusals;
 pub mod retention;
+pub mod saved_views;
 pub mod schedules;
 pub mod settle;
 pub mod software;

@@ -1,14 +1,14 @@
 //! Everything on its way: the list, with its filters in the address.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use domain::person::{Language, Right};
 use domain::{Environment, Kind, Opco, Status};
 use maud::{Markup, html};
-use store::Delivery;
 use store::deliveries::Page;
+use store::{Delivery, saved_views};
 
 use super::layout::{Frame, figure, in_world, instant};
-use super::page;
+use super::{columns::Column, page, saved};
 use crate::desk::Desk;
 use crate::picked::{Asked, Counted};
 use crate::refusal::Refusal;
@@ -21,9 +21,9 @@ const PER_PAGE: u32 = 50;
 pub(crate) async fn list(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    asked: web::Query<Asked>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let asked = asked.into_inner();
+    let asked = Asked::read(request.query_string());
     let reach = viewer.require(Right::ReadDeliveries)?;
     let world = asked.world(&viewer);
     let picked = asked.picked(&viewer, &reach);
@@ -35,7 +35,9 @@ pub(crate) async fn list(
     let mut tx = desk.store.reading().await?;
     let counted = picked.count(&mut tx, now).await?;
     let found = picked.page(&mut tx, from, now).await?;
+    let kept = saved_views::list(&mut tx, viewer.tenant(), viewer.id()).await?;
     drop(tx);
+    let columns = Column::chosen(&asked.columns);
     let language = viewer.language();
     let title = language.of("Livraisons", "Deliveries");
     let full = found.len() == usize::try_from(PER_PAGE).unwrap_or(usize::MAX);
@@ -51,13 +53,15 @@ pub(crate) async fn list(
     };
     Ok(page(frame.around(&html! {
         h1 { (title) }
-        (filters(&viewer, &asked, world))
+        (saved::shown(&viewer, &kept, &asked))
+        (filters(&viewer, &asked, &columns, world))
         div data-live {
             p role="status" { strong { (counted_words(counted, language)) } }
+            p { a href={ "/deliveries.csv?" (asked.query()) } { (language.of("Exporter en CSV", "Export as CSV")) } }
             @if found.is_empty() {
                 p { (language.of("Rien ne correspond à ces filtres.", "Nothing matches these filters.")) }
             } @else {
-                (table(&found, world, language))
+                (table(&found, &columns, world, language))
             }
             @if let Some(next) = next {
                 p { a.button.quiet href=(next) rel="next" { (language.of("Plus anciennes →", "Older →")) } }
@@ -83,7 +87,7 @@ pub(crate) fn counted_words(counted: Counted, language: Language) -> String {
     format!("{before}{number} {noun}")
 }
 
-fn filters(viewer: &Viewer, asked: &Asked, world: Environment) -> Markup {
+fn filters(viewer: &Viewer, asked: &Asked, columns: &[Column], world: Environment) -> Markup {
     let language = viewer.language();
     let any = language.of("Tous", "Any");
     html! {
@@ -140,24 +144,35 @@ fn filters(viewer: &Viewer, asked: &Asked, world: Environment) -> Markup {
                 input #until name="until" type="date" value=(asked.until);
             }
             @if !asked.reason.is_empty() { input type="hidden" name="reason" value=(asked.reason); }
+            (choice(columns, language))
             button type="submit" { (language.of("Filtrer", "Filter")) }
             a href=(in_world("/deliveries", Some(world))) { (language.of("Effacer", "Clear")) }
         }
     }
 }
 
-fn table(found: &[Delivery], world: Environment, language: Language) -> Markup {
+fn choice(columns: &[Column], language: Language) -> Markup {
+    html! {
+        details.choice {
+            summary { (language.of("Colonnes", "Columns")) }
+            @for column in Column::ALL {
+                label {
+                    input type="checkbox" name="columns" value=(column.as_str()) checked[columns.contains(&column)];
+                    " " (column.name(language))
+                }
+            }
+        }
+    }
+}
+
+fn table(found: &[Delivery], columns: &[Column], world: Environment, language: Language) -> Markup {
     html! {
         div.scroll {
             table {
                 caption.hidden { (language.of("Livraisons, les plus récentes d'abord", "Deliveries, the newest first")) }
                 thead { tr {
                     th scope="col" { (language.of("Déposée", "Handed in")) }
-                    th scope="col" { (language.of("Quoi", "What")) }
-                    th scope="col" { "OPCO" }
-                    th scope="col" { (language.of("Où elle en est", "Where it stands")) }
-                    th scope="col" { "Site" }
-                    th scope="col" { (language.of("Numéro", "Number")) }
+                    @for column in columns { th scope="col" { (column.name(language)) } }
                 } }
                 tbody {
                     @for delivery in found {
@@ -167,16 +182,21 @@ fn table(found: &[Delivery], world: Environment, language: Language) -> Markup {
                                     (instant(delivery.created_at, language))
                                 }
                             }
-                            td { (delivery.kind.name(language)) }
-                            td { (delivery.opco.map_or("—", Opco::name)) }
-                            td { (standing(delivery, language)) }
-                            td { (delivery.siret_cfa) }
-                            td { (delivery.receipt.numero_interne.as_deref().unwrap_or("—")) }
+                            @for column in columns { td { (cell(*column, delivery, language)) } }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+fn cell(column: Column, delivery: &Delivery, language: Language) -> Markup {
+    let text = column.text(delivery, language);
+    html! {
+        @if column == Column::Standing { (standing(delivery, language)) }
+        @else if text.is_empty() { "—" }
+        @else { (text) }
     }
 }
 

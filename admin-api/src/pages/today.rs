@@ -129,6 +129,9 @@ fn stuck_line(
             td {
                 span class={ "badge " (super::deliveries::colour(line.status)) } { (line.status.name(language)) } " "
                 (why(line.status, line.reason.as_deref(), language))
+                @if let Some(due) = line.due.filter(|_| line.status == Status::Waiting) {
+                    " " (language.of("Reprend le ", "Goes on at ")) (instant(due, language)) "."
+                }
             }
             td { (age(line.oldest, now, language)) div.small { (instant(line.oldest, language)) } }
             td {

@@ -136,4 +136,39 @@ on_both! { OPTIONAL;
         let other = format!("/deliveries?site={}", place.network.sites[0]);
         assert_eq!(counted(&mut browser, &other).await, "0 livraison");
     }
+
+    async fn a_sheet_holds_the_list_and_no_formula(place) {
+        let tenant = place.network.tenant;
+        let site = place.network.sites[0];
+        let fault = Fault::new(FaultKind::Rejected, "=HYPERLINK(\"http://evil.example\")");
+        let standing = Standing::ended(Status::Rejected);
+        for _ in 0..3 {
+            delivery(&place.store, tenant, site, standing, Some(fault.clone()), place.now()).await;
+        }
+        let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;
+        let sheet = browser.get("/deliveries.csv?status=rejected&columns=fault&columns=site").await;
+        assert_eq!(sheet.status, 200);
+        assert_eq!(sheet.text.lines().count(), 4, "{}", sheet.text);
+        assert_eq!(sheet.text.matches("\"'=HYPERLINK(").count(), 3, "{}", sheet.text);
+        assert!(sheet.text.contains(&site.to_string()));
+        let mut browser = at_site(&place, "autre@cfa.example", 1).await;
+        let theirs = browser.get("/deliveries.csv").await;
+        assert_eq!(theirs.text.lines().count(), 1, "the head alone: {}", theirs.text);
+    }
+
+    async fn a_list_is_kept_under_a_name_by_who_named_it(place) {
+        let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;
+        let query = "status=held&text=205049399999992&columns=kind";
+        let fields = [("name", "Ce <qui> bloque"), ("query", query)];
+        let kept = browser.submit("/deliveries/views", &fields).await;
+        assert_eq!(kept.header("location"), Some("/deliveries?status=held&columns=kind"));
+        let page = browser.get("/deliveries").await.text;
+        assert!(page.contains("Ce &lt;qui&gt; bloque"), "{page}");
+        assert!(!page.contains("205049399999992"), "what was searched for is not kept");
+        let mut other = place.signed_in("autre@cfa.example", Role::Operator).await;
+        assert!(!other.get("/deliveries").await.text.contains("bloque"));
+        let fields = [("name", "Ce <qui> bloque"), ("forget", "1")];
+        browser.submit("/deliveries/views", &fields).await;
+        assert!(!browser.get("/deliveries").await.text.contains("bloque"));
+    }
 }

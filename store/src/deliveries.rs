@@ -19,8 +19,8 @@ pub use self::judged::{held, set_judgement};
 pub(crate) use self::query::set_active;
 pub use self::query::{
     Count, Filter, MAX_PAGE, Page, active_by_pairing, by_idempotency_key, claim_lookups, counts,
-    find, find_for_update, forget_idempotency_key, list, of_lane, payload, person, set_route,
-    submission, update,
+    find, find_for_update, follow_ups, forget_idempotency_key, list, of_lane, payload, person,
+    set_route, submission, update,
 };
 pub(crate) use self::row::{COLUMNS, DeliveryRow};
 use crate::sealing::Fingerprint;

@@ -5,6 +5,8 @@
 //! order of commits, without a gap, and who has read up to a position has read everything before
 //! it. The head is the last thing a transaction locks, so that nobody waits for another in a circle.
 
+mod search;
+
 use std::sync::LazyLock;
 
 use domain::id::{DeliveryId, DossierId, EventId, TenantId};
@@ -17,6 +19,8 @@ use crate::deliveries::NewEvent;
 use crate::error::StoreError;
 use crate::pool::{Engine, Tx, on, on_engine};
 use crate::repeated::{self, Texts};
+
+pub use self::search::{Found, Search, search};
 
 /// The most events of one page.
 pub const MAX_EVENTS: u32 = 10_000;
@@ -133,6 +137,7 @@ macro_rules! columns {
          answer_hash"
     };
 }
+use columns;
 
 /// Appends events to the log of a network. They are written when the transaction commits.
 pub fn append(tx: &mut Tx, tenant: TenantId, events: &[NewEvent]) {

@@ -25,6 +25,7 @@ pub mod deliveries;
 pub mod dossiers;
 pub mod events;
 pub mod files;
+pub mod health;
 pub mod invoices;
 pub mod keys;
 mod lanes;

@@ -234,7 +234,7 @@ pub async fn of_lane(
     kind: Kind,
 ) -> Result<Vec<(DeliveryId, Status)>, StoreError> {
     const SQL: &str = "select delivery_id, status from delivery
-        where lane = $2 and tenant_id is not distinct from $1 and kind = $3
+        where lane = $2 and tenant_id is not distinct from $1 and kind <> 'dossier' and kind = $3
         order by delivery_id limit 200";
     let rows: Vec<(Uuid, String)> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(raw(tenant))
@@ -250,6 +250,29 @@ pub async fn of_lane(
         Ok((id.into(), at.word("status", &status)?))
     };
     rows.into_iter().map(read).collect()
+}
+
+/// Returns what followed a contract on its lane, in the order it was handed in.
+///
+/// An index holds what follows contracts, and not contracts: taking one in pays nothing for it.
+pub async fn follow_ups(
+    tx: &mut Tx,
+    tenant: TenantId,
+    lane: Fingerprint,
+) -> Result<Vec<Delivery>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        COLUMNS!(),
+        " from delivery
+        where lane = $2 and tenant_id is not distinct from $1 and kind <> 'dossier'
+        order by delivery_id limit 200"
+    );
+    let rows: Vec<DeliveryRow> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(lane.0.as_slice())
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(Delivery::try_from).collect()
 }
 
 /// Returns the fingerprint of the person a payload concerns, unless retention has taken it.

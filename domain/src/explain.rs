@@ -1,5 +1,7 @@
 //! Where a delivery stands, why, and what to do: the words people read, in French and in English.
 
+mod money;
+
 use crate::delivery::{HoldReason, Kind, Status, WaitReason};
 use crate::person::Language;
 

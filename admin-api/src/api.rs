@@ -1,7 +1,11 @@
 //! The admin API: what programs ask of the control plane.
 
+pub(crate) mod audit;
 pub(crate) mod causes;
+pub(crate) mod dossiers;
 pub(crate) mod health;
 pub(crate) mod me;
+pub(crate) mod money;
+pub(crate) mod opcos;
 pub(crate) mod openapi;
 pub(crate) mod people;

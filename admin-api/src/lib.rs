@@ -7,11 +7,17 @@
 
 mod api;
 mod assets;
+mod audit;
 mod board;
+pub mod books;
 mod causes;
+pub mod csv;
 mod desk;
+mod dossiers;
 mod form;
 mod gate;
+mod money;
+mod opcos;
 mod pages;
 pub mod people;
 mod picked;
@@ -34,7 +40,7 @@ pub use crate::api::openapi::text as openapi;
 pub use crate::desk::Desk;
 pub use crate::settings::{SecondFactor, Settings, SettingsError};
 pub use crate::table::{Line, Need, ROUTES};
-pub use crate::works::{Asked, Breaker, By, Health, NotDone, Pending, Works};
+pub use crate::works::{Asked, Breaker, By, Health, NotDone, Open, Pending, Works};
 
 /// How long a client may take to send its headers.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,14 +1,19 @@
 //! The dashboard: pages made on the server, one module each. Every page works without the script.
 
 pub(crate) mod account;
+pub(crate) mod audit;
 pub(crate) mod chart;
 pub(crate) mod columns;
 pub(crate) mod confirm;
 pub(crate) mod deliveries;
 pub(crate) mod delivery;
+pub(crate) mod dossier;
+pub(crate) mod dossiers;
 pub(crate) mod invitation;
 pub(crate) mod layout;
 pub(crate) mod login;
+pub(crate) mod money;
+pub(crate) mod opcos;
 pub(crate) mod people;
 pub(crate) mod saved;
 pub(crate) mod second_factor;

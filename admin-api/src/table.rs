@@ -51,7 +51,7 @@ macro_rules! table {
 }
 
 use Need::{Account, May, MayConfirmed, Nothing};
-use Right::{Act, ManagePeople, ReadDeliveries, ReadSettings};
+use Right::{Act, ManagePeople, ReadAudit, ReadDeliveries, ReadMoney, ReadSettings};
 
 table! {
     get "/health/live" Nothing => api::health::live;
@@ -83,6 +83,14 @@ table! {
     get "/deliveries/{id}" May(ReadDeliveries) => pages::delivery::show;
     post "/deliveries/{id}/act" May(Act) => pages::delivery::act;
     get "/to-fix" May(ReadDeliveries) => pages::to_fix::show;
+    get "/dossiers" May(ReadDeliveries) => pages::dossiers::list;
+    get "/dossiers/{id}" May(ReadDeliveries) => pages::dossier::show;
+    get "/money" May(ReadMoney) => pages::money::show;
+    get "/money/sheet" May(ReadMoney) => pages::money::sheet;
+    get "/opcos" May(ReadDeliveries) => pages::opcos::show;
+    get "/audit" May(ReadAudit) => pages::audit::list;
+    get "/audit/export" May(ReadAudit) => pages::audit::export;
+    get "/deliveries/{id}/evidence" May(ReadAudit) => pages::audit::evidence;
     get "/people" May(ReadSettings) => pages::people::list;
     post "/people" MayConfirmed(ManagePeople) => pages::people::invite;
     get "/people/{id}" May(ReadSettings) => pages::people::show;
@@ -91,6 +99,14 @@ table! {
     get "/admin/v1/openapi.json" Nothing => api::openapi::document;
     get "/admin/v1/causes" May(ReadDeliveries) => api::causes::list;
     get "/admin/v1/me" Account => api::me::show;
+    get "/admin/v1/dossiers" May(ReadDeliveries) => api::dossiers::list;
+    get "/admin/v1/dossiers/{id}" May(ReadDeliveries) => api::dossiers::show;
+    get "/admin/v1/money" May(ReadMoney) => api::money::show;
+    get "/admin/v1/money/sheet" May(ReadMoney) => api::money::sheet;
+    get "/admin/v1/opcos" May(ReadDeliveries) => api::opcos::list;
+    get "/admin/v1/audit" May(ReadAudit) => api::audit::list;
+    get "/admin/v1/audit/export" May(ReadAudit) => api::audit::export;
+    get "/admin/v1/deliveries/{id}/evidence" May(ReadAudit) => api::audit::evidence;
     get "/admin/v1/people" May(ReadSettings) => api::people::list;
     post "/admin/v1/people" MayConfirmed(ManagePeople) => api::people::invite;
     get "/admin/v1/people/{id}" May(ReadSettings) => api::people::show;

@@ -126,6 +126,14 @@ impl Viewer {
         &self.0.sites
     }
 
+    /// Returns what people call a site; its SIRET when it is none of the network's any more.
+    pub(crate) fn site_name(&self, siret: &Siret) -> String {
+        let mut named = self.sites().iter().filter(|site| site.siret == *siret);
+        named
+            .next()
+            .map_or_else(|| siret.to_string(), |site| site.name.clone())
+    }
+
     /// Returns which sites a right reaches; nothing when the person does not have it.
     pub(crate) fn reach(&self, right: Right) -> Option<Reach> {
         let mut reached = BTreeSet::new();

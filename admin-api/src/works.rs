@@ -6,8 +6,13 @@ use std::pin::Pin;
 
 use domain::delivery::Action;
 use domain::id::{DeliveryId, TenantId};
-use domain::{Environment, Instance, Opco, Siret, Status, Timestamp};
-use store::{Delivery, StoreError};
+use domain::{
+    Capability, Environment, Instance, NormVersion, Opco, Openness, Siret, Status, Timestamp,
+};
+use store::proofs::ProofError;
+use store::{Delivery, Dossier, StoreError};
+
+use crate::books::{Answer, Blocked, Books, Question, Row, Rows, Sheet, Unanswered};
 
 /// Something under way.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -27,6 +32,41 @@ pub trait Works: fmt::Debug + Send + Sync + 'static {
 
     /// Returns how each system of each OPCO does, as this process sees it.
     fn health(&self) -> Vec<Health>;
+
+    /// Returns what is open at each OPCO in a world.
+    fn open(&self, environment: Environment) -> Pending<'_, Result<Vec<Open>, StoreError>>;
+
+    /// Writes the evidence file of a delivery, and puts on record who asked; nothing while its last events
+    /// are not sealed.
+    fn evidence<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        actor: &'a str,
+    ) -> Pending<'a, Result<Option<String>, ProofError>>;
+
+    /// Opens the money of a dossier, and puts on record who did.
+    fn books<'a>(
+        &'a self,
+        dossier: &'a Dossier,
+        actor: &'a str,
+    ) -> Pending<'a, Result<Books, StoreError>>;
+
+    /// Reconciles money to the cent, and puts on record who asked.
+    fn reconcile<'a>(
+        &'a self,
+        question: &'a Question,
+        rows: Rows,
+        actor: &'a str,
+    ) -> Pending<'a, Result<Answer, Unanswered>>;
+
+    /// Writes reconciled échéances as a sheet.
+    ///
+    /// # Errors
+    /// When the sheet cannot be written.
+    fn sheet(&self, rows: &[Row], form: Sheet) -> Result<Vec<u8>, Unanswered>;
+
+    /// Counts the invoices that no OPCO has, by what keeps them here.
+    fn blocked<'a>(&'a self, question: &'a Question) -> Pending<'a, Result<Blocked, StoreError>>;
 }
 
 /// Who acts.
@@ -90,6 +130,17 @@ pub struct Health {
     pub breaker: Breaker,
     /// Until when the OPCO asked for silence.
     pub silent_until: Option<Timestamp>,
+}
+
+/// What is open at one system of an OPCO.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Which system.
+    pub instance: Instance,
+    /// The version contracts go in; nothing while neither is open.
+    pub version: Option<NormVersion>,
+    /// How far each capability is open.
+    pub capabilities: Vec<(Capability, Openness)>,
 }
 
 /// Whether calls leave.

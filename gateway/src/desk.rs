@@ -1,14 +1,19 @@
 //! What the control plane borrows from the running gateway.
 
+use admin_api::books::{Answer, Blocked, Books, Question, Row, Rows, Sheet, Unanswered};
 use domain::delivery::Action;
 use domain::id::DeliveryId;
-use domain::{Environment, Receipt};
-use store::Delivery;
+use domain::{Capability, Environment, Instance, Opco, Receipt};
+use store::proofs::ProofError;
+use store::{Delivery, Dossier, StoreError};
 
 use crate::actions::{self, Actor, Refusal, Request};
 use crate::app::App;
+use crate::books;
 use crate::breaker::State;
 use crate::intake::Mandate;
+use crate::notary;
+use crate::reconciliation::{self, sheet};
 use crate::system::System;
 
 /// The gateway, as the control plane sees it.
@@ -51,6 +56,73 @@ impl admin_api::Works for Lent {
                 .await
                 .map_err(not_done)
         })
+    }
+
+    fn open(
+        &self,
+        environment: Environment,
+    ) -> admin_api::Pending<'_, Result<Vec<admin_api::Open>, StoreError>> {
+        Box::pin(async move {
+            let now = self.0.clock.now();
+            let platform = self.0.views.platform(&self.0).await?;
+            let one = |opco| {
+                let instance = Instance::first(opco);
+                let switches = platform.switches(instance);
+                let open = self.0.seed.of(opco).with_switches(switches, now);
+                admin_api::Open {
+                    instance,
+                    version: opco::choose_version(&open, environment).ok(),
+                    capabilities: Capability::ALL
+                        .iter()
+                        .map(|capability| (*capability, open.openness(*capability)))
+                        .collect(),
+                }
+            };
+            Ok(Opco::ALL.into_iter().map(one).collect())
+        })
+    }
+
+    fn evidence<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        actor: &'a str,
+    ) -> admin_api::Pending<'a, Result<Option<String>, ProofError>> {
+        let who = (actor.to_owned(), delivery.environment.as_str());
+        Box::pin(notary::evidence(&self.0, delivery.tenant, delivery.id, who))
+    }
+
+    fn books<'a>(
+        &'a self,
+        dossier: &'a Dossier,
+        actor: &'a str,
+    ) -> admin_api::Pending<'a, Result<Books, StoreError>> {
+        Box::pin(books::open(&self.0, dossier, actor))
+    }
+
+    fn reconcile<'a>(
+        &'a self,
+        question: &'a Question,
+        rows: Rows,
+        actor: &'a str,
+    ) -> admin_api::Pending<'a, Result<Answer, Unanswered>> {
+        Box::pin(reconciliation::asked(&self.0, question, rows, actor))
+    }
+
+    fn sheet(&self, rows: &[Row], form: Sheet) -> Result<Vec<u8>, Unanswered> {
+        match form {
+            Sheet::Csv => Ok(sheet::text(rows).into_bytes()),
+            Sheet::Xlsx => sheet::xlsx(rows).map_err(|error| {
+                tracing::error!(error = %error, "a workbook could not be written");
+                Unanswered::Unwritten
+            }),
+        }
+    }
+
+    fn blocked<'a>(
+        &'a self,
+        question: &'a Question,
+    ) -> admin_api::Pending<'a, Result<Blocked, StoreError>> {
+        Box::pin(reconciliation::blocked(&self.0, question))
     }
 
     fn health(&self) -> Vec<admin_api::Health> {

@@ -6,6 +6,7 @@
 pub(crate) mod actions;
 pub(crate) mod app;
 pub(crate) mod billed;
+pub(crate) mod books;
 pub(crate) mod breaker;
 pub mod commands;
 pub(crate) mod committer;

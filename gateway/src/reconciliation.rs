@@ -1,22 +1,24 @@
 //! What is wrong with the money of a network: every dossier with a schedule, reconciled to the cent,
 //! summed by site and OPCO. Schedules, invoices and contracts are opened one dossier at a time.
 
+mod blocked;
 pub(crate) mod sheet;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use admin_api::books::{Answer, Question, Row, Rows, Unanswered};
 use domain::calendar::day_in_france;
 use domain::deadline;
 use domain::echeancier::Echeancier;
-use domain::id::TenantId;
-use domain::reconciliation::{self, Account, Cause, Limit, Line, Sums};
-use domain::{Capability, Environment, Opco, Siret};
+use domain::reconciliation::{self, Account, Limit, Line};
+use domain::{Capability, Siret};
 use jiff::civil::Date;
 use store::dossiers::{self, Filter};
-use store::{Dossier, StoreError, TenantKey, Tx};
+use store::{Dossier, NewEvent, StoreError, TenantKey, Tx};
 
+pub(crate) use self::blocked::blocked;
 use crate::app::App;
 use crate::money::{self, Money};
 use crate::view::View;
@@ -25,90 +27,31 @@ use crate::{contract, plan, schedules, system};
 /// Dossiers taken from the store at once.
 const PAGE: u32 = 500;
 /// The most dossiers of one answer: beyond it the question must be narrowed.
-pub(crate) const DOSSIERS_MAX: usize = 50_000;
+const DOSSIERS_MAX: usize = 50_000;
 
-/// Which money.
-#[derive(Debug, Clone)]
-pub(crate) struct Question {
-    /// Whose.
-    pub(crate) tenant: TenantId,
-    /// Which world.
-    pub(crate) environment: Environment,
-    /// Only this OPCO.
-    pub(crate) opco: Option<Opco>,
-    /// Only these sites.
-    pub(crate) sites: Option<Vec<Siret>>,
-    /// Only échéances that open on this day or later.
-    pub(crate) from: Option<Date>,
-    /// Only échéances that open on this day or before.
-    pub(crate) to: Option<Date>,
-}
-
-/// One échéance of one dossier, reconciled.
-#[derive(Debug)]
-pub(crate) struct Row {
-    /// The dossier.
-    pub(crate) dossier: Dossier,
-    /// The OPCO's label of the échéance.
-    pub(crate) codification: Option<String>,
-    /// Its money.
-    pub(crate) line: Line,
-}
-
-/// The money of one site at one OPCO.
-#[derive(Debug, Default)]
-pub(crate) struct Group {
-    /// How many dossiers have a schedule.
-    pub(crate) dossiers: u64,
-    /// Their money.
-    pub(crate) sums: Sums,
-    /// Each cause: how many échéances, and how much.
-    pub(crate) causes: BTreeMap<Cause, (u64, i64)>,
-}
-
-/// The whole answer.
-#[derive(Debug, Default)]
-pub(crate) struct Answer {
-    /// The sum of all groups.
-    pub(crate) total: Group,
-    /// By site and OPCO.
-    pub(crate) groups: BTreeMap<(Siret, Opco), Group>,
-    /// The échéances asked for.
-    pub(crate) rows: Vec<Row>,
-    /// Dossiers that the OPCO committed to and whose schedule was not read yet.
-    pub(crate) unread: u64,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(crate) enum Unanswered {
-    /// More dossiers than one answer may open.
-    TooMany,
-    /// The store.
-    Store(StoreError),
-}
-
-impl From<StoreError> for Unanswered {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-/// Which échéances an answer shows one by one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shown {
-    /// Those with a gap, or something else to tell.
-    Gaps,
-    /// Every one.
-    All,
+/// Reconciles, and puts on record who opened how many dossiers.
+pub(crate) async fn asked(
+    app: &App,
+    question: &Question,
+    shown: Rows,
+    actor: &str,
+) -> Result<Answer, Unanswered> {
+    let found = answer(app, question, shown).await?;
+    let opened = NewEvent::new(app.clock.now(), "dossier.opened")
+        .by(actor.to_owned())
+        .with(serde_json::json!({
+            "why": "reconciliation",
+            "dossiers": found.total.dossiers,
+            "opco": question.opco,
+        }));
+    let mut tx = app.store.writing().await?;
+    store::events::append(&mut tx, question.tenant, &[opened]);
+    tx.commit().await?;
+    Ok(found)
 }
 
 /// Reconciles every dossier that a question is about.
-pub(crate) async fn answer(
-    app: &App,
-    question: &Question,
-    shown: Shown,
-) -> Result<Answer, Unanswered> {
+async fn answer(app: &App, question: &Question, shown: Rows) -> Result<Answer, Unanswered> {
     let network = app.views.network(app, question.tenant).await?;
     let today = day_in_france(app.clock.now());
     let mut answer = Answer::default();
@@ -127,7 +70,7 @@ pub(crate) async fn answer(
         filter.after = Some(last.id);
         seen = seen.saturating_add(page.len());
         if seen > DOSSIERS_MAX {
-            return Err(Unanswered::TooMany);
+            return Err(Unanswered::TooMany { most: DOSSIERS_MAX });
         }
         let mut views: BTreeMap<Siret, Arc<View>> = BTreeMap::new();
         for dossier in &page {
@@ -260,14 +203,14 @@ async fn limit(
 fn count(
     answer: &mut Answer,
     question: &Question,
-    shown: Shown,
+    shown: Rows,
     (dossier, found): (Dossier, Found),
 ) {
     let key = (dossier.siret_cfa, dossier.instance.opco);
     let lines: Vec<Line> = found
         .lines
         .into_iter()
-        .filter(|line| question.covers(line.date_ouverture))
+        .filter(|line| covers(question, line.date_ouverture))
         .collect();
     if lines.is_empty() {
         return;
@@ -280,7 +223,10 @@ fn count(
         }
     }
     for line in lines {
-        let tells = shown == Shown::All || (shown == Shown::Gaps && !line.gaps.is_empty());
+        if let Some(day) = line.date_ouverture {
+            *answer.months.entry(day.first_of_month()).or_default() += line.sums;
+        }
+        let tells = shown == Rows::All || !line.gaps.is_empty();
         if tells {
             let told = found.echeancier.find(line.numero);
             answer.rows.push(Row {
@@ -292,26 +238,13 @@ fn count(
     }
 }
 
-impl Group {
-    fn add(&mut self, line: &Line) {
-        self.sums += line.sums;
-        for gap in &line.gaps {
-            let (count, cents) = self.causes.entry(gap.cause).or_default();
-            *count = count.saturating_add(1);
-            *cents = cents.saturating_add(gap.cents);
-        }
-    }
-}
-
-impl Question {
-    /// Returns whether an échéance that opens on a day is asked for. One without a day is, unless the
-    /// period has a bound.
-    fn covers(&self, opens: Option<Date>) -> bool {
-        match opens {
-            None => self.from.is_none() && self.to.is_none(),
-            Some(day) => {
-                self.from.is_none_or(|from| day >= from) && self.to.is_none_or(|to| day <= to)
-            }
+/// Returns whether an échéance that opens on a day is asked for. One without a day is, unless the period
+/// has a bound.
+fn covers(question: &Question, opens: Option<Date>) -> bool {
+    match opens {
+        None => question.from.is_none() && question.to.is_none(),
+        Some(day) => {
+            question.from.is_none_or(|from| day >= from) && question.to.is_none_or(|to| day <= to)
         }
     }
 }

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod books;
 mod convergence;
 mod delivery;
 mod door;

@@ -321,7 +321,7 @@ async fn first_due(scene: &Scene, seed: u64) -> (i64, i64) {
     due(&scheduled(scene, &contract(seed).to(Opco::Akto)).await)
 }
 
-fn due(dossier: &Value) -> (i64, i64) {
+pub(super) fn due(dossier: &Value) -> (i64, i64) {
     let first = &dossier["echeancier"]["facturable"][0];
     assert_eq!(first["rqth_cents"], 0, "{dossier:#}");
     (
@@ -360,7 +360,7 @@ fn rules(problem: &Value) -> Vec<String> {
 }
 
 /// Sends a contract and waits until the gateway has read its schedule.
-async fn scheduled(scene: &Scene, contract: &Contract) -> Value {
+pub(super) async fn scheduled(scene: &Scene, contract: &Contract) -> Value {
     let id = scene.erp.submit(contract).await;
     let delivery = scene.erp.until_delivered(&id).await;
     let numero = delivery["numero_interne"].as_str().unwrap();
@@ -380,7 +380,7 @@ fn is_scheduled(dossier: &Value) -> bool {
     lines.is_some_and(|lines| !lines.is_empty())
 }
 
-async fn detail(scene: &Scene, id: &str) -> Value {
+pub(super) async fn detail(scene: &Scene, id: &str) -> Value {
     scene
         .erp
         .get(&format!("/api/v1/dossiers/{id}"))

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
-use super::{causes, me, people};
+use super::{audit, causes, dossiers, me, money, opcos, people};
 use crate::refusal;
 
 #[derive(OpenApi)]
@@ -19,7 +19,15 @@ use crate::refusal;
         people::list,
         people::invite,
         people::show,
-        people::change
+        people::change,
+        dossiers::list,
+        dossiers::show,
+        money::show,
+        money::sheet,
+        opcos::list,
+        audit::list,
+        audit::export,
+        audit::evidence,
     ),
     components(responses(refusal::Refused), schemas(refusal::RefusalBody))
 )]

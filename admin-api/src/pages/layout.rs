@@ -39,6 +39,30 @@ const SECTIONS: &[Section] = &[
         right: Right::ReadDeliveries,
     },
     Section {
+        path: "/dossiers",
+        fr: "Dossiers",
+        en: "Dossiers",
+        right: Right::ReadDeliveries,
+    },
+    Section {
+        path: "/money",
+        fr: "Argent",
+        en: "Money",
+        right: Right::ReadMoney,
+    },
+    Section {
+        path: "/opcos",
+        fr: "OPCO",
+        en: "OPCOs",
+        right: Right::ReadDeliveries,
+    },
+    Section {
+        path: "/audit",
+        fr: "Journal",
+        en: "Log",
+        right: Right::ReadAudit,
+    },
+    Section {
         path: "/people",
         fr: "Personnes",
         en: "People",
@@ -217,7 +241,32 @@ pub(crate) fn figure(number: u64, language: Language) -> String {
     text
 }
 
+/// An amount to the cent, grouped by thousands as the reader does.
+pub(crate) fn euros(cents: i64, language: Language) -> String {
+    let sign = if cents < 0 { "-" } else { "" };
+    let grouped = figure(cents.unsigned_abs() / 100, language);
+    let rest = cents.unsigned_abs() % 100;
+    let point = language.of(',', '.');
+    match language {
+        Language::Fr => format!("{sign}{grouped}{point}{rest:02}\u{a0}€"),
+        Language::En => format!("{sign}€{grouped}{point}{rest:02}"),
+    }
+}
+
 /// A drawing made on the server.
 pub(crate) fn drawing(svg: String) -> Markup {
     PreEscaped(svg)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_keep_their_cents_and_their_sign() {
+        assert_eq!(euros(123_456_789, Language::En), "€1,234,567.89");
+        assert_eq!(euros(123_456, Language::Fr), "1\u{202f}234,56\u{a0}€");
+        assert_eq!(euros(-5, Language::Fr), "-0,05\u{a0}€");
+        assert_eq!(euros(i64::MIN, Language::En), "-€92,233,720,368,547,758.08");
+    }
 }

@@ -4,11 +4,9 @@ mod money;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::calendar::day_in_france;
-use domain::echeancier::Echeancier;
 use domain::id::DossierId;
-use domain::{Capability, Etat, Opco, Siret, Timestamp};
+use domain::{Etat, Opco, Siret, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::NewEvent;
 use store::dossiers::{self, Dossier, Filter, HistoryEntry};
 use utoipa::{IntoParams, ToSchema};
 
@@ -16,8 +14,7 @@ use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::{page, words};
 use crate::app::App;
-use crate::follow_up::facts;
-use crate::{plan, system};
+use crate::books;
 
 /// A page of dossiers, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -192,47 +189,16 @@ pub(crate) async fn find(
     let dossier = dossier.filter(seen).ok_or_else(Problem::not_found)?;
     let history = dossiers::history(&mut tx, caller.tenant, *id).await?;
     drop(tx);
-    let view = app.views.of(&app, caller.tenant, dossier.siret_cfa).await?;
-    let keys = &view.network.keys;
-    // Accounts and a disability are in it: whoever opens it is on record.
-    let mut tx = app.store.writing().await?;
-    let snapshots = store::schedules::snapshots(&mut tx, caller.tenant, *id).await?;
-    let known = crate::money::of(&mut tx, keys, &dossier).await?;
-    let days = crate::countdowns::of_dossier(&mut tx, keys, &dossier).await?;
-    let proofs = if known.bills.is_empty() {
-        None
-    } else {
-        facts::proofs(&mut tx, keys, &dossier).await?
-    };
-    // Last, so that what it says of the last reading is never older than that reading.
-    let plan = store::schedules::plan(&mut tx, caller.tenant, *id).await?;
-    if !snapshots.is_empty() || !known.bills.is_empty() {
-        let mut opened = NewEvent::new(app.clock.now(), "dossier.opened")
-            .by(format!("credential:{}", caller.credential));
-        opened.delivery = dossier.delivery;
-        opened.dossier = Some(dossier.id);
-        store::events::append(&mut tx, caller.tenant, &[opened]);
-    }
-    tx.commit().await?;
-    let auto = plan::may(
-        &app,
-        &view,
-        system::of_dossier(&dossier),
-        Capability::AutoEcheance1,
-    );
-    let schedule = known.echeancier.as_ref();
-    let first = schedule.and_then(Echeancier::first_numero).unwrap_or(1);
+    let actor = format!("credential:{}", caller.credential);
+    let books = books::open(&app, &dossier, &actor).await?;
+    let now = app.clock.now();
     let detail = DossierDetail {
         dossier: DossierBody::from(&dossier),
         history: history.iter().map(HistoryBody::from).collect(),
-        echeancier: money::echeancier(&known, plan.as_ref(), auto, app.clock.now()),
-        lectures: money::lectures(keys, &snapshots),
-        delais: money::delais(&days, day_in_france(app.clock.now())),
-        factures: known
-            .bills
-            .iter()
-            .map(|bill| money::facture(bill, &dossier, first, proofs.as_ref()))
-            .collect(),
+        echeancier: money::echeancier(&books, now),
+        lectures: money::lectures(&books),
+        delais: money::delais(&books, day_in_france(now)),
+        factures: books.invoices.iter().map(money::facture).collect(),
     };
     Ok(HttpResponse::Ok().json(detail))
 }

@@ -3,19 +3,19 @@
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, web};
+use admin_api::books::{Answer, Group, Question, Row, Rows, Unanswered};
 use domain::calendar::day_in_france;
 use domain::reconciliation::{Cause, Sums};
 use domain::{Opco, Siret, Timestamp};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use store::NewEvent;
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
 use super::problem::{self, Code, Problem};
 use super::words;
 use crate::app::App;
-use crate::reconciliation::{self, Answer, Group, Question, Row, Shown, Unanswered, sheet};
+use crate::reconciliation::{self, sheet};
 
 /// The most échéances of one answer; a sheet holds them all.
 const ROWS_MAX: usize = 1_000;
@@ -217,7 +217,7 @@ pub(crate) async fn answer(
 ) -> Result<HttpResponse, Problem> {
     let asked = asked.into_inner();
     let question = question(&caller, (asked.opco, asked.site), (asked.from, asked.to))?;
-    let mut found = ask(&app, &caller, &question, Shown::Gaps).await?;
+    let mut found = ask(&app, &caller, &question, Rows::Gaps).await?;
     let truncated = found.rows.len() > ROWS_MAX;
     found.rows.truncate(ROWS_MAX);
     let groups = found.groups.iter();
@@ -257,17 +257,13 @@ pub(crate) async fn export(
 ) -> Result<HttpResponse, Problem> {
     let asked = asked.into_inner();
     let question = question(&caller, (asked.opco, asked.site), (asked.from, asked.to))?;
-    let shown = if asked.complet {
-        Shown::All
-    } else {
-        Shown::Gaps
-    };
+    let shown = if asked.complet { Rows::All } else { Rows::Gaps };
     let found = ask(&app, &caller, &question, shown).await?;
     let (kind, ending, body) = match asked.format {
         Format::Csv => (
             "text/csv; charset=utf-8",
             "csv",
-            sheet::csv(&found.rows).into_bytes(),
+            sheet::text(&found.rows).into_bytes(),
         ),
         Format::Xlsx => {
             let book = sheet::xlsx(&found.rows).map_err(|error| {
@@ -312,30 +308,18 @@ async fn ask(
     app: &App,
     caller: &Caller,
     question: &Question,
-    shown: Shown,
+    shown: Rows,
 ) -> Result<Answer, Problem> {
-    let found = match reconciliation::answer(app, question, shown).await {
-        Ok(found) => found,
-        Err(Unanswered::Store(error)) => return Err(error.into()),
-        Err(Unanswered::TooMany) => {
-            let detail = format!(
-                "Plus de {} dossiers répondent : précisez le site ou l'OPCO.",
-                reconciliation::DOSSIERS_MAX
-            );
-            return Err(Problem::new(Code::InvalidRequest, detail));
+    let actor = format!("credential:{}", caller.credential);
+    match reconciliation::asked(app, question, shown, &actor).await {
+        Ok(found) => Ok(found),
+        Err(Unanswered::Store(error)) => Err(error.into()),
+        Err(Unanswered::TooMany { most }) => {
+            let detail = format!("Plus de {most} dossiers répondent : précisez le site ou l'OPCO.");
+            Err(Problem::new(Code::InvalidRequest, detail))
         }
-    };
-    let opened = NewEvent::new(app.clock.now(), "dossier.opened")
-        .by(format!("credential:{}", caller.credential))
-        .with(serde_json::json!({
-            "why": "reconciliation",
-            "dossiers": found.total.dossiers,
-            "opco": question.opco,
-        }));
-    let mut tx = app.store.writing().await?;
-    store::events::append(&mut tx, caller.tenant, &[opened]);
-    tx.commit().await?;
-    Ok(found)
+        Err(Unanswered::Unwritten) => Err(Problem::plain(Code::Internal)),
+    }
 }
 
 impl From<&Group> for GroupBody {

@@ -1,18 +1,13 @@
 //! The money of a dossier as its CFA sees it: schedule, what can be billed today, what changed.
 
+use admin_api::books::{Billed, Books, Reading};
 use domain::Timestamp;
 use domain::calendar::day_in_france;
 use domain::deadline::Deadline;
-use domain::echeancier::{Change, Echeance, Echeancier, FraisAnnexe, changes};
+use domain::echeancier::{Change, Echeance, Echeancier, FraisAnnexe};
 use jiff::civil::Date;
 use serde::Serialize;
-use store::schedules::{Plan, Snapshot};
-use store::{Dossier, TenantKey};
 use utoipa::ToSchema;
-
-use crate::follow_up::facts::Proofs;
-use crate::money::{Bill, Money};
-use crate::schedules;
 
 /// The schedule as last read. Amounts are whole cents.
 #[derive(Debug, Serialize, ToSchema)]
@@ -196,21 +191,17 @@ pub(super) struct FactureBody {
 }
 
 /// Shows the schedule as last read.
-pub(super) fn echeancier(
-    money: &Money,
-    plan: Option<&Plan>,
-    auto_echeance_1: bool,
-    now: Timestamp,
-) -> Option<EcheancierBody> {
-    if money.echeancier.is_none() && plan.is_none() {
+pub(super) fn echeancier(books: &Books, now: Timestamp) -> Option<EcheancierBody> {
+    let plan = books.plan.as_ref();
+    if books.echeancier.is_none() && plan.is_none() {
         return None;
     }
     let empty = Echeancier::default();
-    let schedule = money.echeancier.as_ref().unwrap_or(&empty);
+    let schedule = books.echeancier.as_ref().unwrap_or(&empty);
     let today = day_in_france(now);
-    let facturable = schedule.facturable(today, auto_echeance_1);
+    let facturable = books.facturable.iter();
     Some(EcheancierBody {
-        read_at: money.read_at,
+        read_at: books.read_at,
         next_read_at: plan.map(|plan| plan.due_at.max(now)),
         last_result: plan.and_then(|plan| plan.last_result.clone()),
         engagement_cents: schedule.engagement.map(|amount| amount.cents),
@@ -221,10 +212,9 @@ pub(super) fn echeancier(
             .map(|line| echeance(line, today))
             .collect(),
         facturable: facturable
-            .into_iter()
             .map(|one| FacturableBody {
                 numero: one.numero,
-                codification: one.codification,
+                codification: one.codification.clone(),
                 pedagogie_cents: one.pedagogie_cents,
                 rqth_cents: one.rqth_cents,
                 auto: one.auto,
@@ -270,24 +260,13 @@ fn frais(frais: &FraisAnnexe) -> FraisBody {
 }
 
 /// Shows every reading that told something new, with what changed from one to the next.
-pub(super) fn lectures(keys: &TenantKey, snapshots: &[Snapshot]) -> Vec<LectureBody> {
-    let mut before: Option<Echeancier> = None;
-    let mut shown = Vec::with_capacity(snapshots.len());
-    for snapshot in snapshots {
-        let after = schedules::open(keys, snapshot);
-        let found = before
-            .as_ref()
-            .zip(after.as_ref())
-            .map(|(before, after)| changes(before, after))
-            .unwrap_or_default();
-        shown.push(LectureBody {
-            seen_at: snapshot.first_seen_at,
-            last_seen_at: snapshot.last_seen_at,
-            changements: found.iter().map(changement).collect(),
-        });
-        before = after.or(before);
-    }
-    shown
+pub(super) fn lectures(books: &Books) -> Vec<LectureBody> {
+    let shown = |reading: &Reading| LectureBody {
+        seen_at: reading.seen_at,
+        last_seen_at: reading.last_seen_at,
+        changements: reading.changes.iter().map(changement).collect(),
+    };
+    books.readings.iter().map(shown).collect()
 }
 
 fn changement(change: &Change) -> ChangementBody {
@@ -305,7 +284,7 @@ fn changement(change: &Change) -> ChangementBody {
 }
 
 /// Shows the days that count.
-pub(super) fn delais(days: &[Deadline], today: Date) -> Vec<DelaiBody> {
+pub(super) fn delais(books: &Books, today: Date) -> Vec<DelaiBody> {
     let day = |day: &Deadline| DelaiBody {
         countdown: day.countdown,
         libelle: day.countdown.french(),
@@ -314,20 +293,12 @@ pub(super) fn delais(days: &[Deadline], today: Date) -> Vec<DelaiBody> {
         numero_echeance: day.numero_echeance,
         nearness: day.on(today),
     };
-    days.iter().map(day).collect()
+    books.deadlines.iter().map(day).collect()
 }
 
 /// Shows an invoice that bills the dossier.
-pub(super) fn facture(
-    bill: &Bill,
-    dossier: &Dossier,
-    first: i64,
-    proofs: Option<&Proofs>,
-) -> FactureBody {
-    let numero_externe = dossier.numero_externe.as_deref();
-    let uncertified = bill.uncertified(numero_externe, first);
-    let invoice = &bill.invoice;
-    let lines = bill.lines(numero_externe).filter_map(|ligne| ligne.montant);
+pub(super) fn facture(billed: &Billed) -> FactureBody {
+    let invoice = &billed.invoice;
     FactureBody {
         numero: invoice.numero.clone(),
         delivery_id: invoice.delivery.to_string(),
@@ -339,7 +310,7 @@ pub(super) fn facture(
         reference_virement: invoice.reference_virement.clone(),
         date_reglement: invoice.paid_on,
         commentaire: invoice.commentaire.clone(),
-        certificat_attendu: proofs.map(|proofs| proofs.leave(invoice, &uncertified)),
-        total_cents: lines.fold(0, |sum, amount| sum.saturating_add(amount.cents)),
+        certificat_attendu: billed.certificate_awaited,
+        total_cents: billed.total_cents,
     }
 }

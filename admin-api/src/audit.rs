@@ -1,0 +1,414 @@
+//! The log of a network as an auditor searches it; pages and the admin API read the same.
+
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::Bytes;
+use domain::Timestamp;
+use domain::id::{DeliveryId, TenantId};
+use domain::person::Right;
+use futures_util::stream;
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use store::events::{self, Event, Search};
+use store::proofs::{self, ProofError};
+use store::{NewEvent, StoreError, Tx, credentials, deliveries, people};
+
+use crate::csv;
+use crate::desk::Desk;
+use crate::dossiers::word;
+use crate::refusal::{Code, Refusal};
+use crate::viewer::Viewer;
+
+/// Events taken from the store at once for an export.
+const EXPORT_PAGE: u32 = 1_000;
+/// The longest text to look for.
+const CHARS_MAX: usize = 100;
+
+/// The filters, as an address holds them. A field left empty does not restrict.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// A person's name or address, or the start of an actor: `person:`, `credential:`, `cli:`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) who: String,
+    /// The start of the word of what happened.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) kind: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) delivery: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) dossier: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) from: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) to: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) before: String,
+    /// The form of an export: `csv` or `ndjson`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) format: String,
+}
+
+/// Part of the log.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The events, newest first.
+    pub(crate) events: Vec<Event>,
+    /// Before which position to go on; nothing when all of the log was looked at.
+    pub(crate) next: Option<i64>,
+    /// What people call who acted.
+    pub(crate) names: Names,
+    /// The last position.
+    pub(crate) head: i64,
+    /// Up to which position the log is sealed.
+    pub(crate) sealed: i64,
+}
+
+/// What people call who acts: the network's own, by the name events give them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// Reads the names of a network's people and credentials.
+    pub(crate) async fn of(tx: &mut Tx, tenant: TenantId) -> Result<Self, StoreError> {
+        let people = people::list(tx, tenant).await?;
+        let people = people
+            .into_iter()
+            .map(|person| (format!("person:{}", person.id), person.name));
+        let credentials = credentials::list(tx, tenant).await?;
+        let credentials = credentials
+            .into_iter()
+            .map(|one| (format!("credential:{}", one.id), one.label));
+        Ok(Self(people.chain(credentials).collect()))
+    }
+
+    /// Returns what people call an actor, where the network knows.
+    pub(crate) fn find(&self, actor: &str) -> Option<&str> {
+        self.0.get(actor).map(String::as_str)
+    }
+
+    /// Returns the actors whose name has a text in it.
+    fn like(&self, text: &str) -> Vec<String> {
+        let text = text.to_lowercase();
+        let named = self
+            .0
+            .iter()
+            .filter(|(_, name)| name.to_lowercase().contains(&text));
+        named.map(|(actor, _)| actor.clone()).collect()
+    }
+}
+
+impl Asked {
+    fn search(&self, names: &Names) -> Result<Search, Refusal> {
+        let filled = |text: &str| -> Result<Option<String>, Refusal> {
+            match text.trim() {
+                "" => Ok(None),
+                text if text.chars().count() > CHARS_MAX => Err(Code::Invalid.into()),
+                text => Ok(Some(text.to_owned())),
+            }
+        };
+        let from: Option<Date> = word(&self.from, "/from")?;
+        let to: Option<Date> = word(&self.to, "/to")?;
+        let who = filled(&self.who)?;
+        // An actor's own name is told from a person's by its colon.
+        let (actor, actors) = match who {
+            Some(who) if who.contains(':') => (Some(who), None),
+            Some(who) => (None, Some(names.like(&who))),
+            None => (None, None),
+        };
+        Ok(Search {
+            actors,
+            actor,
+            kind: filled(&self.kind)?,
+            delivery: word(&self.delivery, "/delivery")?,
+            dossier: word(&self.dossier, "/dossier")?,
+            from: from.and_then(start_of),
+            until: to.and_then(|to| start_of(to.checked_add(1.day()).ok()?)),
+        })
+    }
+
+    /// Writes the filters as an address.
+    pub(crate) fn address(&self, path: &str, before: Option<i64>, format: &str) -> String {
+        let asked = Self {
+            before: before.map(|before| before.to_string()).unwrap_or_default(),
+            format: format.to_owned(),
+            ..self.clone()
+        };
+        let query = serde_urlencoded::to_string(asked).unwrap_or_default();
+        format!("{path}?{query}")
+    }
+}
+
+/// Returns the first instant of a day in France.
+fn start_of(day: Date) -> Option<Timestamp> {
+    let zone = TimeZone::get("Europe/Paris").ok()?;
+    Some(day.to_zoned(zone).ok()?.timestamp())
+}
+
+/// Searches the log.
+pub(crate) async fn search(
+    desk: &Desk,
+    viewer: &Viewer,
+    asked: &Asked,
+    limit: u32,
+) -> Result<Found, Refusal> {
+    viewer.require(Right::ReadAudit)?;
+    let tenant = viewer.tenant();
+    let before: Option<i64> = word(&asked.before, "/before")?;
+    let mut tx = desk.store.reading().await?;
+    let names = Names::of(&mut tx, tenant).await?;
+    let search = asked.search(&names)?;
+    let found = events::search(&mut tx, tenant, &search, before, limit).await?;
+    Ok(Found {
+        events: found.events,
+        next: found.next,
+        head: events::head(&mut tx, tenant).await?,
+        sealed: proofs::size(&mut tx, tenant).await?,
+        names,
+    })
+}
+
+/// Hands out the evidence file of a delivery, which anyone verifies without this gateway.
+pub(crate) async fn evidence(
+    desk: &Desk,
+    viewer: &Viewer,
+    id: DeliveryId,
+) -> Result<HttpResponse, Refusal> {
+    viewer.require(Right::ReadAudit)?;
+    let mut tx = desk.store.reading().await?;
+    let delivery = deliveries::find(&mut tx, viewer.tenant(), id).await?;
+    drop(tx);
+    let delivery = delivery.ok_or(Code::NotFound)?;
+    let file = desk.works.evidence(&delivery, &viewer.actor()).await;
+    let file = match file {
+        Ok(Some(file)) => file,
+        Ok(None) => {
+            return Err(Refusal::from(Code::Unavailable).saying(
+                "Les derniers événements de cette livraison ne sont pas encore scellés : réessayez \
+                 dans un instant.",
+                "The last events of this delivery are not sealed yet: try again in a moment.",
+            ));
+        }
+        Err(ProofError::Store(error)) => return Err(error.into()),
+        Err(error) => {
+            tracing::error!(cause = %error, "an evidence file could not be written");
+            return Err(Code::Internal.into());
+        }
+    };
+    let name = format!("attachment; filename=\"preuve-{id}.json\"");
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .insert_header((header::CONTENT_DISPOSITION, name))
+        // What is signed is these bytes: nothing on the way may write them anew.
+        .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
+        .body(file))
+}
+
+/// One event, as an export and the admin API write it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditEvent)]
+pub(crate) struct EventBody {
+    /// Its place in the log.
+    position: i64,
+    /// When it happened.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// What happened, as a stable dotted word.
+    kind: String,
+    /// Who did it.
+    actor: String,
+    /// What people call them, where they are one of the network's.
+    name: Option<String>,
+    /// The delivery it concerns.
+    #[schema(format = Uuid)]
+    delivery_id: Option<String>,
+    /// The dossier it concerns.
+    #[schema(format = Uuid)]
+    dossier_id: Option<String>,
+    /// The rest, masked.
+    data: serde_json::Value,
+}
+
+impl EventBody {
+    /// Writes an event with the name of who acted.
+    pub(crate) fn new(event: Event, names: &Names) -> Self {
+        Self {
+            position: event.position,
+            at: event.at,
+            kind: event.kind,
+            name: names.find(&event.actor).map(str::to_owned),
+            actor: event.actor,
+            delivery_id: event.delivery.map(|id| id.to_string()),
+            dossier_id: event.dossier.map(|id| id.to_string()),
+            data: event.data,
+        }
+    }
+
+    fn csv(&self) -> String {
+        csv::line(&[
+            &self.position.to_string(),
+            &self.at.to_string(),
+            &self.kind,
+            &self.actor,
+            self.name.as_deref().unwrap_or_default(),
+            self.delivery_id.as_deref().unwrap_or_default(),
+            self.dossier_id.as_deref().unwrap_or_default(),
+            &self.data.to_string(),
+        ])
+    }
+
+    fn ndjson(&self) -> String {
+        let mut line = serde_json::to_string(self).unwrap_or_default();
+        line.push('\n');
+        line
+    }
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Csv,
+    Ndjson,
+}
+
+/// Where an export stands.
+struct Going {
+    desk: Desk,
+    tenant: TenantId,
+    search: Search,
+    names: Names,
+    form: Form,
+    /// Before which position to go on; nothing at the end.
+    before: Option<i64>,
+    /// What the file starts with, until it is written.
+    heads: Option<String>,
+}
+
+/// Hands out all that matches, a part at a time. That it was, is on record.
+pub(crate) async fn export(
+    desk: &Desk,
+    viewer: &Viewer,
+    asked: &Asked,
+) -> Result<HttpResponse, Refusal> {
+    viewer.require(Right::ReadAudit)?;
+    let (form, kind) = match asked.format.as_str() {
+        "csv" => (Form::Csv, "text/csv; charset=utf-8"),
+        "ndjson" => (Form::Ndjson, "application/x-ndjson"),
+        _ => {
+            return Err(Refusal::invalid(
+                "/format",
+                "Le format est « csv » ou « ndjson ».",
+                "The format is “csv” or “ndjson”.",
+            ));
+        }
+    };
+    let tenant = viewer.tenant();
+    let mut tx = desk.store.reading().await?;
+    let names = Names::of(&mut tx, tenant).await?;
+    let search = asked.search(&names)?;
+    let head = events::head(&mut tx, tenant).await?;
+    drop(tx);
+    let filters = Asked {
+        before: String::new(),
+        ..asked.clone()
+    };
+    let now = desk.clock.now();
+    let exported = NewEvent::new(now, "audit.exported")
+        .by(viewer.actor())
+        .with(serde_json::json!({ "filters": filters, "up_to": head }));
+    let mut tx = desk.store.writing().await?;
+    events::append(&mut tx, tenant, &[exported]);
+    tx.commit().await?;
+    let going = Going {
+        desk: desk.clone(),
+        tenant,
+        search,
+        names,
+        form,
+        before: Some(head.saturating_add(1)),
+        heads: matches!(form, Form::Csv).then(|| csv::MARK.to_owned() + &csv::line(&COLUMNS)),
+    };
+    let name = format!("attachment; filename=\"journal-{tenant}.{}\"", asked.format);
+    Ok(HttpResponse::Ok()
+        .content_type(kind)
+        .insert_header((header::CONTENT_DISPOSITION, name))
+        .streaming(stream::try_unfold(going, part)))
+}
+
+/// The columns of a table.
+const COLUMNS: [&str; 8] = [
+    "position",
+    "instant",
+    "evenement",
+    "acteur",
+    "nom",
+    "livraison",
+    "dossier",
+    "donnees",
+];
+
+/// Writes the next part; nothing after the last.
+async fn part(mut going: Going) -> Result<Option<(Bytes, Going)>, Refusal> {
+    let Some(before) = going.before else {
+        return Ok(None);
+    };
+    let mut tx = going.desk.store.reading().await?;
+    let found = events::search(
+        &mut tx,
+        going.tenant,
+        &going.search,
+        Some(before),
+        EXPORT_PAGE,
+    );
+    let found = found.await?;
+    drop(tx);
+    let mut text = going.heads.take().unwrap_or_default();
+    for event in found.events {
+        let body = EventBody::new(event, &going.names);
+        text.push_str(&match going.form {
+            Form::Csv => body.csv(),
+            Form::Ndjson => body.ndjson(),
+        });
+    }
+    going.before = found.next;
+    Ok(Some((Bytes::from(text), going)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_day_in_france() {
+        let asked = Asked {
+            from: "2026-07-01".to_owned(),
+            to: "2026-07-01".to_owned(),
+            ..Asked::default()
+        };
+        let search = asked.search(&Names::default()).unwrap();
+        assert_eq!(search.from, "2026-06-30T22:00:00Z".parse().ok());
+        assert_eq!(search.until, "2026-07-01T22:00:00Z".parse().ok());
+    }
+
+    #[test]
+    fn a_name_stands_for_whoever_bears_it_and_an_actor_for_itself() {
+        let names = Names(BTreeMap::from([
+            ("person:1".to_owned(), "Ana Diaz".to_owned()),
+            ("person:2".to_owned(), "Paul Roy".to_owned()),
+        ]));
+        let who = |text: &str| {
+            let asked = Asked {
+                who: text.to_owned(),
+                ..Asked::default()
+            };
+            let search = asked.search(&names).unwrap();
+            (search.actor, search.actors)
+        };
+        assert_eq!(who("diaz"), (None, Some(vec!["person:1".to_owned()])));
+        assert_eq!(who("personne"), (None, Some(Vec::new())));
+        assert_eq!(who("cli:"), (Some("cli:".to_owned()), None));
+    }
+}

@@ -1,0 +1,151 @@
+//! How the eleven OPCOs do, for a viewer: what is open, what lets calls through, how they answered the
+//! network lately, what waits for them.
+
+use std::time::Duration;
+
+use domain::person::Right;
+use domain::{Environment, Instance, Opco};
+use store::health::{self, Backlog, Call, Whose};
+
+use crate::desk::Desk;
+use crate::dossiers::word;
+use crate::gate::before;
+use crate::refusal::Refusal;
+use crate::viewer::Viewer;
+use crate::works::{Health, Open};
+
+/// How far back calls are looked at.
+pub(crate) const HOURS: u64 = 6;
+
+/// Which world.
+#[derive(Debug, Default, serde::Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    world: String,
+}
+
+/// How one OPCO does.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Whom.
+    pub(crate) opco: Opco,
+    /// What is open there.
+    pub(crate) open: Option<Open>,
+    /// Its systems, as this process sees them.
+    pub(crate) systems: Vec<Health>,
+    /// How it answered.
+    pub(crate) calls: Calls,
+    /// What waits for it.
+    pub(crate) backlog: Option<Backlog>,
+}
+
+/// How an OPCO answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Calls {
+    /// How many calls ended.
+    pub(crate) count: u64,
+    /// To how many it said that there are too many.
+    pub(crate) throttled: u64,
+    /// How many it failed itself (5xx).
+    pub(crate) failed: u64,
+    /// How many got no answer.
+    pub(crate) unanswered: u64,
+    /// Half took no longer than this, in milliseconds.
+    pub(crate) p50_ms: Option<u64>,
+    /// All but one in twenty took no longer than this.
+    pub(crate) p95_ms: Option<u64>,
+}
+
+/// Gathers it, in the order of France compétences' codes.
+pub(crate) async fn all(
+    desk: &Desk,
+    viewer: &Viewer,
+    asked: &Asked,
+) -> Result<(Environment, Vec<State>), Refusal> {
+    let reach = viewer.require(Right::ReadDeliveries)?;
+    let world = viewer.world(word(&asked.world, "/world")?);
+    let whose = Whose {
+        tenant: viewer.tenant(),
+        environment: world,
+        sites: reach.filter(),
+    };
+    let since = before(desk.clock.now(), Duration::from_secs(HOURS * 3_600));
+    let open = desk.works.open(world).await?;
+    let mut tx = desk.store.reading().await?;
+    let calls = health::calls(&mut tx, &whose, since).await?;
+    let backlog = health::backlog(&mut tx, &whose).await?;
+    drop(tx);
+    let systems = desk.works.health();
+    let state = |opco: Opco| State {
+        opco,
+        open: open
+            .iter()
+            .find(|one| one.instance == Instance::first(opco))
+            .cloned(),
+        systems: systems
+            .iter()
+            .filter(|one| one.instance.opco == opco && one.environment == world)
+            .cloned()
+            .collect(),
+        calls: Calls::of(calls.iter().filter(|call| call.opco == opco)),
+        backlog: backlog.iter().find(|one| one.opco == opco).copied(),
+    };
+    Ok((world, Opco::ALL.into_iter().map(state).collect()))
+}
+
+impl Calls {
+    fn of<'a>(calls: impl Iterator<Item = &'a Call>) -> Self {
+        let mut found = Self::default();
+        let mut took = Vec::new();
+        for call in calls {
+            found.count += 1;
+            match call.http_status {
+                Some(429) => found.throttled += 1,
+                Some(500..) => found.failed += 1,
+                Some(_) => {}
+                None => found.unanswered += 1,
+            }
+            took.extend(call.duration_ms);
+        }
+        took.sort_unstable();
+        found.p50_ms = percentile(&took, 50);
+        found.p95_ms = percentile(&took, 95);
+        found
+    }
+}
+
+/// Returns the least value that so many in a hundred do not exceed.
+fn percentile(sorted: &[u64], of_100: usize) -> Option<u64> {
+    let place = sorted.len().saturating_mul(of_100).div_ceil(100);
+    sorted.get(place.saturating_sub(1)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_a_value_that_was_seen() {
+        let took: Vec<u64> = (1..=100).collect();
+        assert_eq!(percentile(&took, 50), Some(50));
+        assert_eq!(percentile(&took, 95), Some(95));
+        assert_eq!(percentile(&[7], 95), Some(7));
+        assert_eq!(percentile(&[], 50), None);
+    }
+
+    #[test]
+    fn an_answer_counts_once_as_what_it_is() {
+        let call = |status: Option<u16>| Call {
+            opco: Opco::Akto,
+            http_status: status,
+            duration_ms: status.map(u64::from),
+        };
+        let calls = [Some(200), Some(429), Some(503), None].map(call);
+        let found = Calls::of(calls.iter());
+        assert_eq!(
+            (found.count, found.throttled, found.failed, found.unanswered),
+            (4, 1, 1, 1)
+        );
+        assert_eq!(found.p50_ms, Some(429));
+    }
+}

@@ -1,0 +1,78 @@
+//! Money that no OPCO was asked for yet: invoices that wait, are held or were given up, with what they
+//! bill.
+
+use admin_api::books::{Blocked, Question, Stuck};
+use domain::payload::Payload;
+use domain::{Kind, Status};
+use store::deliveries::{self, Filter, Page};
+use store::{Delivery, StoreError, TenantKey, Tx};
+
+use crate::app::App;
+use crate::follow_up::send;
+
+/// Invoices opened for one answer, of each status.
+const MOST: u32 = 1_000;
+
+/// What keeps an invoice here.
+const STUCK: [Status; 4] = [Status::Held, Status::Unknown, Status::Waiting, Status::Dead];
+
+/// Counts the invoices that no OPCO has, by what keeps them here.
+pub(crate) async fn blocked(app: &App, question: &Question) -> Result<Blocked, StoreError> {
+    let network = app.views.network(app, question.tenant).await?;
+    let mut blocked = Blocked::default();
+    for status in STUCK {
+        let filter = Filter {
+            environment: Some(question.environment),
+            status: Some(status),
+            kind: Some(Kind::Facture),
+            opco: question.opco,
+            sites: question.sites.clone(),
+            ..Filter::default()
+        };
+        let page = Page {
+            after: None,
+            limit: MOST,
+        };
+        let mut tx = app.store.reading().await?;
+        let found = deliveries::list(&mut tx, question.tenant, &filter, page).await?;
+        blocked.truncated |= u32::try_from(found.len()).unwrap_or(MOST) >= MOST;
+        for delivery in &found {
+            let cents = billed(&mut tx, &network.keys, delivery).await?;
+            count(&mut blocked, delivery, cents);
+        }
+    }
+    Ok(blocked)
+}
+
+fn count(blocked: &mut Blocked, delivery: &Delivery, cents: i64) {
+    let standing = &delivery.standing;
+    let wait = standing.wait_reason;
+    let hold = standing.hold_reason;
+    let reason = wait
+        .map(domain::WaitReason::as_str)
+        .or(hold.map(domain::HoldReason::as_str));
+    let stuck = blocked
+        .by
+        .entry((standing.status.as_str(), reason))
+        .or_insert(Stuck {
+            status: standing.status,
+            wait,
+            hold,
+            count: 0,
+            cents: 0,
+        });
+    stuck.count = stuck.count.saturating_add(1);
+    stuck.cents = stuck.cents.saturating_add(cents);
+}
+
+/// Returns what an invoice bills, in cents; nothing once it is shredded.
+async fn billed(tx: &mut Tx, keys: &TenantKey, delivery: &Delivery) -> Result<i64, StoreError> {
+    let sealed = deliveries::payload(tx, delivery.tenant, delivery.id).await?;
+    let Some(sealed) = sealed else { return Ok(0) };
+    let opened = send::open(keys, delivery.id, Kind::Facture, &sealed);
+    let Ok(Payload::Facture(facture)) = opened.map(|open| open.reading.payload) else {
+        return Ok(0);
+    };
+    let amounts = facture.lignes.iter().filter_map(|ligne| ligne.montant);
+    Ok(amounts.fold(0, |sum, amount| sum.saturating_add(amount.cents)))
+}

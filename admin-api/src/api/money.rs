@@ -54,6 +54,10 @@ struct GroupBody {
 /// Sums, in cents.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MoneySums)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "each member of the document says that it holds cents"
+)]
 struct SumsBody {
     /// The whole amounts, due or not yet.
     scheduled_cents: i64,

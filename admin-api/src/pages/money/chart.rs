@@ -85,10 +85,10 @@ fn drawing(drawn: &[(&Date, &Sums)], most: i64, language: Language) -> Markup {
                 @for (bar, (class, cents)) in (0_i64..).zip(bars(sums)) {
                     @let tall = height(cents, most);
                     rect.(class) x=(x + bar * (BAR + 1)) y=(GROUND - tall) width=(BAR) height=(tall) {
-                        title { (label(month)) ": " (euros(cents, language)) }
+                        title { (label(**month)) ": " (euros(cents, language)) }
                     }
                 }
-                text x=(x + 22) y=(GROUND + 18) text-anchor="middle" { (label(month)) }
+                text x=(x + 22) y=(GROUND + 18) text-anchor="middle" { (label(**month)) }
             }
         }
     }
@@ -105,7 +105,7 @@ fn whole_euros(cents: i64, language: Language) -> String {
     amount.replace(",00", "").replace(".00", "")
 }
 
-fn label(month: &Date) -> String {
+fn label(month: Date) -> String {
     format!("{:02}/{:02}", month.month(), month.year().rem_euclid(100))
 }
 
@@ -118,7 +118,7 @@ fn table(drawn: &[(&Date, &Sums)], language: Language) -> Markup {
             } }
             tbody {
                 @for (month, sums) in drawn { tr {
-                    th scope="row" { (label(month)) }
+                    th scope="row" { (label(**month)) }
                     @for (_, cents) in bars(sums) { td.number { (euros(cents, language)) } }
                 } }
             }

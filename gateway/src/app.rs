@@ -20,7 +20,7 @@ use crate::settle::Settler;
 use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
-use crate::{breaker, http, poll, worker};
+use crate::{breaker, http, poll, retention, worker};
 
 /// One running gateway.
 #[derive(Debug, Clone)]
@@ -69,6 +69,8 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     /// How often the logs are sealed.
     pub(crate) proof: notary::Settings,
+    /// How long finished data is kept.
+    pub(crate) retention: retention::Settings,
     /// The name of this run of the process, under which it holds leases.
     pub(crate) owner: String,
 }

@@ -57,6 +57,9 @@ pub struct Config {
     /// How deliveries and reads are made.
     #[serde(default)]
     pub delivery: crate::app::Settings,
+    /// How long finished data is kept.
+    #[serde(default)]
+    pub retention: crate::retention::Settings,
     /// How ERPs are told of events.
     #[serde(default)]
     pub webhook: crate::notify::Settings,
@@ -215,6 +218,7 @@ impl Config {
     fn problems(&self) -> Vec<Problem> {
         let mut problems = self.server.problems();
         problems.extend(admin_problems(&self.admin));
+        problems.extend(self.retention.problems());
         problems.extend(self.database.problems());
         problems.extend(self.master_key.problems());
         problems.extend(self.files.problems());

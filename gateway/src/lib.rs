@@ -41,6 +41,7 @@ pub(crate) mod poll;
 pub(crate) mod reconciliation;
 pub(crate) mod refusals;
 pub(crate) mod reroute;
+pub(crate) mod retention;
 pub(crate) mod routing;
 pub(crate) mod schedules;
 pub(crate) mod settle;

@@ -19,6 +19,7 @@ use crate::breaker::State;
 use crate::dispatch;
 use crate::pause;
 use crate::plan;
+use crate::retention;
 use crate::states::{self, Account, Unread};
 use crate::system::System;
 
@@ -235,6 +236,7 @@ async fn apply(
             .flat_map(|change| told(change, now))
             .collect();
         store::events::append(&mut tx, key.tenant, &events);
+        retention::committed(app, &mut tx, key.tenant, &applied, now).await?;
         tx.commit().await?;
         changes.extend(applied);
     }

@@ -28,7 +28,8 @@ use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
 use crate::{
-    countdowns, details, expiry, files, http, limits, notary, poll, routing, sweep, worker,
+    countdowns, details, expiry, files, http, limits, notary, poll, retention, routing, sweep,
+    worker,
 };
 
 /// The setting that names the API's door.
@@ -99,6 +100,7 @@ pub async fn start(
         app.tasks.spawn(countdowns::run(app.clone()));
         app.tasks.spawn(expiry::run(app.clone()));
         app.tasks.spawn(sweep::run(app.clone()));
+        app.tasks.spawn(retention::run(app.clone()));
         app.tasks.spawn(files::run(app.clone()));
         app.tasks.spawn(notify::run(app.clone()));
         app.tasks.spawn(notary::run(app.clone()));
@@ -250,6 +252,7 @@ pub(crate) fn assemble(
         store,
         tasks,
         settings,
+        retention: config.retention.clone(),
         proof: config.proof.clone(),
         owner,
     }))

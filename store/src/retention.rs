@@ -49,6 +49,18 @@ pub struct Purged {
     pub readings: u64,
 }
 
+impl std::ops::AddAssign for Purged {
+    fn add_assign(&mut self, more: Self) {
+        self.payloads += more.payloads;
+        self.nirs += more.nirs;
+        self.attempts += more.attempts;
+        self.idempotency += more.idempotency;
+        self.files += more.files;
+        self.strangers += more.strangers;
+        self.readings += more.readings;
+    }
+}
+
 impl Purged {
     /// Returns whether nothing was, or would be, removed.
     pub fn is_empty(&self) -> bool {

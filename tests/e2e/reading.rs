@@ -29,7 +29,27 @@ on_both! {
                 .map(|entry| &entry["etat"]).collect();
             assert_eq!(states.last().unwrap().as_str(), Some("ENGAGE"), "{detail:#}");
             assert!(states.len() > 1, "{detail:#}");
+            // Nothing needs the NIR any more: it was destroyed with the news.
+            let id = id.parse().unwrap();
+            let mut tx = scene.store.reading().await.unwrap();
+            let sealed = store::deliveries::payload(&mut tx, scene.network.tenant, id).await.unwrap().unwrap();
+            assert!(sealed.nir.is_none() && sealed.nir_key.is_none());
+            assert!(!sealed.body.is_empty());
+            let told = store::events::of_delivery(&mut tx, scene.network.tenant, id).await.unwrap();
+            assert!(told.iter().any(|event| event.kind == "payload.nir_shredded"), "{told:#?}");
         }
+    }
+
+    async fn a_nir_may_be_kept_for_its_days(scene, "CFA_GATEWAY__RETENTION__NIR=aged") {
+        let contract = contract(305).to(Opco::Akto);
+        let id = scene.erp.submit(&contract).await;
+        let delivered = scene.erp.until_delivered(&id).await;
+        let numero = delivered["numero_interne"].as_str().unwrap().to_owned();
+        engaged(&scene.erp, Opco::Akto, &numero).await;
+        let id = id.parse().unwrap();
+        let mut tx = scene.store.reading().await.unwrap();
+        let sealed = store::deliveries::payload(&mut tx, scene.network.tenant, id).await.unwrap().unwrap();
+        assert!(sealed.nir_key.is_some());
     }
 
     async fn an_empty_list_erases_nothing_and_an_unknown_state_is_kept_as_it_is(scene) {

@@ -7,6 +7,7 @@ mod key;
 mod mandate;
 mod person;
 mod refusals;
+mod retention;
 mod software;
 mod switch;
 mod tenancy;
@@ -87,6 +88,11 @@ enum What {
         about = "Comptes du tableau de bord : inviter, dépanner, fermer"
     )]
     Person(person::PersonCommand),
+    #[command(
+        subcommand,
+        about = "Durées de conservation : ce que la prochaine ronde effacerait"
+    )]
+    Retention(retention::RetentionCommand),
 }
 
 /// What every command of `admin` works with.
@@ -166,6 +172,7 @@ async fn act(desk: &mut Desk, what: What) -> Result<(), Failure> {
         What::Switch(command) => switch::run(desk, command).await,
         What::Webhook(command) => webhook::run(desk, command).await,
         What::Person(command) => person::run(desk, command).await,
+        What::Retention(command) => retention::run(desk, command).await,
     }
 }
 

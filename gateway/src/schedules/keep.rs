@@ -12,7 +12,7 @@ use store::{EtatSeen, NewEvent, StoreError, TenantKey, Tx};
 use super::{open, rest};
 use crate::app::App;
 use crate::details::{self, Read};
-use crate::{billed, poll};
+use crate::{billed, poll, retention};
 
 /// Writes what came of a batch, in one transaction.
 pub(crate) async fn all(
@@ -51,6 +51,7 @@ pub(crate) async fn all(
     let changed = changed.await?;
     events.extend(changed.iter().flat_map(|change| poll::told(change, now)));
     store::events::append(&mut tx, key.tenant, &events);
+    retention::committed(app, &mut tx, key.tenant, &changed, now).await?;
     tx.commit().await
 }
 

@@ -70,6 +70,29 @@ async fn no_file_of_sqlite_holds_clear_text() {
 }
 
 #[tokio::test]
+async fn a_shredded_nir_is_wiped_from_the_files_of_sqlite_and_nothing_else() {
+    let db = Database::sqlite().await;
+    let tenant = db.network().await;
+    let keys = db.store.keys(tenant).await.unwrap();
+    let new = contract(&keys, now());
+    db.store.accept(std::slice::from_ref(&new)).await.unwrap();
+    let dir = db.directory().unwrap().clone();
+    let (nir, nir_key) = (
+        new.sealed.nir.as_ref().unwrap(),
+        new.sealed.nir_key.as_ref().unwrap(),
+    );
+    assert!(holding(&dir, nir) > 0 && holding(&dir, nir_key) > 0);
+    let mut tx = db.store.writing().await.unwrap();
+    retention::shred_nir(&mut tx, tenant, new.id).await.unwrap();
+    tx.commit().await.unwrap();
+    db.store.scrub().await.unwrap();
+    assert_eq!(holding(&dir, nir_key), 0);
+    assert_eq!(holding(&dir, nir), 0);
+    assert!(holding(&dir, &new.sealed.body_key) > 0);
+    db.remove().await;
+}
+
+#[tokio::test]
 async fn a_shredded_key_is_wiped_from_the_files_of_sqlite() {
     let db = Database::sqlite().await;
     let tenant = db.network().await;

@@ -1,0 +1,47 @@
+//! What is let go of, and when: the schedule of each class, and what would go now.
+
+use clap::Subcommand;
+use serde_json::json;
+use store::retention;
+
+use super::{Desk, InNetwork};
+use crate::commands::failure::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RetentionCommand {
+    #[command(
+        about = "Montre ce que la prochaine ronde effacerait, classe par classe, sans rien effacer"
+    )]
+    Preview(InNetwork),
+}
+
+pub(super) async fn run(desk: &mut Desk, command: RetentionCommand) -> Result<(), Failure> {
+    let RetentionCommand::Preview(network) = command;
+    let tenant = desk.network(&network).await?.id;
+    let cutoffs = desk.config.retention.cutoffs(desk.now);
+    let mut tx = desk.store.reading().await?;
+    let gone = retention::preview(&mut tx, tenant, &cutoffs).await?;
+    drop(tx);
+    let classes = [
+        ("payloads", cutoffs.payloads, gone.payloads),
+        ("NIR", cutoffs.nirs, gone.nirs),
+        ("fichiers", cutoffs.files, gone.files),
+        ("essais", cutoffs.attempts, gone.attempts),
+        ("clés d'idempotence", cutoffs.idempotency, gone.idempotency),
+        ("dossiers sans ERP", cutoffs.strangers, gone.strangers),
+        ("lectures d'échéanciers", cutoffs.readings, gone.readings),
+    ];
+    let lines: Vec<_> = classes
+        .iter()
+        .map(|(class, before, count)| json!({ "class": class, "ended_before": before, "count": count }))
+        .collect();
+    desk.out
+        .list(&["CLASSE", "FINIS AVANT", "À EFFACER"], &lines, |line| {
+            let text = |name: &str| match &line[name] {
+                serde_json::Value::String(text) => text.clone(),
+                serde_json::Value::Null => "gardés".to_owned(),
+                other => other.to_string(),
+            };
+            vec![text("class"), text("ended_before"), text("count")]
+        })
+}

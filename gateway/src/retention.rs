@@ -1,0 +1,212 @@
+//! Letting go of what need not be kept: the NIR as soon as the OPCO has committed itself, the rest after
+//! its time, class by class, in steps that may be interrupted anywhere.
+
+use std::time::Duration;
+
+use domain::{Etat, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::dossiers::StateChange;
+use store::retention::{self, Cutoffs, Purged};
+use store::{NewEvent, StoreError, Tx, events, tenants};
+
+use crate::app::App;
+use crate::config::{Problem, within};
+use crate::pause;
+
+/// How often finished data is looked through, on the gateway's clock.
+const EVERY: Duration = Duration::from_hours(1);
+/// How many deliveries of each class go in one transaction: others write between two.
+const STEP: u32 = 200;
+
+/// The section `[retention]`: how long finished data is kept, in days; 0 keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// When a NIR is destroyed.
+    pub nir: Nir,
+    /// The NIRs of deliveries that ended and that no OPCO committed itself to.
+    pub nir_days: u32,
+    /// Payloads of deliveries that ended, with their files, keys and fingerprints.
+    pub payload_days: u32,
+    /// Files of deliveries that ended, whose payloads stay.
+    pub file_days: u32,
+    /// Attempts: the masked words of the OPCOs.
+    pub attempt_days: u32,
+    /// What is known of dossiers that no ERP sent.
+    pub stranger_days: u32,
+    /// Schedules of adopted dossiers that ended.
+    pub reading_days: u32,
+}
+
+/// When a NIR is destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Nir {
+    /// Once the OPCO has committed itself: nothing needs it any more.
+    Engaged,
+    /// After `nir_days`, like the other classes.
+    Aged,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            nir: Nir::Engaged,
+            nir_days: 90,
+            payload_days: 1_825,
+            file_days: 400,
+            attempt_days: 400,
+            stranger_days: 180,
+            reading_days: 400,
+        }
+    }
+}
+
+impl Settings {
+    /// Lists what is out of bounds.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let days = [
+            ("retention.nir_days", self.nir_days),
+            ("retention.payload_days", self.payload_days),
+            ("retention.file_days", self.file_days),
+            ("retention.attempt_days", self.attempt_days),
+            ("retention.stranger_days", self.stranger_days),
+            ("retention.reading_days", self.reading_days),
+        ];
+        days.into_iter()
+            .filter_map(|(key, value)| within(key, value.into(), 0, 36_500))
+            .collect()
+    }
+
+    /// Returns until when each class is kept, seen from `now`.
+    pub(crate) fn cutoffs(&self, now: Timestamp) -> Cutoffs {
+        let before = |days: u32| {
+            let span = Duration::from_hours(24 * u64::from(days));
+            (days > 0).then(|| now.checked_sub(span).unwrap_or(Timestamp::MIN))
+        };
+        Cutoffs {
+            payloads: before(self.payload_days),
+            nirs: before(self.nir_days),
+            attempts: before(self.attempt_days),
+            // They say themselves when they expire.
+            idempotency: Some(now),
+            files: before(self.file_days),
+            strangers: before(self.stranger_days),
+            readings: before(self.reading_days),
+        }
+    }
+}
+
+/// Destroys the NIRs of contracts that an OPCO has just committed itself to, in the transaction that
+/// learns it.
+pub(crate) async fn committed(
+    app: &App,
+    tx: &mut Tx,
+    tenant: TenantId,
+    changes: &[StateChange],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if app.retention.nir != Nir::Engaged {
+        return Ok(());
+    }
+    for change in changes.iter().filter(|change| is_committed(change)) {
+        let Some(delivery) = change.delivery else {
+            continue;
+        };
+        if retention::shred_nir(tx, tenant, delivery).await? {
+            let mut event = NewEvent::new(now, "payload.nir_shredded");
+            event.delivery = Some(delivery);
+            event.dossier = Some(change.dossier);
+            events::append(tx, tenant, &[event]);
+        }
+    }
+    Ok(())
+}
+
+fn is_committed(change: &StateChange) -> bool {
+    matches!(
+        change.after,
+        Some(Etat::Engage | Etat::Rupture | Etat::Solde)
+    )
+}
+
+/// Runs until the process is asked to stop.
+pub(crate) async fn run(app: App) {
+    while !app.tasks.is_stopping() {
+        if let Err(error) = round(&app).await {
+            tracing::warn!(error = %error, "what is too old could not be let go of; the next round goes on");
+        }
+        tokio::select! {
+            () = pause::for_span(&*app.clock, EVERY) => {}
+            () = app.tasks.stopping() => {}
+        }
+    }
+}
+
+/// Lets go of what is too old, network by network, and wipes where it was.
+async fn round(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.store.reading().await?;
+    let networks = tenants::networks(&mut tx).await?;
+    drop(tx);
+    for network in networks {
+        let purged = purge(app, network.id).await?;
+        if !purged.is_empty() {
+            tell(app, network.id, &purged).await?;
+        }
+    }
+    // Also what was destroyed since the last round, one by one.
+    app.store.scrub().await
+}
+
+async fn purge(app: &App, tenant: TenantId) -> Result<Purged, StoreError> {
+    let cutoffs = app.retention.cutoffs(app.clock.now());
+    let mut all = Purged::default();
+    while !app.tasks.is_stopping() {
+        let step = app.store.purge(tenant, &cutoffs, STEP).await?;
+        if step.is_empty() {
+            break;
+        }
+        all += step;
+        tokio::task::yield_now().await;
+    }
+    Ok(all)
+}
+
+async fn tell(app: &App, tenant: TenantId, purged: &Purged) -> Result<(), StoreError> {
+    let event = NewEvent::new(app.clock.now(), "retention.purged").with(serde_json::json!({
+        "payloads": purged.payloads, "nirs": purged.nirs, "attempts": purged.attempts,
+        "idempotency": purged.idempotency, "files": purged.files,
+        "strangers": purged.strangers, "readings": purged.readings,
+    }));
+    let mut tx = app.store.writing().await?;
+    events::append(&mut tx, tenant, &[event]);
+    tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_kept_for_no_days_is_kept_for_ever() {
+        let settings = Settings {
+            payload_days: 0,
+            ..Settings::default()
+        };
+        let now = "2026-09-01T00:00:00Z".parse().unwrap();
+        let cutoffs = settings.cutoffs(now);
+        assert_eq!(cutoffs.payloads, None);
+        let ninety = "2026-06-03T00:00:00Z".parse().unwrap();
+        assert_eq!(cutoffs.nirs, Some(ninety));
+    }
+
+    #[test]
+    fn a_shipped_schedule_is_within_its_bounds() {
+        assert!(Settings::default().problems().is_empty());
+        let mad = Settings {
+            file_days: 99_999,
+            ..Settings::default()
+        };
+        assert_eq!(mad.problems().len(), 1);
+    }
+}

@@ -94,16 +94,7 @@ pub async fn start(
     app.tasks
         .spawn(routing::follow(app.routing.clone(), app.tasks.clone()));
     if roles.worker {
-        app.tasks.spawn(worker::run(app.clone()));
-        app.tasks.spawn(poll::run(app.clone()));
-        app.tasks.spawn(details::run(app.clone()));
-        app.tasks.spawn(countdowns::run(app.clone()));
-        app.tasks.spawn(expiry::run(app.clone()));
-        app.tasks.spawn(sweep::run(app.clone()));
-        app.tasks.spawn(retention::run(app.clone()));
-        app.tasks.spawn(files::run(app.clone()));
-        app.tasks.spawn(notify::run(app.clone()));
-        app.tasks.spawn(notary::run(app.clone()));
+        work(&app);
     }
     let mut running = Running {
         app: app.clone(),
@@ -158,6 +149,20 @@ pub async fn start(
         running.ended = Some(ended);
     }
     Ok(running)
+}
+
+/// Starts everything that delivers, reads, tells, seals and lets go.
+fn work(app: &App) {
+    app.tasks.spawn(worker::run(app.clone()));
+    app.tasks.spawn(poll::run(app.clone()));
+    app.tasks.spawn(details::run(app.clone()));
+    app.tasks.spawn(countdowns::run(app.clone()));
+    app.tasks.spawn(expiry::run(app.clone()));
+    app.tasks.spawn(sweep::run(app.clone()));
+    app.tasks.spawn(retention::run(app.clone()));
+    app.tasks.spawn(files::run(app.clone()));
+    app.tasks.spawn(notify::run(app.clone()));
+    app.tasks.spawn(notary::run(app.clone()));
 }
 
 /// Tries what would keep a gateway from starting and needs no store, so that a refused start leaves

@@ -31,7 +31,7 @@ pub(crate) struct Chosen {
 /// Asks for the code and a password. The script takes the code from behind the `#` of the address,
 /// which no server on the way sees.
 pub(crate) async fn form(request: HttpRequest) -> HttpResponse {
-    page(invitation_page(language(&request), ""))
+    page(invitation_page(language(&request), &empty(), ""))
 }
 
 /// Keeps the password; the account can then sign in.
@@ -43,7 +43,9 @@ pub(crate) async fn submit(
     let Sent(sent) = sent;
     let language = language(&request);
     let now = desk.clock.now();
-    let refused = |said: &str| Ok(again(invitation_page(language, said)));
+    let code = sent.code.clone();
+    // What was typed once need not be found again.
+    let refused = |said: &str| Ok(again(invitation_page(language, &code, said)));
     let stale = language.of(
         "Cette invitation n'existe pas, a déjà servi ou a expiré : demandez-en une autre à un administrateur.",
         "This invitation does not exist, was used already or has expired: ask an administrator for another.",
@@ -91,7 +93,7 @@ pub(crate) async fn submit(
     Ok(answer)
 }
 
-fn invitation_page(language: Language, said: &str) -> Markup {
+fn invitation_page(language: Language, code: &Secret, said: &str) -> Markup {
     let title = language.of("Choisir un mot de passe", "Choose a password");
     outside(
         language,
@@ -101,7 +103,7 @@ fn invitation_page(language: Language, said: &str) -> Markup {
             (notice("error", said))
             form.narrow method="post" action="/invitation" {
                 label for="code" { (language.of("Code de l'invitation", "Code of the invitation")) }
-                input #code name="code" autocomplete="off" required data-from-hash;
+                input #code name="code" autocomplete="off" required value=(code.expose()) data-from-hash;
                 label for="password" {
                     (language.of("Mot de passe (12 caractères au moins)", "Password (at least 12 characters)"))
                 }

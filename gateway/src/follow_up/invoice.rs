@@ -27,8 +27,14 @@ use crate::system::System;
 use crate::view::View;
 use crate::{pause, plan, schedules};
 
-/// The least rest between two readings of a schedule that an invoice waits for and that has no lines.
-const REFRESHED_AGAIN: Duration = Duration::from_mins(10);
+/// The least rest between two readings of a schedule that an invoice waits for.
+const REFRESHED_AGAIN: Duration = Duration::from_secs(20);
+/// The same of one that has no lines.
+const BARE_AGAIN: Duration = Duration::from_mins(10);
+/// The longest rest, and which part of its age an invoice that waits lets pass between two readings: what
+/// it bills may never be in that schedule.
+const REST_MAX: Duration = Duration::from_hours(6);
+const PART_OF_AGE: u32 = 10;
 
 /// What an invoice is judged with besides its dossiers.
 #[derive(Debug, Default)]
@@ -121,8 +127,12 @@ pub(super) fn row(payload: &Payload, judged: &Judged) -> Option<NewInvoice> {
     })
 }
 
-/// Has the schedules read that an invoice waits for.
-pub(super) async fn refresh(app: &App, judged: &Judged) -> Result<(), StoreError> {
+/// Has the schedules read that an invoice waits for, which was handed in at `since`.
+pub(super) async fn refresh(
+    app: &App,
+    judged: &Judged,
+    since: Timestamp,
+) -> Result<(), StoreError> {
     let mut awaited = judged.findings.iter().filter_map(rules::awaits);
     if !awaited.any(|one| one == Awaits::Schedule) {
         return Ok(());
@@ -136,8 +146,14 @@ pub(super) async fn refresh(app: &App, judged: &Judged) -> Result<(), StoreError
                 let schedule = money.echeancier.as_ref();
                 schedule.is_none_or(|schedule| schedule.echeances.is_empty())
             };
-            let read_at = money.filter(bare).and_then(|money| money.read_at);
-            let rested = read_at.map(|read| pause::later(read, REFRESHED_AGAIN));
+            let least = match money.filter(bare) {
+                Some(_) => BARE_AGAIN,
+                None => REFRESHED_AGAIN,
+            };
+            let aged = pause::span_until(since, now) / PART_OF_AGE;
+            let rest = aged.clamp(least, REST_MAX);
+            let read_at = money.and_then(|money| money.read_at);
+            let rested = read_at.map(|read| pause::later(read, rest));
             schedules::hurry(app, dossier, rested.unwrap_or(now).max(now)).await?;
         }
     }

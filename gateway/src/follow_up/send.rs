@@ -88,7 +88,7 @@ pub(crate) async fn ready(context: &Attempt<'_>) -> Result<Ready, Stop> {
         // Where it goes was settled when it was claimed.
         Way::Lookup => return Err(missing("the contract has no OPCO")),
         Way::Await(reason, until) => {
-            invoice::refresh(context.app, &judged)
+            invoice::refresh(context.app, &judged, context.job.delivery.created_at)
                 .await
                 .map_err(broken)?;
             return Err(Stop::Later(reason, until));

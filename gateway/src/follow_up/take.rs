@@ -82,7 +82,7 @@ pub(crate) async fn accept(
     if matches!(stored, Stored::Stored | Stored::Claimed) {
         app.metrics
             .accepted(judged.completed.kind(), sender.environment, standing.status);
-        invoice::refresh(app, &judged).await?;
+        invoice::refresh(app, &judged, app.clock.now()).await?;
         return Ok(taken(app, sender, judged, (id, standing)));
     }
     if let Some(pledged) = pledged {

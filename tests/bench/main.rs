@@ -15,6 +15,7 @@
 mod accept;
 mod contracts;
 mod database;
+mod desk;
 mod e2e;
 mod figures;
 mod files;
@@ -77,6 +78,7 @@ async fn run(name: &str, rest: &[String]) -> anyhow::Result<()> {
         "e2e" => e2e::run(&ground, rest).await,
         "memory" => memory::run(&ground, rest).await,
         "seal" => seal::run(&ground, rest).await,
+        "desk" => desk::run(&ground, rest).await,
         "start" => start::run(&ground, rest).await,
         "sync" => sync::run(&ground, rest).await,
         "webhooks" => webhooks::run(&ground, rest).await,

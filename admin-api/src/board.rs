@@ -132,7 +132,7 @@ fn by_day(hours: &[Hour], first: Date, last: Date) -> Vec<Day> {
         .series(1.day())
         .take_while(|day| *day <= last)
         .map(|day| Day {
-            day,
+            date: day,
             delivered: 0,
             refused: 0,
             other: 0,
@@ -140,7 +140,7 @@ fn by_day(hours: &[Hour], first: Date, last: Date) -> Vec<Day> {
         .collect();
     for hour in hours {
         let day = day_in_france(hour.starts_at);
-        if let Some(found) = days.iter_mut().find(|one| one.day == day) {
+        if let Some(found) = days.iter_mut().find(|one| one.date == day) {
             let part = match hour.status {
                 Status::Delivered => &mut found.delivered,
                 Status::Rejected => &mut found.refused,

@@ -156,7 +156,7 @@ impl Kept {
         );
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
         let bytes = hash.as_ref().iter().take(8);
-        bytes.map(|byte| format!("{byte:02x}")).collect()
+        bytes.fold(String::new(), |key, byte| format!("{key}{byte:02x}"))
     }
 
     fn who(&self) -> Who {
@@ -202,7 +202,7 @@ fn is_field(word: &str) -> bool {
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '[' | ']'))
     };
     let enough = parts.len() > 1 || separator == '/';
-    enough && word.len() <= CODE_CHARS_MAX && parts.iter().all(|part| named(&part))
+    enough && word.len() <= CODE_CHARS_MAX && parts.iter().all(named)
 }
 
 /// Groups what is stuck by its cause, the largest first.

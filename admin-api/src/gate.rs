@@ -24,6 +24,8 @@ use crate::viewer::Viewer;
 
 /// How long a request waits for the store before it is told to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a request may take to come and be answered; what an export streams afterwards is not counted.
+const HANDLER_MAX: Duration = Duration::from_mins(1);
 /// How often a session's last use is written down.
 const SEEN_EVERY: Duration = Duration::from_mins(1);
 
@@ -42,7 +44,13 @@ pub(crate) async fn pass(
             if let Some(viewer) = viewer {
                 request.extensions_mut().insert(viewer);
             }
-            next.call(request).await?.map_into_boxed_body()
+            let (parts, whole) = (request.request().clone(), request);
+            if let Ok(answer) = tokio::time::timeout(HANDLER_MAX, next.call(whole)).await {
+                answer?.map_into_boxed_body()
+            } else {
+                let refusal = Refusal::from(Code::Unavailable);
+                ServiceResponse::new(parts, HttpResponse::from_error(refusal))
+            }
         }
         Err(refusal) => {
             let (request, _) = request.into_parts();
@@ -66,7 +74,7 @@ async fn admit(request: &ServiceRequest) -> Result<Option<Viewer>, Refusal> {
         return Ok(viewer);
     }
     let viewer = viewer.ok_or(Code::SignedOut)?;
-    if need != Need::Account && signin::must_enrol(desk, viewer.person()) {
+    if !matches!(need, Need::Account | Need::Browser) && signin::must_enrol(desk, viewer.person()) {
         return Err(Code::SecondFactorWanted.into());
     }
     if !reads && is_api(request.path()) && !answers_for(&viewer, request.headers()) {
@@ -74,11 +82,14 @@ async fn admit(request: &ServiceRequest) -> Result<Option<Viewer>, Refusal> {
     }
     match need {
         Need::Nothing | Need::Account => {}
+        Need::Browser if viewer.cookie().is_some() => {}
+        Need::Browser => return Err(Code::ConfirmationWanted.into()),
         Need::May(right) => drop(viewer.require(right)?),
         Need::MayConfirmed(right) => {
             viewer.require(right)?;
             let since = before(desk.clock.now(), desk.settings.confirmation());
-            if !viewer.confirmed_since(since) {
+            // A key for scripts confirms nothing, whatever it was given.
+            if viewer.cookie().is_none() || !viewer.confirmed_since(since) {
                 return Err(Code::ConfirmationWanted.into());
             }
         }
@@ -239,11 +250,15 @@ pub(crate) fn set_cookie(
 }
 
 /// Returns from where a request comes, for the list of sessions and the throttle.
-pub(crate) fn origin(request: &HttpRequest) -> Origin {
+pub(crate) fn origin(desk: &Desk, request: &HttpRequest) -> Origin {
     let agent = request.headers().get(header::USER_AGENT);
     let agent = agent.and_then(|value| value.to_str().ok());
     Origin {
-        address: request.peer_addr().map(|peer| peer.ip().to_string()),
+        // Behind a proxy everyone has the proxy's: to count by it would lock all out with one.
+        address: match desk.settings.public_url {
+            None => request.peer_addr().map(|peer| peer.ip().to_string()),
+            Some(_) => None,
+        },
         agent: agent.map(|text| text.chars().take(200).collect()),
     }
 }

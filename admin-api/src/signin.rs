@@ -74,6 +74,10 @@ pub(crate) async fn with_password(
         // As slow as a real one, so that the time tells nothing.
         desk.passwords.is_right(password.clone(), None).await;
     }
+    // Asked again: others may have used the tries up while this one waited for its hash.
+    if let Some(until) = still_locked(desk, &email, &accounts, origin).await? {
+        return Ok(SignedIn::Locked(until));
+    }
     let Some(person) = found else {
         if let Some(until) = locked {
             return Ok(SignedIn::Locked(until));
@@ -93,6 +97,28 @@ pub(crate) async fn with_password(
         Purpose::FirstStep => SignedIn::CodeWanted(carried),
         _ => SignedIn::Session(carried),
     })
+}
+
+/// Returns until when nothing is tried for an account, as it stands now.
+async fn still_locked(
+    desk: &Desk,
+    email: &str,
+    accounts: &[Person],
+    origin: &Origin,
+) -> Result<Option<Timestamp>, StoreError> {
+    let now = desk.clock.now();
+    if let Some(until) = desk.throttle.locked(email, origin.address.as_deref(), now) {
+        return Ok(Some(until));
+    }
+    let mut tx = desk.store.reading().await?;
+    for account in accounts {
+        let fresh = people::find(&mut tx, account.tenant, account.id).await?;
+        let until = fresh.and_then(|fresh| fresh.locked_until);
+        if let Some(until) = until.filter(|until| now < *until) {
+            return Ok(Some(until));
+        }
+    }
+    Ok(None)
 }
 
 /// Tries a code of the second factor, or a recovery code, after the password.

@@ -15,6 +15,8 @@ pub enum Need {
     Nothing,
     /// Someone who is signed in, even before the second factor is set up.
     Account,
+    /// The same in a browser: a key for scripts does not do.
+    Browser,
     /// This right, somewhere; what is shown is cut to where.
     May(Right),
     /// The same, and the password again shortly before.
@@ -50,7 +52,7 @@ macro_rules! table {
     (@name delete) => { "DELETE" };
 }
 
-use Need::{Account, May, MayConfirmed, Nothing};
+use Need::{Account, Browser, May, MayConfirmed, Nothing};
 use Right::{Act, ManagePeople, ReadAudit, ReadDeliveries, ReadMoney, ReadSettings};
 
 table! {
@@ -66,15 +68,15 @@ table! {
     post "/invitation" Nothing => pages::invitation::submit;
     post "/logout" Account => pages::login::out;
 
-    get "/confirm" Account => pages::confirm::form;
-    post "/confirm" Account => pages::confirm::submit;
+    get "/confirm" Browser => pages::confirm::form;
+    post "/confirm" Browser => pages::confirm::submit;
     get "/account" Account => pages::account::show;
     post "/account/language" Account => pages::account::language;
-    post "/account/password" Account => pages::account::password;
-    get "/account/second-factor" Account => pages::second_factor::form;
-    post "/account/second-factor" Account => pages::second_factor::submit;
-    post "/account/sessions/{id}/end" Account => pages::account::end_session;
-    post "/account/scripts" Account => pages::account::new_script;
+    post "/account/password" Browser => pages::account::password;
+    get "/account/second-factor" Browser => pages::second_factor::form;
+    post "/account/second-factor" Browser => pages::second_factor::submit;
+    post "/account/sessions/{id}/end" Browser => pages::account::end_session;
+    post "/account/scripts" Browser => pages::account::new_script;
 
     get "/" May(ReadDeliveries) => pages::today::show;
     get "/deliveries" May(ReadDeliveries) => pages::deliveries::list;

@@ -253,7 +253,8 @@ async fn take(
 ) -> Result<Accepted, Refused> {
     let view = Arc::clone(&judged.view);
     let keys = &view.network.keys;
-    let prints = prints(keys, &mut submission, judged.question.now);
+    let world = sender.environment;
+    let prints = prints(keys, (&mut submission, world), judged.question.now);
     // One contract of a person at a time: two spellings sent together must see each other.
     let _turn = app.views.twins.enter(sender.tenant, prints.person).await;
     let mut standing = standing(&judged.plan, &judged.findings, judged.question.now);
@@ -306,8 +307,18 @@ async fn take(
     answer(app, sender, stored, (id, standing, plan, findings)).await
 }
 
+/// Returns the fingerprint of a key of idempotency. The worlds never mix: what a test key once sent with it
+/// says nothing of what a live key sends.
+pub(crate) fn key_print(keys: &TenantKey, world: Environment, key: &str) -> Fingerprint {
+    keys.fingerprint(purpose::IDEMPOTENCY_KEY, &format!("{world}\n{key}"))
+}
+
 /// Takes the NIR out, writes the contract once, and fingerprints everything it is compared by.
-fn prints(keys: &TenantKey, submission: &mut Submission, now: Timestamp) -> Prints {
+fn prints(
+    keys: &TenantKey,
+    (submission, world): (&mut Submission, Environment),
+    now: Timestamp,
+) -> Prints {
     let nir = contract::nir(&submission.reading.dossier);
     submission.reading.dossier.take_nir();
     let body = Zeroizing::new(contract::sealed_form(&submission.reading.dossier));
@@ -335,7 +346,7 @@ fn prints(keys: &TenantKey, submission: &mut Submission, now: Timestamp) -> Prin
         .take()
         .map(|(route, key)| Idempotency {
             route,
-            key: keys.fingerprint(purpose::IDEMPOTENCY_KEY, &key),
+            key: key_print(keys, world, &key),
             content: keys.fingerprint(purpose::CONTENT, &content(submission, &body, nir.as_ref())),
             expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
         });

@@ -173,8 +173,8 @@ async fn measure(ground: &Ground, store: Store, rounds: usize) -> anyhow::Result
     let mut browser = Browser::new(&desk.origin);
     browser.sign_in(EMAIL, PASSWORD).await;
     let list = browser.get("/deliveries?world=live").await.text;
-    let links = list.split("href=\"/deliveries/").skip(1);
-    let one = links.filter_map(|rest| rest.split('"').next()).next();
+    let mut links = list.split("href=\"/deliveries/").skip(1);
+    let one = links.find_map(|rest| rest.split('"').next());
     let one = one.map(|rest| format!("/deliveries/{}", rest.replace("&amp;", "&")));
     for page in PAGES.iter().map(|page| (*page).to_owned()).chain(one) {
         let mut took = Vec::with_capacity(rounds);

@@ -287,6 +287,20 @@ on_both! {
         sees_nothing(&scene.erp, &theirs, &all).await;
     }
 
+    async fn a_key_of_idempotency_used_in_one_world_is_new_in_the_other(scene) {
+        let now = scene.now();
+        let live = scene.network
+            .credential_in(&scene.store, Environment::Live, None, 1_000_000, now).await.0;
+        let live = scene.erp.with_token(&live);
+        let contract = contract(912).to(Opco::Akto);
+        let tried = erp::id(&scene.erp.send_as(&contract, "le-meme").await.expect(202));
+        let real = erp::id(&live.send_as(&contract, "le-meme").await.expect(202));
+        assert_ne!(tried, real, "the real contract was never taken");
+        live.until_status(&real, "held").await;
+        let again = erp::id(&live.send_as(&contract, "le-meme").await.expect(202));
+        assert_eq!(again, real);
+    }
+
     async fn without_a_key_in_force_only_what_is_public_answers(scene) {
         let now = scene.now();
         let (revoked, id) = scene.network.credential_with(&scene.store, None, 600, now).await;

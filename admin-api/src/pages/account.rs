@@ -77,7 +77,7 @@ pub(crate) async fn password(
     let Sent(sent) = sent;
     let spoken = viewer.language();
     let session = viewer.token().id;
-    let from = crate::gate::origin(&request);
+    let from = crate::gate::origin(&desk, &request);
     let said = if sent.password != sent.again {
         Some(spoken.of(
             "Les deux mots de passe diffèrent.",

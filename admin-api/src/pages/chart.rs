@@ -16,7 +16,7 @@ const FOOT: u64 = 24;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Day {
     /// The day, in France.
-    pub(crate) day: Date,
+    pub(crate) date: Date,
     /// Taken by the OPCO.
     pub(crate) delivered: u64,
     /// Refused by it.
@@ -60,13 +60,13 @@ pub(crate) fn days(
             svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="group" aria-label=(title) {
                 line.axis x1="0" x2=(WIDTH) y1=(HEIGHT - FOOT) y2=(HEIGHT - FOOT) {}
                 @for (index, day) in (0_u64..).zip(days) {
-                    a href=(link(day.day, None)) aria-label=(spoken(day, language)) {
+                    a href=(link(day.date, None)) aria-label=(spoken(day, language)) {
                         rect.hit x=(index * step) y="0" width=(step) height=(HEIGHT - FOOT) {}
                         @for (class, from, height) in stack(day, most) {
                             rect class=(class) x=(index * step + step / 8) y=(from)
                                 width=(step - step / 4) height=(height) {}
                         }
-                        text x=(index * step + step / 2) y=(HEIGHT - 6) { (day.day.day()) }
+                        text x=(index * step + step / 2) y=(HEIGHT - 6) { (day.date.day()) }
                         title { (spoken(day, language)) }
                     }
                 }
@@ -101,10 +101,10 @@ fn table(
                 th.number scope="col" { (language.of("Part refusée", "Share refused")) }
             } }
             tbody { @for day in days.iter().rev() { tr {
-                th scope="row" { (layout::day(day.day, language)) }
-                td.number { a href=(link(day.day, None)) { (figure(day.total(), language)) } }
-                td.number { a href=(link(day.day, Some("delivered"))) { (figure(day.delivered, language)) } }
-                td.number { a href=(link(day.day, Some("rejected"))) { (figure(day.refused, language)) } }
+                th scope="row" { (layout::day(day.date, language)) }
+                td.number { a href=(link(day.date, None)) { (figure(day.total(), language)) } }
+                td.number { a href=(link(day.date, Some("delivered"))) { (figure(day.delivered, language)) } }
+                td.number { a href=(link(day.date, Some("rejected"))) { (figure(day.refused, language)) } }
                 td.number { (share(day.refused, day.delivered.saturating_add(day.refused))) }
             } } }
         } }
@@ -128,7 +128,7 @@ fn stack(day: &Day, most: u64) -> Vec<(&'static str, u64, u64)> {
 
 fn spoken(day: &Day, language: Language) -> String {
     let (total, taken, refused) = (day.total(), day.delivered, day.refused);
-    let date = layout::day(day.day, language);
+    let date = layout::day(day.date, language);
     match language {
         Language::Fr => format!("{date} : {total} déposés, {taken} reçus, {refused} refusés"),
         Language::En => format!("{date}: {total} handed in, {taken} taken, {refused} refused"),
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn bars_stand_on_one_another_and_never_leave_the_drawing() {
         let day = Day {
-            day: jiff::civil::date(2026, 9, 2),
+            date: jiff::civil::date(2026, 9, 2),
             delivered: 1_000_000,
             refused: 1,
             other: 1,

@@ -44,7 +44,7 @@ pub(crate) async fn submit(
     let Sent(sent) = sent;
     let next = safe(sent.next);
     let session = viewer.token().id;
-    let from = origin(&request);
+    let from = origin(&desk, &request);
     if signin::again(&desk, viewer.person(), session, &sent.password, &from).await? {
         return Ok(redirect(&next));
     }

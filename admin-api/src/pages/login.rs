@@ -70,7 +70,7 @@ pub(crate) async fn submit(
     let Sent(sent) = sent;
     let language = language(&request);
     let next = safe(sent.next);
-    let from = origin(&request);
+    let from = origin(&desk, &request);
     match signin::with_password(&desk, &sent.email, &sent.password, &from).await? {
         SignedIn::Session(session) => Ok(signed_in(&desk, &session, &next)),
         SignedIn::CodeWanted(step) => {
@@ -123,7 +123,7 @@ pub(crate) async fn submit_code(
     let Some(step) = cookie(&request, first_step_cookie(&desk)) else {
         return Ok(redirect("/login"));
     };
-    let from = origin(&request);
+    let from = origin(&desk, &request);
     match signin::with_code(&desk, step.expose(), &sent.code, &from).await? {
         SignedIn::Session(session) => {
             let mut answer = signed_in(&desk, &session, &next);

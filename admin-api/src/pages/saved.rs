@@ -49,9 +49,7 @@ pub(crate) async fn submit(
     }
     let (tenant, person) = (viewer.tenant(), viewer.id());
     let mut tx = desk.store.writing().await?;
-    if !sent.forget.is_empty() {
-        saved_views::forget(&mut tx, tenant, person, &name).await?;
-    } else {
+    if sent.forget.is_empty() {
         let view = SavedView {
             name,
             query: query.clone(),
@@ -62,6 +60,8 @@ pub(crate) async fn submit(
                 "At most fifty views: remove one.",
             ));
         }
+    } else {
+        saved_views::forget(&mut tx, tenant, person, &name).await?;
     }
     tx.commit().await?;
     Ok(redirect(&format!("/deliveries?{query}")))

@@ -13,6 +13,9 @@ use crate::identifiers::{CodeDiplome, CodePostal, Departement, Iban, Idcc, Naf, 
 use crate::secret::Masked;
 use crate::siret::Siret;
 
+/// The longest text of a field, in bytes: none of the norm comes near, and an index takes no longer one.
+const BYTES_MAX: usize = 2_000;
+
 impl Shape for String {
     const EXPECTED: &'static str = "un texte";
 
@@ -33,6 +36,18 @@ impl Shape for String {
         };
         if text.is_empty() {
             return Read::Absent;
+        }
+        if text.contains('\0') {
+            report.mismatch(field, "un texte sans caractère nul", "un caractère nul");
+            return Read::Bad(None);
+        }
+        if text.len() > BYTES_MAX {
+            report.mismatch(
+                field,
+                "un texte de 2 000 octets au plus",
+                "un texte plus long",
+            );
+            return Read::Bad(None);
         }
         if let Some(warning) = warning(text, field) {
             report.find(warning);

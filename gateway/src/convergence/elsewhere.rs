@@ -45,13 +45,24 @@ pub(super) async fn read(
                 // Whatever an OPCO lets a key read, it must be a dossier of the caller's sites.
                 let siret = detail.cerfa.pointer("/organismeFormation/siret");
                 let siret = siret.and_then(Value::as_str).map(str::parse::<Siret>);
-                if siret.is_some_and(|siret| siret.is_ok_and(|siret| caller.covers(&siret))) {
+                let siret = siret.and_then(Result::ok);
+                if is_callers(app, caller, siret).await? {
                     return Ok(live::shown(*detail, (asked, version), place.system));
                 }
             }
         }
     }
     Err(Refusal::unknown_dossier())
+}
+
+/// Returns whether a dossier's training centre is a site of the caller's network that it speaks for.
+async fn is_callers(app: &App, caller: &Caller, siret: Option<Siret>) -> Result<bool, Refusal> {
+    let Some(siret) = siret.filter(|siret| caller.covers(siret)) else {
+        return Ok(false);
+    };
+    let mut tx = app.store.reading().await?;
+    let site = store::tenants::find_site(&mut tx, caller.tenant, &siret).await?;
+    Ok(site.is_some())
 }
 
 /// Returns the sites of the caller whose keys may open a dossier: the one whose list shows it, else all

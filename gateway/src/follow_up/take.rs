@@ -20,7 +20,7 @@ use super::{ADJUSTED, CONTRACT, FollowUp, Judged, Whose, invoice, judge};
 use crate::app::App;
 use crate::failpoint::{self, Step};
 use crate::files::{Held, Pledged, outgoing};
-use crate::intake::{self, Accepted, IDEMPOTENCY_DAYS, Refused, Sender};
+use crate::intake::{self, Accepted, IDEMPOTENCY_DAYS, Refused, Sender, key_print};
 use crate::mutation::{self, Mutation};
 use crate::plan::Way;
 use crate::system::System;
@@ -49,7 +49,7 @@ pub(crate) async fn accept(
     let keys = Arc::clone(&app.views.network(app, sender.tenant).await?.keys);
     let idempotency = beside.idempotency.map(|(route, key)| Idempotency {
         route,
-        key: keys.fingerprint("idempotency-key", &key),
+        key: key_print(&keys, sender.environment, &key),
         content: keys.fingerprint("content", &sent(&follow, held.as_ref())),
         expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
     });
@@ -149,7 +149,7 @@ pub(crate) async fn recall(
 ) -> Result<Option<(DeliveryId, bool)>, StoreError> {
     let network = app.views.network(app, sender.tenant).await?;
     let keys = &network.keys;
-    let key = keys.fingerprint("idempotency-key", key);
+    let key = key_print(keys, sender.environment, key);
     let now = app.clock.now();
     let mut tx = app.store.reading().await?;
     let used = store::deliveries::by_idempotency_key(&mut tx, sender.tenant, route, key, now);

@@ -6,7 +6,7 @@ use domain::id::DeliveryId;
 use store::{NewEvent, StoreError};
 use zeroize::Zeroizing;
 
-use super::{Sender, Submission, content, purpose};
+use super::{Sender, Submission, content, key_print, purpose};
 use crate::app::App;
 use crate::contract;
 
@@ -23,7 +23,7 @@ pub(crate) async fn recall(
     };
     let network = app.views.network(app, sender.tenant).await?;
     let keys = &network.keys;
-    let key = keys.fingerprint(purpose::IDEMPOTENCY_KEY, key);
+    let key = key_print(keys, sender.environment, key);
     let mut tx = app.store.reading().await?;
     let now = app.clock.now();
     let used = store::deliveries::by_idempotency_key(&mut tx, sender.tenant, route, key, now);

@@ -145,8 +145,7 @@ on_both! {
         for (new, standing) in group.iter_mut().zip(standings) {
             new.standing = standing;
         }
-        group[3].opco = None;
-        group[7].opco = None;
+        (group[3].opco, group[7].opco) = (None, None);
         let mut old = contract(&keys, at(-90 * 86_400));
         old.standing = Standing::ended(Status::Rejected);
         let mut elsewhere = contract(&keys, now());
@@ -161,10 +160,9 @@ on_both! {
         let mut tx = db.store.reading().await.unwrap();
         let since = at(-60 * 86_400);
         let counts = deliveries::standing(&mut tx, &scope, since).await.unwrap();
-        let got: Vec<_> = counts
-            .iter()
-            .map(|c| (c.status.as_str(), c.reason.as_deref(), c.opco.is_some(), c.count))
-            .collect();
+        let told = counts.iter();
+        let got: Vec<_> = told
+            .map(|c| (c.status.as_str(), c.reason.as_deref(), c.opco.is_some(), c.count)).collect();
         let expected = [
             ("dead", None, true, 1),
             ("held", Some("no_key"), true, 1),

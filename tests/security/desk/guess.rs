@@ -33,6 +33,24 @@ on_both! { OPTIONAL;
         }
     }
 
+    async fn a_hundred_tries_at_once_are_counted_like_a_hundred_in_a_row(place) {
+        place.person("ana@cfa.example", Role::Reader).await;
+        let tries = (0..40).map(|n| {
+            let mut browser = place.browser();
+            async move {
+                let password = if n == 39 { PASSWORD } else { "faux faux faux faux" };
+                let answer = browser.sign_in("ana@cfa.example", password).await;
+                (answer.status.as_u16(), says(&answer.text, WRONG))
+            }
+        });
+        let answers = futures_util::future::join_all(tries).await;
+        let evaluated = answers.iter().filter(|(_, wrong)| *wrong).count();
+        assert!(evaluated <= 8, "{evaluated} answers told something: {answers:?}");
+        let mut browser = place.browser();
+        let answer = browser.sign_in("ana@cfa.example", PASSWORD).await;
+        assert!(says(&answer.text, LOCKED), "{}", answer.text);
+    }
+
     async fn a_pause_ends_doubles_and_is_forgotten_after_a_right_answer(place) {
         place.person("ana@cfa.example", Role::Reader).await;
         let mut browser = place.browser();

@@ -149,6 +149,12 @@ on_both! { OPTIONAL;
         let body = Some("{}".to_owned());
         let answer = script.ask(Method::POST, "/admin/v1/people", &with, body.clone()).await;
         assert_eq!(answer.json()["code"], "confirmation-requise");
+        // Not even with the password: a key confirms nothing.
+        let form = [("authorization", bearer.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+        let password = Some("password=trois%20tasses%20vertes".to_owned());
+        script.ask(Method::POST, "/confirm", &form, password).await;
+        let answer = script.ask(Method::POST, "/admin/v1/people", &with, body.clone()).await;
+        assert_eq!(answer.json()["code"], "confirmation-requise");
         let form = [("authorization", bearer.as_str()), ("content-type", "application/x-www-form-urlencoded")];
         let answer = script.ask(Method::POST, "/account/scripts", &form, Some("label=x".to_owned())).await;
         assert_ne!(answer.status, 200, "{}", answer.text);

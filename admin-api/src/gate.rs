@@ -44,13 +44,11 @@ pub(crate) async fn pass(
             if let Some(viewer) = viewer {
                 request.extensions_mut().insert(viewer);
             }
-            let (parts, whole) = (request.request().clone(), request);
-            if let Ok(answer) = tokio::time::timeout(HANDLER_MAX, next.call(whole)).await {
-                answer?.map_into_boxed_body()
-            } else {
-                let refusal = Refusal::from(Code::Unavailable);
-                ServiceResponse::new(parts, HttpResponse::from_error(refusal))
-            }
+            // No part of the request may be kept here: its handler must own it alone.
+            let answered = tokio::time::timeout(HANDLER_MAX, next.call(request)).await;
+            answered
+                .map_err(|_| Refusal::from(Code::Unavailable))??
+                .map_into_boxed_body()
         }
         Err(refusal) => {
             let (request, _) = request.into_parts();

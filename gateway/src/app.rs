@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use domain::clock::Clock;
@@ -71,6 +72,9 @@ pub(crate) struct Parts {
     pub(crate) proof: notary::Settings,
     /// How long finished data is kept.
     pub(crate) retention: retention::Settings,
+    /// Whether something was destroyed whose traces are still in the files of the database. After a start
+    /// it may be so.
+    pub(crate) shredded: AtomicBool,
     /// The name of this run of the process, under which it holds leases.
     pub(crate) owner: String,
 }

@@ -24,17 +24,23 @@ const ASKED_AGAIN: Duration = Duration::from_hours(24);
 /// How long until one that did not is; also for how long a key is in one process's hands.
 const FAILED_REST: Duration = Duration::from_hours(1);
 
+/// How long after a start the first round is.
+const FIRST: Duration = Duration::from_mins(5);
+
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(app: App) {
     let every = Duration::from_secs(app.settings.poll.countdown_s.max(1));
-    while !app.tasks.is_stopping() {
+    // Whatever was accepted before the start goes first.
+    let mut rest = every.min(FIRST);
+    loop {
+        tokio::select! {
+            () = pause::for_span(&*app.clock, rest) => {}
+            () = app.tasks.stopping() => return,
+        }
         if let Err(error) = round(&app).await {
             tracing::warn!(error = %error, "the ends of the keys could not be looked at");
         }
-        tokio::select! {
-            () = pause::for_span(&*app.clock, every) => {}
-            () = app.tasks.stopping() => {}
-        }
+        rest = every;
     }
 }
 

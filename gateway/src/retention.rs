@@ -1,6 +1,7 @@
 //! Letting go of what need not be kept: the NIR as soon as the OPCO has committed itself, the rest after
 //! its time, class by class, in steps that may be interrupted anywhere.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::{Etat, TenantId, Timestamp};
@@ -15,6 +16,8 @@ use crate::pause;
 
 /// How often finished data is looked through, on the gateway's clock.
 const EVERY: Duration = Duration::from_hours(1);
+/// How long after a start the first round is: whatever was accepted before goes first.
+const FIRST: Duration = Duration::from_mins(5);
 /// How many deliveries of each class go in one transaction: others write between two.
 const STEP: u32 = 200;
 
@@ -114,6 +117,7 @@ pub(crate) async fn committed(
             continue;
         };
         if retention::shred_nir(tx, tenant, delivery).await? {
+            app.shredded.store(true, Ordering::Relaxed);
             let mut event = NewEvent::new(now, "payload.nir_shredded");
             event.delivery = Some(delivery);
             event.dossier = Some(change.dossier);
@@ -132,14 +136,16 @@ fn is_committed(change: &StateChange) -> bool {
 
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(app: App) {
-    while !app.tasks.is_stopping() {
+    let mut rest = FIRST;
+    loop {
+        tokio::select! {
+            () = pause::for_span(&*app.clock, rest) => {}
+            () = app.tasks.stopping() => return,
+        }
         if let Err(error) = round(&app).await {
             tracing::warn!(error = %error, "what is too old could not be let go of; the next round goes on");
         }
-        tokio::select! {
-            () = pause::for_span(&*app.clock, EVERY) => {}
-            () = app.tasks.stopping() => {}
-        }
+        rest = EVERY;
     }
 }
 
@@ -151,11 +157,19 @@ async fn round(app: &App) -> Result<(), StoreError> {
     for network in networks {
         let purged = purge(app, network.id).await?;
         if !purged.is_empty() {
+            app.shredded.store(true, Ordering::Relaxed);
             tell(app, network.id, &purged).await?;
         }
     }
-    // Also what was destroyed since the last round, one by one.
-    app.store.scrub().await
+    // Also what was destroyed one by one since the last round.
+    if app.shredded.swap(false, Ordering::Relaxed) {
+        let wiped = app.store.scrub().await;
+        if wiped.is_err() {
+            app.shredded.store(true, Ordering::Relaxed);
+        }
+        return wiped;
+    }
+    Ok(())
 }
 
 async fn purge(app: &App, tenant: TenantId) -> Result<Purged, StoreError> {

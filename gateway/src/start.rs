@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -258,6 +259,7 @@ pub(crate) fn assemble(
         tasks,
         settings,
         retention: config.retention.clone(),
+        shredded: AtomicBool::new(true),
         proof: config.proof.clone(),
         owner,
     }))

@@ -6,12 +6,12 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Bytes;
 use domain::Timestamp;
+use domain::calendar::start_of_day_in_france;
 use domain::id::{DeliveryId, TenantId};
 use domain::person::Right;
 use futures_util::stream;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use store::events::{self, Event, Search};
 use store::proofs::{self, ProofError};
@@ -19,7 +19,7 @@ use store::{NewEvent, StoreError, Tx, credentials, deliveries, people};
 
 use crate::csv;
 use crate::desk::Desk;
-use crate::dossiers::word;
+use crate::filter::word;
 use crate::refusal::{Code, Refusal};
 use crate::viewer::Viewer;
 
@@ -125,8 +125,10 @@ impl Asked {
             kind: filled(&self.kind)?,
             delivery: word(&self.delivery, "/delivery")?,
             dossier: word(&self.dossier, "/dossier")?,
-            from: from.and_then(start_of),
-            until: to.and_then(|to| start_of(to.checked_add(1.day()).ok()?)),
+            from: from.map(start_of_day_in_france),
+            until: to
+                .and_then(|to| to.checked_add(1.day()).ok())
+                .map(start_of_day_in_france),
         })
     }
 
@@ -140,12 +142,6 @@ impl Asked {
         let query = serde_urlencoded::to_string(asked).unwrap_or_default();
         format!("{path}?{query}")
     }
-}
-
-/// Returns the first instant of a day in France.
-fn start_of(day: Date) -> Option<Timestamp> {
-    let zone = TimeZone::get("Europe/Paris").ok()?;
-    Some(day.to_zoned(zone).ok()?.timestamp())
 }
 
 /// Searches the log.

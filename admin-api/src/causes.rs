@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::id::DeliveryId;
 use domain::outcome::FaultItem;
 use domain::person::Language;
+use domain::proof::Hash;
 use domain::rejet::{self, Rejet};
 use domain::{Fault, FaultKind, HoldReason, Opco, Status, Timestamp, WaitReason};
 use store::deliveries::{self, Scope, Stuck};
@@ -14,6 +15,8 @@ use store::{StoreError, Tx};
 pub(crate) const DAYS: i64 = 60;
 /// How many are looked at, the newest first.
 pub(crate) const MOST: u32 = 10_000;
+/// How many hexadecimal digits name a cause in an address.
+const KEY_CHARS: usize = 16;
 /// The longest code that is taken for one.
 const CODE_CHARS_MAX: usize = 60;
 
@@ -154,9 +157,8 @@ impl Kept {
             self.words.as_deref().unwrap_or_default(),
             self.field.as_deref().unwrap_or_default(),
         );
-        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-        let bytes = hash.as_ref().iter().take(8);
-        bytes.fold(String::new(), |key, byte| format!("{key}{byte:02x}"))
+        let hash = Hash::of_content(text.as_bytes()).to_string();
+        hash.chars().take(KEY_CHARS).collect()
     }
 
     fn who(&self) -> Who {

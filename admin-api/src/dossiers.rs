@@ -1,7 +1,5 @@
 //! Dossiers as a viewer may see them; pages and the admin API read the same.
 
-use std::str::FromStr;
-
 use domain::id::DossierId;
 use domain::person::Right;
 use domain::{Environment, Etat, Opco, Siret};
@@ -11,6 +9,7 @@ use store::{Delivery, Dossier, deliveries, invoices};
 
 use crate::books::Books;
 use crate::desk::Desk;
+use crate::filter::word;
 use crate::refusal::{Code, Refusal};
 use crate::viewer::Viewer;
 
@@ -53,22 +52,6 @@ pub(crate) struct Shown {
     pub(crate) deliveries: Vec<Delivery>,
     /// Its money, for who may see that.
     pub(crate) books: Option<Books>,
-}
-
-/// Reads a word of an address. One that is none is refused: a filter that is passed over would show
-/// another list than the one asked for.
-pub(crate) fn word<T: FromStr>(text: &str, pointer: &'static str) -> Result<Option<T>, Refusal> {
-    match text.trim() {
-        "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| {
-            let field = pointer.trim_start_matches('/');
-            Refusal::invalid(
-                pointer,
-                format!("Le filtre « {field} » n'a pas la forme attendue."),
-                format!("The filter “{field}” is not of the expected form."),
-            )
-        }),
-    }
 }
 
 /// Lists the dossiers a viewer may see.

@@ -47,7 +47,7 @@ pub(crate) async fn pass(
             // No part of the request may be kept here: its handler must own it alone.
             let answered = tokio::time::timeout(HANDLER_MAX, next.call(request)).await;
             answered
-                .map_err(|_| Refusal::from(Code::Unavailable))??
+                .map_err(|_| Refusal::from(Code::TooSlow))??
                 .map_into_boxed_body()
         }
         Err(refusal) => {

@@ -14,6 +14,7 @@ mod causes;
 pub mod csv;
 mod desk;
 mod dossiers;
+mod filter;
 mod form;
 mod gate;
 mod money;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::books::{Answer, Blocked, Question, Rows, Sheet, Unanswered};
 use crate::desk::Desk;
-use crate::dossiers::word;
+use crate::filter::word;
 use crate::refusal::{Code, Refusal};
 use crate::viewer::Viewer;
 

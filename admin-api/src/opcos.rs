@@ -8,7 +8,7 @@ use domain::{Environment, Instance, Opco};
 use store::health::{self, Backlog, Call, Whose};
 
 use crate::desk::Desk;
-use crate::dossiers::word;
+use crate::filter::word;
 use crate::gate::before;
 use crate::refusal::Refusal;
 use crate::viewer::Viewer;

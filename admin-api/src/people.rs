@@ -89,7 +89,7 @@ pub struct Acting {
 /// Creates an account, and returns it with the text of its invitation: shown once, sent to the person.
 ///
 /// # Errors
-/// Each variant of [`PeopleError`] but the last three of its list about existing accounts.
+/// What is wrong with the address, the name or the roles; [`PeopleError::Taken`] when there is one already.
 pub async fn invite(
     tx: &mut Tx,
     tenant: TenantId,

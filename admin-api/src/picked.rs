@@ -10,6 +10,8 @@ use store::deliveries::{self, Filter, Page, Scope};
 use store::{Delivery, StoreError, Tx};
 
 use crate::causes;
+use crate::filter::word;
+use crate::refusal::Refusal;
 use crate::viewer::{Reach, Viewer};
 
 /// The most that is counted one by one: beyond it, "more than".
@@ -105,32 +107,32 @@ impl Asked {
         viewer.world(self.world.parse().ok())
     }
 
-    /// Returns what it names, within what a right reaches. A word that is none restricts to nothing
-    /// known, and so is left out.
-    pub(crate) fn picked(&self, viewer: &Viewer, reach: &Reach) -> Picked {
+    /// Returns what it names, within what a right reaches.
+    pub(crate) fn picked(&self, viewer: &Viewer, reach: &Reach) -> Result<Picked, Refusal> {
         let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let day = |text: &str| text.parse::<Date>().ok();
         let world = self.world(viewer);
-        let sites = reach.filter_with(self.site.parse().ok());
-        let until = day(&self.until).and_then(|day| day.checked_add(1.day()).ok());
+        let sites = reach.filter_with(word(&self.site, "/site")?);
+        let since: Option<Date> = word(&self.since, "/since")?;
+        let until: Option<Date> = word(&self.until, "/until")?;
+        let until = until.and_then(|day| day.checked_add(1.day()).ok());
         let filter = Filter {
             environment: Some(world),
-            status: self.status.parse().ok(),
+            status: word(&self.status, "/status")?,
             reason: filled(&self.reason),
-            kind: self.kind.parse().ok(),
-            opco: self.opco.parse().ok(),
+            kind: word(&self.kind, "/kind")?,
+            opco: word(&self.opco, "/opco")?,
             sites: sites.clone(),
-            since: day(&self.since).map(start_of_day_in_france),
+            since: since.map(start_of_day_in_france),
             until: until.map(start_of_day_in_france),
             text: filled(self.text.trim()),
         };
-        Picked {
+        Ok(Picked {
             tenant: viewer.tenant(),
             environment: world,
             sites,
             filter,
             cause: filled(&self.cause),
-        }
+        })
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Code {
     Conflict,
     /// The body is larger than anything we take.
     TooLarge,
+    /// The body did not come, or the answer was not ready, in time.
+    TooSlow,
     /// The store does not answer.
     Unavailable,
     /// A fault of ours.
@@ -52,6 +54,7 @@ impl Code {
             Self::Invalid => "requete-invalide",
             Self::Conflict => "conflit",
             Self::TooLarge => "corps-trop-grand",
+            Self::TooSlow => "trop-lent",
             Self::Unavailable => "indisponible",
             Self::Internal => "erreur-interne",
         }
@@ -70,6 +73,7 @@ impl Code {
             Self::Invalid => StatusCode::BAD_REQUEST,
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -118,6 +122,10 @@ impl Code {
             Self::TooLarge => {
                 language.of("L'envoi est trop grand.", "What was sent is too large.")
             }
+            Self::TooSlow => language.of(
+                "La demande n'est pas arrivée en entier, ou n'a pas abouti, en une minute : recommencez.",
+                "The request did not come whole, or did not end, within a minute: do it again.",
+            ),
             Self::Unavailable => language.of(
                 "La base de données ne répond pas : réessayez dans un instant. Rien n'a été changé.",
                 "The database does not answer: try again in a moment. Nothing was changed.",

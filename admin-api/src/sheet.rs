@@ -40,7 +40,7 @@ pub(crate) async fn deliveries(
     let asked = Asked::read(request.query_string());
     let sheet = Sheet {
         desk: desk.get_ref().clone(),
-        picked: asked.picked(&viewer, &reach),
+        picked: asked.picked(&viewer, &reach)?,
         columns: Column::chosen(&asked.columns),
         language: viewer.language(),
         after: None,

@@ -57,13 +57,9 @@ pub(crate) async fn with_password(
     let mut accounts = people::with_email(&mut tx, &email).await?;
     drop(tx);
     accounts.truncate(SAME_ADDRESS_MAX);
-    let mut locked = None;
     let mut found = None;
-    for account in &accounts {
-        if let Some(until) = account.locked_until.filter(|until| now < *until) {
-            locked = Some(until);
-            continue;
-        }
+    let is_open = |account: &&Person| account.locked_until.is_none_or(|until| until <= now);
+    for account in accounts.iter().filter(is_open) {
         let hash = account.password.clone();
         let usable = account.state == PersonState::Active;
         if desk.passwords.is_right(password.clone(), hash).await && usable && found.is_none() {
@@ -79,9 +75,6 @@ pub(crate) async fn with_password(
         return Ok(SignedIn::Locked(until));
     }
     let Some(person) = found else {
-        if let Some(until) = locked {
-            return Ok(SignedIn::Locked(until));
-        }
         desk.throttle.failed(&email, origin.address.as_deref(), now);
         for account in &accounts {
             wrong(desk, account, "password", origin).await?;

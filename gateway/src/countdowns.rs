@@ -14,7 +14,7 @@ use store::dossiers::{self, Filter};
 use store::{Dossier, NewEvent, StoreError, TenantKey, Tx};
 
 use crate::app::App;
-use crate::{contract, pause, schedules};
+use crate::{contract, rounds, schedules};
 
 /// Rows taken from the store at once.
 const PAGE: u32 = 200;
@@ -29,15 +29,13 @@ const UNDELIVERED: [Status; 4] = [
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(app: App) {
     let every = Duration::from_secs(app.settings.poll.countdown_s.max(1));
-    while !app.tasks.is_stopping() {
-        if let Err(error) = round(&app).await {
-            tracing::warn!(error = %error, "the days that count could not be looked at");
-        }
-        tokio::select! {
-            () = pause::for_span(&*app.clock, every) => {}
-            () = app.tasks.stopping() => {}
-        }
-    }
+    rounds::run(
+        &app,
+        (Duration::ZERO, every),
+        "the days that count could not be looked at",
+        round,
+    )
+    .await;
 }
 
 /// Looks at every network once.

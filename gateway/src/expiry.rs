@@ -17,7 +17,7 @@ use store::{NewEvent, StoreError, countdowns};
 use crate::app::App;
 use crate::breaker::State;
 use crate::states::{self, Account, Unread};
-use crate::{dispatch, pause, plan};
+use crate::{dispatch, pause, plan, rounds};
 
 /// How long until an OPCO that answered is asked again.
 const ASKED_AGAIN: Duration = Duration::from_hours(24);
@@ -30,18 +30,13 @@ const FIRST: Duration = Duration::from_mins(5);
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(app: App) {
     let every = Duration::from_secs(app.settings.poll.countdown_s.max(1));
-    // Whatever was accepted before the start goes first.
-    let mut rest = every.min(FIRST);
-    loop {
-        tokio::select! {
-            () = pause::for_span(&*app.clock, rest) => {}
-            () = app.tasks.stopping() => return,
-        }
-        if let Err(error) = round(&app).await {
-            tracing::warn!(error = %error, "the ends of the keys could not be looked at");
-        }
-        rest = every;
-    }
+    rounds::run(
+        &app,
+        (every.min(FIRST), every),
+        "the ends of the keys could not be looked at",
+        round,
+    )
+    .await;
 }
 
 /// Looks at every network once: what is known is told before anybody is asked, who may be slow.

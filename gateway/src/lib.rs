@@ -42,6 +42,7 @@ pub(crate) mod reconciliation;
 pub(crate) mod refusals;
 pub(crate) mod reroute;
 pub(crate) mod retention;
+pub(crate) mod rounds;
 pub(crate) mod routing;
 pub(crate) mod schedules;
 pub(crate) mod settle;

@@ -1,6 +1,7 @@
 //! What is counted, for Prometheus. Labels are closed lists only: OPCOs, words, rule ids, route patterns;
 //! never a tenant, a SIRET or an identifier.
 
+mod labels;
 #[cfg(test)]
 mod tests;
 mod zeros;
@@ -20,6 +21,11 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use store::deliveries::Count;
 
+use self::labels::{
+    Accepted, ByKind, ByOpco, ByRule, BySystem, Exchange, Held, Http, Lookup, Queue, Refusal,
+    Settled, Standing, Word,
+};
+
 /// The media type of [`Metrics::encode`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -31,90 +37,6 @@ const SECONDS: (f64, f64, u16) = (0.001, 2.0, 17);
 
 type Timed<L> = Family<L, Histogram, fn() -> Histogram>;
 type Level<L> = Family<L, Gauge<f64, AtomicU64>>;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Accepted {
-    kind: &'static str,
-    environment: &'static str,
-    status: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByRule {
-    rule: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Settled {
-    opco: &'static str,
-    status: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Held {
-    opco: &'static str,
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Refusal {
-    opco: &'static str,
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Exchange {
-    opco: &'static str,
-    operation: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Queue {
-    opco: &'static str,
-    status: &'static str,
-    reason: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByOpco {
-    opco: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BySystem {
-    opco: &'static str,
-    // Not `instance`: Prometheus writes the address it reads under that name.
-    number: u16,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Lookup {
-    source: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Word {
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Standing {
-    state: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByKind {
-    kind: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Http {
-    method: &'static str,
-    route: String,
-    status: u16,
-}
 
 /// How a circuit breaker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

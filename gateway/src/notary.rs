@@ -14,7 +14,7 @@ use store::{NewEvent, StoreError};
 
 use crate::app::App;
 use crate::mutation::{self, Mutation};
-use crate::pause;
+use crate::{pause, rounds};
 
 /// How long one replica has a log to itself, on the gateway's clock.
 const LEASE: Duration = Duration::from_mins(2);
@@ -39,15 +39,13 @@ impl Default for Settings {
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(app: App) {
     let every = Duration::from_secs(app.proof.every_s.max(1));
-    while !app.tasks.is_stopping() {
-        if let Err(error) = round(&app).await {
-            tracing::warn!(error = %error, "the logs could not be sealed");
-        }
-        tokio::select! {
-            () = pause::for_span(&*app.clock, every) => {}
-            () = app.tasks.stopping() => {}
-        }
-    }
+    rounds::run(
+        &app,
+        (Duration::ZERO, every),
+        "the logs could not be sealed",
+        round,
+    )
+    .await;
 }
 
 /// Seals what is new in each log that no other replica has in hand.

@@ -12,7 +12,7 @@ use store::{NewEvent, StoreError, Tx, events, tenants};
 
 use crate::app::App;
 use crate::config::{Problem, within};
-use crate::pause;
+use crate::rounds;
 
 /// How often finished data is looked through, on the gateway's clock.
 const EVERY: Duration = Duration::from_hours(1);
@@ -136,17 +136,8 @@ fn is_committed(change: &StateChange) -> bool {
 
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(app: App) {
-    let mut rest = FIRST;
-    loop {
-        tokio::select! {
-            () = pause::for_span(&*app.clock, rest) => {}
-            () = app.tasks.stopping() => return,
-        }
-        if let Err(error) = round(&app).await {
-            tracing::warn!(error = %error, "what is too old could not be let go of; the next round goes on");
-        }
-        rest = EVERY;
-    }
+    let failed = "what is too old could not be let go of";
+    rounds::run(&app, (FIRST, EVERY), failed, round).await;
 }
 
 /// Lets go of what is too old, network by network, and wipes where it was.

@@ -26,7 +26,7 @@ pub(crate) async fn list(
     let asked = Asked::read(request.query_string());
     let reach = viewer.require(Right::ReadDeliveries)?;
     let world = asked.world(&viewer);
-    let picked = asked.picked(&viewer, &reach);
+    let picked = asked.picked(&viewer, &reach)?;
     let from = Page {
         after: asked.after.parse().ok(),
         limit: PER_PAGE,

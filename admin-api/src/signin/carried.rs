@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::proof::Hash;
 use domain::{Secret, Timestamp};
 use store::people::Token;
 use subtle::ConstantTimeEq as _;
@@ -56,9 +56,7 @@ pub(crate) fn random() -> String {
 
 /// Returns the SHA-256 of a text.
 pub(crate) fn hash(text: &str) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    hash
+    Hash::of_content(text.as_bytes()).0
 }
 
 /// Returns the word a page's forms must send back: it follows from the cookie, which another site

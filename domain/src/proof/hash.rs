@@ -35,7 +35,7 @@ impl Hash {
     }
 
     /// Returns the SHA-256 of some content, as such.
-    pub(super) fn of_content(content: &[u8]) -> Self {
+    pub fn of_content(content: &[u8]) -> Self {
         Self::of(&[content])
     }
 

@@ -1,8 +1,8 @@
 //! What an ERP signs in with: `cfg_live_…` or `cfg_test_…`, 256 random bits, kept only as a hash.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::proof::Hash;
 use domain::{Environment, Secret};
 
 const RANDOM_BYTES: usize = 32;
@@ -60,14 +60,7 @@ fn prefix(environment: Environment) -> &'static str {
 }
 
 fn hash(text: &str) -> KeyHash {
-    let mut hash = [0; 32];
-    for (to, from) in hash
-        .iter_mut()
-        .zip(digest(&SHA256, text.as_bytes()).as_ref())
-    {
-        *to = *from;
-    }
-    hash
+    Hash::of_content(text.as_bytes()).0
 }
 
 #[cfg(test)]

@@ -124,7 +124,8 @@ pub(crate) async fn seen(
     events: &mut Vec<NewEvent>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    for bill in money::bills(tx, keys, dossier).await? {
+    let bills = money::bills(tx, keys, dossier).await?;
+    for bill in &bills {
         let invoice = &bill.invoice;
         let settled = matches!(
             invoice.etat,
@@ -133,13 +134,17 @@ pub(crate) async fn seen(
         if invoice.status != Status::Delivered || settled {
             continue;
         }
-        let Some(moved) = moved(tx, keys, key, &bill).await? else {
+        let Some(moved) = moved(tx, keys, key, bill).await? else {
             continue;
         };
-        let etat = derived(moved, invoice.etat);
-        if etat == EtatFacture::Inconnu {
-            continue;
-        }
+        let etat = match derived(moved, invoice.etat) {
+            EtatFacture::Inconnu => continue,
+            // What is no more under review was given back, not refused.
+            EtatFacture::Rejete if bills.iter().any(|note| note.corrects(bill)) => {
+                EtatFacture::Annule
+            }
+            etat => etat,
+        };
         let told = Told {
             etat: Some(etat),
             ..Told::default()

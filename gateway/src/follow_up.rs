@@ -97,6 +97,8 @@ pub(crate) struct Whose {
     pub(crate) compares: bool,
     /// The payload itself, when it is in custody already.
     pub(crate) this: Option<DeliveryId>,
+    /// Whether the OPCO may have it, since an answer about it was lost.
+    pub(crate) in_doubt: bool,
 }
 
 impl Judged {
@@ -115,6 +117,7 @@ impl Whose {
             sites: sender.sites.clone(),
             compares: true,
             this: None,
+            in_doubt: false,
         }
     }
 
@@ -126,6 +129,7 @@ impl Whose {
             sites: None,
             compares: false,
             this: Some(delivery.id),
+            in_doubt: delivery.first_lost_at.is_some(),
         }
     }
 }

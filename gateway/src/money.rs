@@ -83,6 +83,16 @@ impl Bill {
         })
     }
 
+    /// Returns whether it is a credit note, and not a refused one, of another.
+    pub(crate) fn corrects(&self, other: &Self) -> bool {
+        let note = self.facture.as_deref().filter(|note| note.is_avoir());
+        let of_it = |note: &Facture| {
+            note.siret_emetteur == Some(other.invoice.siret_emetteur)
+                && note.numero_facture_origine.as_deref() == Some(other.invoice.numero.as_str())
+        };
+        self.invoice.counts() && note.is_some_and(of_it)
+    }
+
     /// Returns the échéances it bills that the OPCO pays only with a certificate, when the invoice has
     /// none inside and is not settled: all but the first.
     pub(crate) fn uncertified(&self, numero_externe: Option<&str>, first: i64) -> Vec<i64> {

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use domain::clock::Timestamp;
-use domain::echeancier::Echeancier;
+use domain::echeancier::{Echeancier, EtatFacture};
 use domain::facture_etat::FactureEtat;
 use domain::payload::{Facture, Payload};
 use domain::rules::{self, Awaits, Origin};
 use domain::step::{self, Next};
-use domain::{Capability, DeliveryId, Fault, FaultKind, Outcome};
+use domain::{Capability, DeliveryId, Fault, FaultKind, Outcome, Status};
 use jiff::civil::Date;
 use opco::{Answer, Billed, Operation, Seen, Sighting};
 use store::invoices::{self, NewInvoice};
@@ -65,7 +65,7 @@ pub(super) async fn context(
     if facture.is_avoir() && links().any(Link::is_found) {
         let bills = links().filter_map(|link| link.facts.as_ref());
         let bills: Vec<&Bill> = bills.flat_map(|facts| &facts.money.bills).collect();
-        context.origin = origin(facture, &bills, sender.this);
+        context.origin = origin(facture, &bills, sender);
     }
     if let (None, Some(emitter), Some(numero)) =
         (sender.this, facture.siret_emetteur, &facture.numero)
@@ -80,11 +80,21 @@ pub(super) async fn context(
 }
 
 /// Returns the invoice that a credit note corrects, among those of its dossiers.
-fn origin(avoir: &Facture, bills: &[&Bill], this: Option<DeliveryId>) -> Origin {
+///
+/// One that the OPCO has annulled cannot be corrected, unless by a credit note whose answer was lost: that
+/// may be what annulled it, and the OPCO knows its number.
+fn origin(avoir: &Facture, bills: &[&Bill], sender: &Whose) -> Origin {
     let wanted = avoir.numero_facture_origine.as_deref();
     let total = |facture: &Facture| facture.montant_total.map_or(0, |total| total.cents);
     let counted = || bills.iter().filter(|bill| bill.invoice.counts());
-    let corrected = counted().find_map(|bill| {
+    let annulled = |bill: &&&Bill| {
+        let etat = bill.invoice.etat;
+        sender.in_doubt
+            && bill.invoice.status == Status::Delivered
+            && etat == Some(EtatFacture::Annule)
+    };
+    let mut correctable = counted().chain(bills.iter().filter(annulled));
+    let corrected = correctable.find_map(|bill| {
         let facture = bill.facture.as_ref()?;
         (facture.numero.as_deref() == wanted && !facture.is_avoir()).then(|| total(facture))
     });
@@ -99,7 +109,7 @@ fn origin(avoir: &Facture, bills: &[&Bill], this: Option<DeliveryId>) -> Origin 
         };
         let id = bill.invoice.delivery;
         let of_it = facture.is_avoir() && facture.numero_facture_origine.as_deref() == wanted;
-        if of_it && Some(id) != this && !seen.contains(&id) {
+        if of_it && Some(id) != sender.this && !seen.contains(&id) {
             seen.push(id);
             credited_cents = credited_cents.saturating_add(total(facture).saturating_abs());
         }
@@ -435,3 +445,6 @@ fn unreadable(why: &str) -> Fault {
 fn fault(why: &str) -> Fault {
     Fault::new(FaultKind::Misconfigured, why)
 }
+
+#[cfg(test)]
+mod tests;

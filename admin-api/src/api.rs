@@ -2,8 +2,10 @@
 
 pub(crate) mod audit;
 pub(crate) mod causes;
+pub(crate) mod credentials;
 pub(crate) mod dossiers;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod money;
 pub(crate) mod opcos;

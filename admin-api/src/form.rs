@@ -1,5 +1,7 @@
 //! What a page's form sends: its fields, once the page's own word is right.
 
+pub(crate) mod upload;
+
 use actix_web::dev::Payload;
 use actix_web::error::JsonPayloadError;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
@@ -15,11 +17,11 @@ pub(crate) const BYTES_MAX: usize = 64 * 1024;
 /// The name of the field that holds the page's own word.
 pub(crate) const CSRF_FIELD: &str = "csrf";
 
-/// The fields of a form that one of our pages sent.
+/// The fields of a form that one of our pages sent, of at most `MAX` bytes.
 #[derive(Debug)]
-pub(crate) struct Sent<T>(pub(crate) T);
+pub(crate) struct Sent<T, const MAX: usize = BYTES_MAX>(pub(crate) T);
 
-impl<T: DeserializeOwned + 'static> FromRequest for Sent<T> {
+impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Sent<T, MAX> {
     type Error = Refusal;
     type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
 
@@ -28,7 +30,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Sent<T> {
         let body = web::Payload::from_request(request, payload);
         Box::pin(async move {
             let body = body.await.map_err(|_| Refusal::from(Code::Invalid))?;
-            let read = body.to_bytes_limited(BYTES_MAX).await;
+            let read = body.to_bytes_limited(MAX).await;
             let bytes = read
                 .map_err(|_| Refusal::from(Code::TooLarge))?
                 .map_err(|_| Refusal::from(Code::Invalid))?;

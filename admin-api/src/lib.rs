@@ -5,6 +5,7 @@
 //! for people. Both call the same functions. What only a running gateway can do is lent through
 //! [`Works`].
 
+mod access;
 mod api;
 mod assets;
 mod audit;
@@ -17,6 +18,8 @@ mod dossiers;
 mod filter;
 mod form;
 mod gate;
+pub mod hand;
+pub mod keyring;
 mod money;
 mod opcos;
 mod pages;
@@ -41,7 +44,9 @@ pub use crate::api::openapi::text as openapi;
 pub use crate::desk::Desk;
 pub use crate::settings::{SecondFactor, Settings, SettingsError};
 pub use crate::table::{Line, Need, ROUTES};
-pub use crate::works::{Asked, Breaker, By, Health, NotDone, Open, Pending, Works};
+pub use crate::works::{
+    Asked, Breaker, By, Health, Minted, NotDone, Open, Pending, Probe, Verdict, Works,
+};
 
 /// How long a client may take to send its headers.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -10,6 +10,7 @@ pub(crate) mod delivery;
 pub(crate) mod dossier;
 pub(crate) mod dossiers;
 pub(crate) mod invitation;
+pub(crate) mod keys;
 pub(crate) mod layout;
 pub(crate) mod login;
 pub(crate) mod money;
@@ -17,6 +18,7 @@ pub(crate) mod opcos;
 pub(crate) mod people;
 pub(crate) mod saved;
 pub(crate) mod second_factor;
+pub(crate) mod settings;
 pub(crate) mod to_fix;
 pub(crate) mod today;
 

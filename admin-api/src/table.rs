@@ -53,7 +53,10 @@ macro_rules! table {
 }
 
 use Need::{Account, Browser, May, MayConfirmed, Nothing};
-use Right::{Act, ManagePeople, ReadAudit, ReadDeliveries, ReadMoney, ReadSettings};
+use Right::{
+    Act, ManageCredentials, ManageKeys, ManagePeople, ReadAudit, ReadDeliveries, ReadKeys,
+    ReadMoney, ReadSettings,
+};
 
 table! {
     get "/health/live" Nothing => api::health::live;
@@ -93,6 +96,17 @@ table! {
     get "/audit" May(ReadAudit) => pages::audit::list;
     get "/audit/export" May(ReadAudit) => pages::audit::export;
     get "/deliveries/{id}/evidence" May(ReadAudit) => pages::audit::evidence;
+    get "/keys" May(ReadKeys) => pages::keys::list;
+    post "/keys" MayConfirmed(ManageKeys) => pages::keys::stage;
+    get "/keys/import" May(ManageKeys) => pages::keys::import::form;
+    post "/keys/import" MayConfirmed(ManageKeys) => pages::keys::import::preview;
+    post "/keys/import/keep" MayConfirmed(ManageKeys) => pages::keys::import::keep;
+    get "/keys/{id}" May(ReadKeys) => pages::keys::one::show;
+    post "/keys/{id}" MayConfirmed(ManageKeys) => pages::keys::one::act;
+    get "/settings" May(ReadSettings) => pages::settings::show;
+    get "/settings/credentials" May(ReadSettings) => pages::settings::credentials::list;
+    post "/settings/credentials" MayConfirmed(ManageCredentials) => pages::settings::credentials::create;
+    post "/settings/credentials/{id}" MayConfirmed(ManageCredentials) => pages::settings::credentials::act;
     get "/people" May(ReadSettings) => pages::people::list;
     post "/people" MayConfirmed(ManagePeople) => pages::people::invite;
     get "/people/{id}" May(ReadSettings) => pages::people::show;
@@ -109,6 +123,15 @@ table! {
     get "/admin/v1/audit" May(ReadAudit) => api::audit::list;
     get "/admin/v1/audit/export" May(ReadAudit) => api::audit::export;
     get "/admin/v1/deliveries/{id}/evidence" May(ReadAudit) => api::audit::evidence;
+    get "/admin/v1/keys" May(ReadKeys) => api::keys::list;
+    post "/admin/v1/keys" MayConfirmed(ManageKeys) => api::keys::stage;
+    post "/admin/v1/keys/import" MayConfirmed(ManageKeys) => api::keys::import;
+    get "/admin/v1/keys/{id}" May(ReadKeys) => api::keys::show;
+    post "/admin/v1/keys/{id}" MayConfirmed(ManageKeys) => api::keys::act;
+    get "/admin/v1/keys/{id}/forecast" May(ReadKeys) => api::keys::forecast;
+    get "/admin/v1/credentials" May(ReadSettings) => api::credentials::list;
+    post "/admin/v1/credentials" MayConfirmed(ManageCredentials) => api::credentials::create;
+    post "/admin/v1/credentials/{id}" MayConfirmed(ManageCredentials) => api::credentials::act;
     get "/admin/v1/people" May(ReadSettings) => api::people::list;
     post "/admin/v1/people" MayConfirmed(ManagePeople) => api::people::invite;
     get "/admin/v1/people/{id}" May(ReadSettings) => api::people::show;

@@ -7,8 +7,11 @@ use std::pin::Pin;
 use domain::delivery::Action;
 use domain::id::{DeliveryId, TenantId};
 use domain::{
-    Capability, Environment, Instance, NormVersion, Opco, Openness, Siret, Status, Timestamp,
+    Capability, Environment, Instance, NormVersion, Opco, Openness, Secret, Siret, Status,
+    Timestamp,
 };
+use jiff::civil::Date;
+use store::keys::CfaKey;
 use store::proofs::ProofError;
 use store::{Delivery, Dossier, StoreError};
 
@@ -67,6 +70,56 @@ pub trait Works: fmt::Debug + Send + Sync + 'static {
 
     /// Counts the invoices that no OPCO has, by what keeps them here.
     fn blocked<'a>(&'a self, question: &'a Question) -> Pending<'a, Result<Blocked, StoreError>>;
+
+    /// Tries a CFA key at its OPCO, with a read that changes nothing; keeps nothing of it.
+    fn probe<'a>(&'a self, key: &'a CfaKey) -> Pending<'a, Result<Probe, StoreError>>;
+
+    /// Makes the API key of an ERP; nothing where there is no randomness to be had.
+    fn mint(&self, environment: Environment) -> Option<Minted>;
+}
+
+/// An API key just made.
+#[derive(Debug)]
+pub struct Minted {
+    /// The clear text: shown once and kept nowhere.
+    pub key: Secret,
+    /// What is kept.
+    pub hash: [u8; 32],
+    /// What may be shown later.
+    pub prefix: String,
+}
+
+/// What a trial of a key said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// Whether the OPCO takes it.
+    pub verdict: Verdict,
+    /// Its last day, where the OPCO tells it.
+    pub expires_on: Option<Date>,
+    /// Why, in French and in English, when it was not accepted.
+    pub why: Option<(&'static str, &'static str)>,
+}
+
+/// Whether an OPCO takes a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does.
+    Accepted,
+    /// It said no.
+    Refused,
+    /// Nothing was learnt.
+    Unknown,
+}
+
+impl Verdict {
+    /// Returns the stable word of columns and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Who acts.
@@ -92,7 +145,7 @@ pub struct Asked {
     /// The OPCO, for `choose-opco`.
     pub opco: Option<Opco>,
     /// The reference and the day of the mandate, for `complete`.
-    pub mandate: Option<(String, jiff::civil::Date)>,
+    pub mandate: Option<(String, Date)>,
     /// The OPCO's own number, for `confirm-sent`.
     pub numero_interne: Option<String>,
 }

@@ -1,9 +1,13 @@
 //! What the control plane borrows from the running gateway.
 
+use std::time::Duration;
+
+use admin_api::Verdict;
 use admin_api::books::{Answer, Blocked, Books, Question, Row, Rows, Sheet, Unanswered};
 use domain::delivery::Action;
 use domain::id::DeliveryId;
-use domain::{Capability, Environment, Instance, Opco, Receipt};
+use domain::{Capability, Environment, FaultKind, Instance, Opco, Receipt};
+use store::keys::CfaKey;
 use store::proofs::ProofError;
 use store::{Delivery, Dossier, StoreError};
 
@@ -11,10 +15,17 @@ use crate::actions::{self, Actor, Refusal, Request};
 use crate::app::App;
 use crate::books;
 use crate::breaker::State;
+use crate::http::api_key;
 use crate::intake::Mandate;
+use crate::limits::Turn;
 use crate::notary;
+use crate::pause;
+use crate::probe::{Bench, Untried};
 use crate::reconciliation::{self, sheet};
 use crate::system::System;
+
+/// How long a trial of a key may wait for its turn.
+const TURN: Duration = Duration::from_secs(5);
 
 /// The gateway, as the control plane sees it.
 #[derive(Debug)]
@@ -152,6 +163,91 @@ impl admin_api::Works for Lent {
                 .map(move |world| one(profile, *world))
         };
         self.0.profiles.iter().flat_map(worlds).collect()
+    }
+
+    fn probe<'a>(
+        &'a self,
+        key: &'a CfaKey,
+    ) -> admin_api::Pending<'a, Result<admin_api::Probe, StoreError>> {
+        Box::pin(probed(&self.0, key))
+    }
+
+    fn mint(&self, environment: Environment) -> Option<admin_api::Minted> {
+        let made = api_key::mint(environment).ok()?;
+        Some(admin_api::Minted {
+            key: made.key,
+            hash: made.hash,
+            prefix: made.prefix,
+        })
+    }
+}
+
+/// Tries a key in its turn: the limits of the OPCO hold for trials too.
+async fn probed(app: &App, key: &CfaKey) -> Result<admin_api::Probe, StoreError> {
+    let system = System {
+        instance: key.instance,
+        environment: key.environment,
+    };
+    let now = app.clock.now();
+    let deadline = pause::later(now, TURN);
+    if let Turn::NotBefore(_) = app.limits.turn(system, &key.id.to_string(), deadline).await {
+        return Ok(not_accepted(
+            Verdict::Unknown,
+            "la limite d'appels de cet OPCO est atteinte : réessayez dans un instant",
+            "this OPCO's limit of calls is reached: try again in a moment",
+        ));
+    }
+    let bench = Bench {
+        store: &app.store,
+        profiles: &app.profiles,
+        seed: &app.seed,
+        transport: &app.transport,
+        editor: &app.editor,
+    };
+    let fault = match bench.try_out(key, now).await {
+        Ok(expires_on) => {
+            return Ok(admin_api::Probe {
+                verdict: Verdict::Accepted,
+                expires_on,
+                why: None,
+            });
+        }
+        Err(Untried::Store(error)) => return Err(error),
+        Err(Untried::Fault(fault)) => fault.kind,
+        Err(untried) => {
+            tracing::warn!(key.id = %key.id, ?untried, "a key could not be tried");
+            FaultKind::Misconfigured
+        }
+    };
+    Ok(match fault {
+        FaultKind::KeyRefused => not_accepted(
+            Verdict::Refused,
+            "l'OPCO refuse cette clé : vérifiez sur son extranet qu'elle est celle de ce site",
+            "the OPCO refuses this key: check on its extranet that it is this site's",
+        ),
+        FaultKind::SoftwareRefused => not_accepted(
+            Verdict::Unknown,
+            "l'OPCO refuse le compte logiciel : la clé n'a pas pu être essayée",
+            "the OPCO refuses the software's account: the key could not be tried",
+        ),
+        FaultKind::Misconfigured => not_accepted(
+            Verdict::Unknown,
+            "un réglage ou le compte logiciel de cet OPCO manque : voir avec l'exploitant",
+            "a setting or the software's account at this OPCO is missing: see the operator",
+        ),
+        _ => not_accepted(
+            Verdict::Unknown,
+            "l'OPCO n'a pas pu être interrogé : réessayez plus tard",
+            "the OPCO could not be asked: try again later",
+        ),
+    })
+}
+
+fn not_accepted(verdict: Verdict, fr: &'static str, en: &'static str) -> admin_api::Probe {
+    admin_api::Probe {
+        verdict,
+        expires_on: None,
+        why: Some((fr, en)),
     }
 }
 

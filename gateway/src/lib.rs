@@ -38,6 +38,7 @@ pub(crate) mod pause;
 pub(crate) mod pdf;
 pub(crate) mod plan;
 pub(crate) mod poll;
+pub(crate) mod probe;
 pub(crate) mod reconciliation;
 pub(crate) mod refusals;
 pub(crate) mod reroute;

@@ -281,6 +281,9 @@ async fn end(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut tx = app.store.writing().await?;
+    if result.read {
+        store::keys::read_with(&mut tx, &job.key, now).await?;
+    }
     store::read_jobs::settle(&mut tx, job, &app.owner, result, now).await?;
     tx.commit().await
 }

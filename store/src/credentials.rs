@@ -167,6 +167,44 @@ pub async fn is_in(
     Ok(found > 0)
 }
 
+/// Has a credential end by an instant, or sooner where that was said.
+pub async fn end_by(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: CredentialId,
+    end: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "update credential set expires_at = $3
+        where tenant_id = $1 and credential_id = $2 and (expires_at is null or expires_at > $3)";
+    run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(id))
+            .bind(ms(end))
+    );
+    Ok(())
+}
+
+/// Changes how many calls a minute a credential may make.
+pub async fn set_quota(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: CredentialId,
+    quota_per_minute: u32,
+) -> Result<(), StoreError> {
+    const SQL: &str = "update credential set quota_per_minute = $3
+        where tenant_id = $1 and credential_id = $2";
+    run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(id))
+            .bind(i64::from(quota_per_minute))
+    );
+    Ok(())
+}
+
 /// Revokes a credential, and returns whether there was one to revoke.
 pub async fn revoke(
     tx: &mut Tx,

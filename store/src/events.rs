@@ -368,6 +368,23 @@ pub(crate) async fn rows_of_delivery(
     })
 }
 
+/// Returns the last events about CFA keys, the newest first.
+pub async fn of_keys(tx: &mut Tx, tenant: TenantId, limit: u32) -> Result<Vec<Event>, StoreError> {
+    // The words of the index: both engines use it only for the same condition.
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from event where tenant_id = $1 and kind >= 'key.' and kind < 'key/'
+        order by position desc limit $2"
+    );
+    let rows: Vec<EventRow> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(i64::from(limit.clamp(1, MAX_EVENTS)))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(Event::try_from).collect()
+}
+
 /// Returns the last position of a network's log, 0 when it is empty.
 pub async fn head(tx: &mut Tx, tenant: TenantId) -> Result<i64, StoreError> {
     const SQL: &str = "select position from event_head where tenant_id = $1";

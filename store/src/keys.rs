@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Tx, on, run};
+use crate::read_jobs::ReadKey;
 use crate::sealing::SealedSecret;
 
 /// The word of CFA keys in associated data, for [`crate::TenantKey::seal_secret`].
@@ -51,8 +52,10 @@ pub struct CfaKey {
     pub probed_at: Option<Timestamp>,
     /// What the trial said, as a stable word.
     pub probe_result: Option<String>,
-    /// When it was last used.
+    /// When it was last used with success.
     pub last_used_at: Option<Timestamp>,
+    /// Who answers for it, in people's words.
+    pub referent: Option<String>,
     /// Since when.
     pub created_at: Timestamp,
 }
@@ -94,6 +97,7 @@ struct Row {
     probed_at: Option<i64>,
     probe_result: Option<String>,
     last_used_at: Option<i64>,
+    referent: Option<String>,
     created_at: i64,
 }
 
@@ -121,6 +125,7 @@ impl TryFrom<Row> for CfaKey {
             probed_at: at.maybe_instant("probed_at", row.probed_at)?,
             probe_result: row.probe_result,
             last_used_at: at.maybe_instant("last_used_at", row.last_used_at)?,
+            referent: row.referent,
             created_at: at.instant("created_at", row.created_at)?,
         })
     }
@@ -129,7 +134,7 @@ impl TryFrom<Row> for CfaKey {
 macro_rules! columns {
     () => {
         "tenant_id, key_id, siret_cfa, opco, instance, environment, state, sealed, expires_on,
-         probed_at, probe_result, last_used_at, created_at"
+         probed_at, probe_result, last_used_at, referent, created_at"
     };
 }
 use columns;
@@ -137,8 +142,8 @@ use columns;
 /// Keeps a new key, staged whatever its state says.
 pub async fn stage(tx: &mut Tx, key: &CfaKey) -> Result<(), StoreError> {
     const SQL: &str = "insert into cfa_key (tenant_id, key_id, siret_cfa, opco, instance,
-            environment, state, sealed, expires_on, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, 'staged', $7, $8, $9, $9)";
+            environment, state, sealed, expires_on, created_at, updated_at, referent)
+        values ($1, $2, $3, $4, $5, $6, 'staged', $7, $8, $9, $9, $10)";
     run!(
         tx,
         sqlx::query(SQL)
@@ -151,8 +156,30 @@ pub async fn stage(tx: &mut Tx, key: &CfaKey) -> Result<(), StoreError> {
             .bind(key.sealed.0.as_slice())
             .bind(key.expires_on.map(|day| day.to_string()))
             .bind(ms(key.created_at))
+            .bind(key.referent.as_deref())
     );
     Ok(())
+}
+
+/// Says who answers for a key, and returns whether there is one.
+pub async fn set_referent(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: KeyId,
+    referent: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "update cfa_key set referent = $3, updated_at = $4
+        where tenant_id = $1 and key_id = $2";
+    let done = run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(id))
+            .bind(referent)
+            .bind(ms(now))
+    );
+    Ok(done > 0)
 }
 
 /// Returns a key of this network.
@@ -299,6 +326,28 @@ pub async fn used(
             .bind(raw(tenant))
             .bind(raw(id))
             .bind(ms(now))
+    );
+    Ok(())
+}
+
+/// How seldom the use of a key is written down, in milliseconds.
+const USED_EVERY_MS: i64 = 10 * 60 * 1_000;
+
+/// Remembers that a site's list was read at a system: its key opened it. Not at every read.
+pub async fn read_with(tx: &mut Tx, key: &ReadKey, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "update cfa_key set last_used_at = $6
+        where tenant_id = $1 and siret_cfa = $2 and opco = $3 and instance = $4
+          and environment = $5 and state = 'active' and coalesce(last_used_at, 0) <= $7";
+    run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(key.tenant))
+            .bind(key.siret_cfa.as_str())
+            .bind(key.instance.opco.slug())
+            .bind(i64::from(key.instance.number))
+            .bind(key.environment.as_str())
+            .bind(ms(now))
+            .bind(ms(now).saturating_sub(USED_EVERY_MS))
     );
     Ok(())
 }

@@ -186,6 +186,40 @@ pub async fn current(
     row.map(|row| snapshot(row, dossier)).transpose()
 }
 
+/// Returns the last reading of each dossier of a site at one system, by dossier, after one of them.
+pub async fn current_of_site(
+    tx: &mut Tx,
+    key: &ReadKey,
+    after: Option<DossierId>,
+    limit: u32,
+) -> Result<Vec<(DossierId, Snapshot)>, StoreError> {
+    type Row = (Uuid, Uuid, i64, i64, Option<Vec<u8>>);
+    const SQL: &str =
+        "select s.dossier_id, p.snapshot_id, p.first_seen_at, p.last_seen_at, p.sealed
+        from schedule s
+        join schedule_snapshot p on p.tenant_id = s.tenant_id and p.dossier_id = s.dossier_id
+          and p.snapshot_id = s.snapshot_id
+        where s.tenant_id = $1 and s.siret_cfa = $2 and s.opco = $3 and s.instance = $4
+          and s.environment = $5 and s.dossier_id > $6
+        order by s.dossier_id limit $7";
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(key.tenant))
+        .bind(key.siret_cfa.as_str())
+        .bind(key.instance.opco.slug())
+        .bind(i64::from(key.instance.number))
+        .bind(key.environment.as_str())
+        .bind(after.map(raw).unwrap_or_default())
+        .bind(i64::from(limit.clamp(1, MAX_CLAIM)))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter()
+        .map(|(dossier, id, first, last, sealed)| {
+            let dossier = dossier.into();
+            Ok((dossier, snapshot((id, first, last, sealed), dossier)?))
+        })
+        .collect()
+}
+
 /// Returns every reading that told something new, the oldest first.
 pub async fn snapshots(
     tx: &mut Tx,

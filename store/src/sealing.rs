@@ -66,6 +66,18 @@ pub struct Fingerprint(pub [u8; FINGERPRINT_LEN]);
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedSecret(pub(crate) Vec<u8>);
 
+impl SealedSecret {
+    /// Takes what was sealed before and kept elsewhere; whether it opens shows when it is opened.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns what is kept elsewhere.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// Holds the master key and the networks' keys that were used, unwrapped, in memory.
 pub struct Sealer {
     master: RwLock<Arc<MasterKey>>,

@@ -222,6 +222,7 @@ async fn add_site(
             probed_at: None,
             probe_result: None,
             last_used_at: None,
+            referent: None,
             created_at: now,
         };
         store::keys::stage(tx, &key).await?;

@@ -194,6 +194,7 @@ impl Network {
             probed_at: None,
             probe_result: None,
             last_used_at: None,
+            referent: None,
             created_at: now,
         };
         let mut tx = store.writing().await.unwrap();

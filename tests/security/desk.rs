@@ -2,7 +2,9 @@
 //! stands against those who guess, forge or steal.
 
 mod audit;
+mod credentials;
 mod guess;
+mod keys;
 mod roles;
 mod sessions;
 mod views;

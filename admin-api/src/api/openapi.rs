@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
-use super::{audit, causes, dossiers, me, money, opcos, people};
+use super::{audit, causes, credentials, dossiers, keys, me, money, opcos, people};
 use crate::refusal;
 
 #[derive(OpenApi)]
@@ -15,7 +15,16 @@ use crate::refusal;
     ),
     paths(
         causes::list,
+        credentials::list,
+        credentials::create,
+        credentials::act,
         me::show,
+        keys::list,
+        keys::stage,
+        keys::import,
+        keys::show,
+        keys::act,
+        keys::forecast,
         people::list,
         people::invite,
         people::show,

@@ -57,10 +57,22 @@ const SECTIONS: &[Section] = &[
         right: Right::ReadDeliveries,
     },
     Section {
+        path: "/keys",
+        fr: "Clés",
+        en: "Keys",
+        right: Right::ReadKeys,
+    },
+    Section {
         path: "/audit",
         fr: "Journal",
         en: "Log",
         right: Right::ReadAudit,
+    },
+    Section {
+        path: "/settings",
+        fr: "Réglages",
+        en: "Settings",
+        right: Right::ReadSettings,
     },
     Section {
         path: "/people",

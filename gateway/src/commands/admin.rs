@@ -15,12 +15,12 @@ mod tenancy;
 mod tests;
 mod webhook;
 
+use admin_api::hand::Hand;
 use clap::{Args, Subcommand};
 use domain::clock::{Clock, SystemClock};
-use domain::id::KeyId;
-use domain::{Instance, Opco, Secret, TenantId, Timestamp};
+use domain::{Instance, Opco, TenantId, Timestamp};
 use store::tenants::{self, Network};
-use store::{NewEvent, SealedSecret, Store, StoreError, Tx, events};
+use store::{Store, StoreError, Tx};
 
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::Out;
@@ -182,25 +182,17 @@ impl Desk {
         network_of(&self.store, named.network.as_deref()).await
     }
 
-    /// Opens a secret of a network, or of the platform.
-    async fn open_secret(
-        &self,
-        tenant: TenantId,
-        id: KeyId,
-        part: &str,
-        sealed: &SealedSecret,
-    ) -> Result<Secret, Failure> {
-        let keys = self.store.keys(tenant).await?;
-        keys.open_secret(id.as_bytes(), part, sealed)
-            .map_err(|error| Failure::internal("opening a secret", error))
-    }
-
     /// Writes the line of an act in the log of a network, in the act's own transaction.
     fn log(&self, tx: &mut Tx, tenant: TenantId, kind: &'static str, data: serde_json::Value) {
-        let event = NewEvent::new(self.now, kind)
-            .by(format!("cli:{}", self.author))
-            .with(data);
-        events::append(tx, tenant, &[event]);
+        self.hand().write(tx, tenant, kind, data);
+    }
+
+    /// Returns whose hand the acts of this command are.
+    fn hand(&self) -> Hand {
+        Hand {
+            name: format!("cli:{}", self.author),
+            now: self.now,
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn key(tenant: TenantId, id: KeyId, sealed: SealedSecret) -> CfaKey {
         probed_at: None,
         probe_result: None,
         last_used_at: None,
+        referent: None,
         created_at: now(),
     }
 }

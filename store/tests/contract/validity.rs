@@ -31,6 +31,7 @@ async fn key(db: &Database, tenant: TenantId, expires_on: Option<Date>) -> KeyId
         probed_at: None,
         probe_result: None,
         last_used_at: None,
+        referent: None,
         created_at: now(),
     };
     let mut tx = db.store.writing().await.unwrap();

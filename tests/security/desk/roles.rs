@@ -111,7 +111,14 @@ on_both! { OPTIONAL;
             &place.store, other.tenant, "autre@cfa.example",
             &[(Role::Admin, Scope::Network)], place.now(),
         ).await;
-        let ids = [stranger.id.to_string()];
+        let mut tx = place.store.reading().await.unwrap();
+        let key = store::keys::list(&mut tx, other.tenant).await.unwrap().remove(0);
+        drop(tx);
+        other.credential(&place.store, None, place.now()).await;
+        let mut tx = place.store.reading().await.unwrap();
+        let credential = store::credentials::list(&mut tx, other.tenant).await.unwrap().remove(0);
+        drop(tx);
+        let ids = [stranger.id.to_string(), key.id.to_string(), credential.id.to_string()];
         for line in ROUTES.iter().filter(|line| line.pattern.contains("{id}")) {
             for id in &ids {
                 let (_, theirs, text) = asked(&mut browser, line, id, &csrf).await;

@@ -3,23 +3,24 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use admin_api::Verdict;
+use admin_api::keyring::{self, KeyError, NewKey as GivenKey};
 use clap::{Args, Subcommand};
 use domain::clock::SystemClock;
 use domain::id::KeyId;
-use domain::{Capability, Environment, Fault, FaultKind, NormVersion, Siret, TenantId};
+use domain::{Environment, Fault, FaultKind, Siret, TenantId};
 use jiff::civil::Date;
-use opco::{Answer, Auth, Identity, Operation, Profile, Seed, Transport};
+use opco::{Seed, Transport};
 use serde::Serialize;
 use serde_json::json;
-use store::keys::{self, CfaKey, KeyState};
-use store::switches::{self, CapabilitySwitch};
-use store::{software, tenants};
+use store::keys::{self, CfaKey};
 
 use super::software::system;
 use super::{AtOpco, Desk, InNetwork, dash};
 use crate::commands::failure::{Code, Failure};
 use crate::commands::secret_input;
 use crate::commands::words::{self, one_of};
+use crate::probe::{Bench, Untried};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
@@ -69,6 +70,8 @@ pub(super) struct NewKey {
         help = "Dernier jour de validité, si l'OPCO ne le dit pas lui-même"
     )]
     expires_on: Option<Date>,
+    #[arg(long, value_name = "NOM", help = "Qui répond de la clé")]
+    referent: Option<String>,
     #[arg(
         long,
         help = "Enregistre sans essayer : la clé attend `admin key probe`"
@@ -86,6 +89,7 @@ struct Line {
     state: &'static str,
     probe: Option<String>,
     expires_on: Option<Date>,
+    referent: Option<String>,
 }
 
 pub(super) async fn run(desk: &mut Desk, command: KeyCommand) -> Result<(), Failure> {
@@ -98,10 +102,11 @@ pub(super) async fn run(desk: &mut Desk, command: KeyCommand) -> Result<(), Fail
         KeyCommand::Revoke(OneKey { network, id }) => {
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
-            if !keys::revoke(&mut tx, tenant, id, desk.now).await? {
-                return Err(unknown(id));
-            }
-            desk.log(&mut tx, tenant, "key.revoked", json!({ "key": id }));
+            let retired = keyring::retire(&mut tx, tenant, id, &desk.hand()).await;
+            retired.map_err(|error| match error {
+                KeyError::Store(error) => error.into(),
+                _ => unknown(id),
+            })?;
             tx.commit().await?;
             desk.out
                 .record(&json!({ "revoked": id }), &[("révoquée", id.to_string())])
@@ -133,42 +138,18 @@ pub(super) async fn run(desk: &mut Desk, command: KeyCommand) -> Result<(), Fail
 async fn create(desk: &mut Desk, new: NewKey) -> Result<(), Failure> {
     let tenant = desk.network(&new.network).await?.id;
     let clear = secret_input::read_line(new.key_file.as_deref(), "la clé CFA")?;
-    let today = domain::calendar::day_in_france(desk.now);
-    if new.expires_on.is_some_and(|day| day < today) {
-        let said = "--expires-on : ce jour est passé";
-        return Err(Failure::new(Code::InputInvalid, said));
-    }
-    let id = KeyId::new(desk.now);
-    let sealed = desk
-        .store
-        .keys(tenant)
-        .await?
-        .seal_secret(id.as_bytes(), keys::SEAL_PART, &clear)
-        .map_err(|error| Failure::internal("sealing", error))?;
-    let key = CfaKey {
-        tenant,
-        id,
+    let given = GivenKey {
         siret_cfa: new.siret,
         instance: new.at.instance(),
         environment: new.environment,
-        state: KeyState::Staged,
-        sealed,
+        text: clear,
         expires_on: new.expires_on,
-        probed_at: None,
-        probe_result: None,
-        last_used_at: None,
-        created_at: desk.now,
+        referent: new.referent,
     };
+    let sealer = desk.store.keys(tenant).await?;
     let mut tx = desk.store.writing().await?;
-    if tenants::find_site(&mut tx, tenant, &new.siret)
-        .await?
-        .is_none()
-    {
-        let said = format!("le réseau n'a pas de site {}", new.siret);
-        return Err(Failure::new(Code::NotFound, said).remedy("cfa-gateway admin site create"));
-    }
-    keys::stage(&mut tx, &key).await?;
-    desk.log(&mut tx, tenant, "key.staged", json!(line(&key)));
+    let staged = keyring::stage(&mut tx, &sealer, given, &desk.hand()).await;
+    let id = staged.map_err(|error| not_kept(error, &new.siret))?.id;
     tx.commit().await?;
     if new.no_probe {
         show(desk, tenant, id).await
@@ -185,21 +166,21 @@ async fn probe(desk: &mut Desk, tenant: TenantId, id: KeyId) -> Result<(), Failu
         .ok_or_else(|| unknown(id))?;
     drop(tx);
     let tried = attempt(desk, &key).await;
-    let (word, expires_on) = match &tried {
-        Ok(expires_on) => ("accepted", *expires_on),
-        Err(Tried::Refused(_)) => ("refused", None),
-        Err(Tried::Unknown(_)) => ("unknown", None),
+    let (verdict, expires_on) = match &tried {
+        Ok(expires_on) => (Verdict::Accepted, *expires_on),
+        Err(Tried::Refused(_)) => (Verdict::Refused, None),
+        Err(Tried::Unknown(_)) => (Verdict::Unknown, None),
     };
+    let hand = desk.hand();
     let mut tx = desk.store.writing().await?;
-    keys::set_probe_result(&mut tx, tenant, id, word, expires_on, desk.now).await?;
-    let accepted = tried.is_ok();
-    let active = accepted && keys::activate(&mut tx, tenant, id, desk.now).await?;
-    let kind = if active {
-        "key.activated"
-    } else {
-        "key.probed"
-    };
-    desk.log(&mut tx, tenant, kind, json!({ "key": id, "probe": word }));
+    let kept = keyring::tried(&mut tx, &key, verdict, expires_on, &hand).await;
+    kept.map_err(|error| not_kept(error, &key.siret_cfa))?;
+    let active = tried.is_ok()
+        && match keyring::promote(&mut tx, tenant, id, &hand).await {
+            Ok(()) => true,
+            Err(KeyError::Retired) => false,
+            Err(error) => return Err(not_kept(error, &key.siret_cfa)),
+        };
     tx.commit().await?;
     match tried {
         Ok(_) if active => show(desk, tenant, id).await,
@@ -225,112 +206,67 @@ impl From<Failure> for Tried {
     }
 }
 
-/// Reads states with the key: harmless, and refused to a key without rights. Returns the key's last
-/// day, where the OPCO has a route that tells it.
 async fn attempt(desk: &Desk, key: &CfaKey) -> Result<Option<Date>, Tried> {
     let profiles = desk.config.profiles();
     let profiles = profiles.map_err(|error| Failure::internal("profiles", error))?;
-    let profile = profiles.get(key.instance).ok_or_else(|| {
-        Failure::new(
-            Code::ConfigInvalid,
-            format!("aucun profil pour {}", key.instance),
-        )
-    })?;
     let seed = Seed::shipped().map_err(|error| Failure::internal("capabilities", error))?;
-    let now = desk.now;
-    let mut tx = desk.store.reading().await.map_err(Failure::from)?;
-    let said = switches::effective(&mut tx, now)
-        .await
-        .map_err(Failure::from)?;
-    drop(tx);
-    let said: Vec<opco::Switch> = said
-        .into_iter()
-        .filter(|switch| switch.instance == key.instance)
-        .map(
-            |CapabilitySwitch {
-                 capability,
-                 openness,
-                 from,
-                 until,
-                 ..
-             }| opco::Switch {
-                capability,
-                openness,
-                from,
-                until,
-            },
-        )
-        .collect();
-    let capabilities = seed.of(key.instance.opco).with_switches(&said, now);
-    // Where no version is known to be open, the oldest is the likeliest to answer.
-    let version = opco::choose_version(&capabilities, key.environment).unwrap_or(NormVersion::V1);
-    let identity = identity(desk, key, profile).await?;
     let clock = Arc::new(SystemClock);
     let transport = Transport::new(clock, &desk.config.transport.settings())
         .map_err(|error| Failure::internal("building the client", error))?;
-    let states = Operation::Etats { version, page: 1 };
-    opco::exchange(&transport, profile, &identity, &states)
-        .await
-        .map_err(|fault| told(key, &fault))?;
-    if !capabilities.is_open(Capability::Cfakeyinfo, key.environment) {
-        return Ok(None);
-    }
-    let info = Operation::KeyInfo {
-        siren: key.siret_cfa.siren(),
+    let bench = Bench {
+        store: &desk.store,
+        profiles: &profiles,
+        seed: &seed,
+        transport: &transport,
+        editor: &desk.config.editor.headers(),
     };
-    // The states answered: a failure of this extra does not speak against the key.
-    match opco::exchange(&transport, profile, &identity, &info).await {
-        Ok(Answer::KeyInfo(info)) => Ok(info.date_fin_validite),
-        Ok(_) | Err(_) => Ok(None),
+    let tried = bench.try_out(key, desk.now).await;
+    tried.map_err(|untried| match untried {
+        Untried::Fault(fault) => told(key, &fault),
+        other => Tried::Unknown(untried_said(key, other)),
+    })
+}
+
+fn untried_said(key: &CfaKey, untried: Untried) -> Failure {
+    match untried {
+        Untried::NoProfile => Failure::new(
+            Code::ConfigInvalid,
+            format!("aucun profil pour {}", key.instance),
+        ),
+        Untried::NoSoftware => Failure::new(
+            Code::NotFound,
+            format!(
+                "aucun compte logiciel pour {} ({})",
+                key.instance, key.environment
+            ),
+        )
+        .remedy("cfa-gateway admin software create, puis admin key probe"),
+        Untried::NoSecret => Failure::new(Code::NotFound, "le compte logiciel n'a pas de secret"),
+        Untried::Sealed(error) => Failure::internal("opening a secret", error),
+        Untried::Store(error) => error.into(),
+        Untried::Fault(fault) => Failure::internal("trying a key", fault.detail),
     }
 }
 
-async fn identity(desk: &Desk, key: &CfaKey, profile: &Profile) -> Result<Identity, Failure> {
-    let mut tx = desk.store.reading().await?;
-    let found = software::find(&mut tx, key.tenant, key.instance, key.environment).await?;
-    drop(tx);
-    let software = match found {
-        None if profile.auth == Auth::ClientCredentials => {
-            return Err(Failure::new(
-                Code::NotFound,
-                format!(
-                    "aucun compte logiciel pour {} ({})",
-                    key.instance, key.environment
-                ),
-            )
-            .remedy("cfa-gateway admin software create, puis admin key probe"));
+/// Says why nothing was done to a key.
+fn not_kept(error: KeyError, siret: &Siret) -> Failure {
+    match error {
+        KeyError::Site => {
+            let said = format!("le réseau n'a pas de site {siret}");
+            Failure::new(Code::NotFound, said).remedy("cfa-gateway admin site create")
         }
-        None => None,
-        Some(found) => {
-            let (tenant, id) = (found.tenant, found.id);
-            let secret = found.sealed_secret.as_ref().ok_or_else(|| {
-                Failure::new(Code::NotFound, "le compte logiciel n'a pas de secret")
-            })?;
-            let dpop_key = match &found.sealed_dpop_key {
-                Some(sealed) => Some(
-                    desk.open_secret(tenant, id, software::DPOP_PART, sealed)
-                        .await?,
-                ),
-                None => None,
-            };
-            let client_secret = desk
-                .open_secret(tenant, id, software::SECRET_PART, secret)
-                .await?;
-            Some(opco::SoftwareCredential {
-                client_id: found.client_id,
-                client_secret,
-                dpop_key,
-            })
-        }
-    };
-    Ok(Identity {
-        environment: key.environment,
-        software,
-        cfa_key: desk
-            .open_secret(key.tenant, key.id, keys::SEAL_PART, &key.sealed)
-            .await?,
-        editor: desk.config.editor.headers(),
-    })
+        KeyError::Passed => Failure::new(Code::InputInvalid, "--expires-on : ce jour est passé"),
+        KeyError::Text => Failure::new(
+            Code::InputInvalid,
+            "la clé CFA est vide, trop longue ou contient une espace",
+        ),
+        KeyError::Referent => Failure::new(
+            Code::InputInvalid,
+            "--referent : il faut un nom, de 200 caractères au plus",
+        ),
+        KeyError::Store(error) => error.into(),
+        other => Failure::internal("keeping a key", other),
+    }
 }
 
 /// Puts the OPCO's failure in words; the key stays staged whatever they are.
@@ -387,6 +323,7 @@ async fn show(desk: &mut Desk, tenant: TenantId, id: KeyId) -> Result<(), Failur
         ("état", line.state.to_owned()),
         ("essai", dash(line.probe.as_ref())),
         ("expire le", dash(line.expires_on)),
+        ("référent", dash(line.referent.as_ref())),
     ];
     desk.out.record(&line, &shown)
 }
@@ -401,6 +338,7 @@ fn line(key: &CfaKey) -> Line {
         state: key.state.as_str(),
         probe: key.probe_result.clone(),
         expires_on: key.expires_on,
+        referent: key.referent.clone(),
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Parser;
 use serde_json::Value;
 use simulator::{CfaKey, Client, Running, Settings};
 use store::keys::KeyState;
-use store::{Sealer, StoreConfig};
+use store::{Sealer, StoreConfig, events};
 
 use super::*;
 use crate::commands::output::Format;

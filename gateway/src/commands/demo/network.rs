@@ -350,6 +350,7 @@ async fn put_keys(
             probed_at: None,
             probe_result: None,
             last_used_at: None,
+            referent: None,
             created_at: now,
         };
         keys::stage(&mut tx, &key).await?;

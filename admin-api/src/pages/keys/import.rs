@@ -1,0 +1,300 @@
+//! Keys in bulk from a sheet: pasted or sent, judged line by line, kept once the person has seen it.
+
+use actix_web::{HttpResponse, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::calendar::day_in_france;
+use domain::person::{Language, Right};
+use domain::{Environment, Secret, Siret};
+use maud::{Markup, html};
+use serde::Deserialize;
+use store::SealedSecret;
+
+use super::super::layout::{Frame, csrf, in_world, notice};
+use super::super::login::again;
+use super::super::page;
+use super::{day, hand, system_name, systems};
+use crate::desk::Desk;
+use crate::form::Sent;
+use crate::form::upload::Upload;
+use crate::keyring::sheet::{self, BYTES_MAX, Judge, Judged, LINES_MAX};
+use crate::keyring::{self, NewKey};
+use crate::refusal::{Code, Refusal};
+use crate::viewer::Viewer;
+
+/// The largest form: the sheet and its few fields.
+const FORM_MAX: usize = BYTES_MAX + 16 * 1024;
+/// The same once it is sealed and written in letters.
+const SEALED_MAX: usize = 2 * 1024 * 1024;
+/// The word under which a sheet is sealed between the two pages.
+const PART: &str = "key-sheet";
+/// How long a preview may be answered, in milliseconds.
+const FRESH_MS: i64 = 30 * 60 * 1_000;
+
+/// What the address of the page holds.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    world: String,
+}
+
+/// What the page of the preview sends back.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Keep {
+    sheet: String,
+}
+
+/// Shows the form.
+pub(crate) async fn form(viewer: Viewer, asked: web::Query<Asked>) -> HttpResponse {
+    let world = viewer.world(asked.world.parse().ok());
+    page(form_page(&viewer, world, ""))
+}
+
+/// Judges every line, and keeps nothing.
+pub(crate) async fn preview(
+    desk: web::Data<Desk>,
+    viewer: Viewer,
+    sent: Upload<FORM_MAX>,
+) -> Result<HttpResponse, Refusal> {
+    let Upload(parts) = sent;
+    let part = |name: &str| parts.get(name).filter(|bytes| !bytes.is_empty());
+    let text = |name: &str| part(name).map(|bytes| sheet::decode(bytes));
+    let world: Environment = text("world")
+        .and_then(|world| world.parse().ok())
+        .ok_or(Code::Invalid)?;
+    let language = viewer.language();
+    let Some(text) = text("file").or_else(|| text("text")) else {
+        let said = language.of("La feuille est vide.", "The sheet is empty.");
+        return Ok(again(form_page(&viewer, world, said)));
+    };
+    let Some(judged) = judged(&desk, &viewer, world, &text)? else {
+        return Ok(again(form_page(&viewer, world, &too_many(language))));
+    };
+    let sealed = seal(&desk, &viewer, world, &text).await?;
+    Ok(page(preview_page(&viewer, world, &judged, &sealed)))
+}
+
+/// Keeps every good line at once.
+pub(crate) async fn keep(
+    desk: web::Data<Desk>,
+    viewer: Viewer,
+    sent: Sent<Keep, SEALED_MAX>,
+) -> Result<HttpResponse, Refusal> {
+    let Sent(sent) = sent;
+    let (world, text) = open(&desk, &viewer, &sent.sheet).await?;
+    let judged = judged(&desk, &viewer, world, &text)?.ok_or(Code::Invalid)?;
+    let kept = kept(&desk, &viewer, &judged).await?;
+    Ok(page(report_page(&viewer, world, &judged, kept)))
+}
+
+/// Judges the lines of a sheet by what the person may; nothing when there are too many.
+pub(crate) fn judged(
+    desk: &Desk,
+    viewer: &Viewer,
+    environment: Environment,
+    text: &str,
+) -> Result<Option<Vec<Judged>>, Refusal> {
+    let reach = viewer.require(Right::ManageKeys)?;
+    let sites: Vec<Siret> = viewer
+        .sites()
+        .iter()
+        .map(|site| site.siret)
+        .filter(|siret| reach.covers(siret))
+        .collect();
+    let judge = Judge {
+        environment,
+        today: day_in_france(desk.clock.now()),
+        sites: &sites,
+        systems: &systems(desk),
+    };
+    Ok(sheet::read(text, &judge))
+}
+
+/// Keeps the good lines in one transaction; says how many.
+pub(crate) async fn kept(
+    desk: &Desk,
+    viewer: &Viewer,
+    judged: &[Judged],
+) -> Result<usize, Refusal> {
+    let good: Vec<&NewKey> = judged
+        .iter()
+        .filter_map(|line| line.result.as_ref().ok())
+        .collect();
+    let network_key = desk.store.keys(viewer.tenant()).await?;
+    let hand = hand(desk, viewer);
+    let mut tx = desk.store.writing().await?;
+    for new in &good {
+        keyring::stage(&mut tx, &network_key, (*new).clone(), &hand).await?;
+    }
+    tx.commit().await?;
+    Ok(good.len())
+}
+
+/// Seals a sheet for the way through the browser: nobody else's session opens it.
+async fn seal(
+    desk: &Desk,
+    viewer: &Viewer,
+    world: Environment,
+    text: &str,
+) -> Result<String, Refusal> {
+    let now = desk.clock.now().as_millisecond();
+    let clear = Secret::new(format!("{now}\n{world}\n{text}"));
+    let network_key = desk.store.keys(viewer.tenant()).await?;
+    let sealed = network_key.seal_secret(viewer.token().id.as_bytes(), PART, &clear);
+    let sealed = sealed.map_err(|_| Refusal::from(Code::Internal))?;
+    Ok(URL_SAFE_NO_PAD.encode(sealed.as_bytes()))
+}
+
+async fn open(desk: &Desk, viewer: &Viewer, sent: &str) -> Result<(Environment, String), Refusal> {
+    let stale = || {
+        Refusal::from(Code::Conflict).saying(
+            "Cet aperçu est périmé : envoyez la feuille une nouvelle fois. Rien n'a été gardé.",
+            "This preview is out of date: send the sheet again. Nothing was kept.",
+        )
+    };
+    let bytes = URL_SAFE_NO_PAD.decode(sent).map_err(|_| stale())?;
+    let network_key = desk.store.keys(viewer.tenant()).await?;
+    let id = viewer.token().id;
+    let sealed = SealedSecret::from_bytes(bytes);
+    let clear = network_key
+        .open_secret(id.as_bytes(), PART, &sealed)
+        .map_err(|_| stale())?;
+    let mut parts = clear.expose().splitn(3, '\n');
+    let made: i64 = parts
+        .next()
+        .and_then(|ms| ms.parse().ok())
+        .ok_or_else(stale)?;
+    let world = parts.next().and_then(|world| world.parse().ok());
+    let text = parts.next().unwrap_or_default();
+    if desk.clock.now().as_millisecond().saturating_sub(made) > FRESH_MS {
+        return Err(stale());
+    }
+    Ok((world.ok_or_else(stale)?, text.to_owned()))
+}
+
+/// What is said of a sheet that is too long.
+pub(crate) fn too_many(language: Language) -> String {
+    match language {
+        Language::Fr => format!("La feuille a plus de {LINES_MAX} lignes : coupez-la."),
+        Language::En => format!("The sheet has more than {LINES_MAX} lines: cut it."),
+    }
+}
+
+fn frame<'a>(viewer: &'a Viewer, world: Environment, title: &'a str) -> Frame<'a> {
+    Frame {
+        viewer,
+        section: "/keys",
+        title,
+        world: Some(world),
+    }
+}
+
+fn form_page(viewer: &Viewer, world: Environment, said: &str) -> Markup {
+    let language = viewer.language();
+    let title = language.of("Importer des clés", "Import keys");
+    frame(viewer, world, title).around(&html! {
+        p { a href=(in_world("/keys", Some(world))) { (language.of("← Clés", "← Keys")) } }
+        h1 { (title) }
+        (notice("error", said))
+        p {
+            (language.of(
+                "Cinq colonnes, dans cet ordre : SIRET ; OPCO ; clé ; dernier jour ; référent. Les deux dernières peuvent être vides, la ligne de titres est facultative. 1 Mo et 5 000 lignes au plus.",
+                "Five columns, in this order: SIRET; OPCO; key; last day; referent. The last two may be empty, the line of titles is optional. At most 1 MB and 5,000 lines.",
+            ))
+        }
+        p { (language.of("Rien n'est gardé avant que vous ayez vu ce que devient chaque ligne.", "Nothing is kept before you have seen what becomes of each line.")) }
+        form.narrow method="post" action="/keys/import" enctype="multipart/form-data" autocomplete="off" {
+            (csrf(viewer))
+            input type="hidden" name="world" value=(world.as_str());
+            label for="file" { (language.of("Un fichier CSV", "A CSV file")) }
+            input #file name="file" type="file" accept=".csv,.txt,text/csv,text/plain";
+            label for="text" { (language.of("ou les lignes, collées", "or the lines, pasted")) }
+            textarea #text name="text" rows="8" spellcheck="false" autocomplete="off" {}
+            button type="submit" { (language.of("Voir ce que cela donnerait", "See what would come of it")) }
+        }
+    })
+}
+
+fn preview_page(viewer: &Viewer, world: Environment, judged: &[Judged], sealed: &str) -> Markup {
+    let language = viewer.language();
+    let good = judged.iter().filter(|line| line.result.is_ok()).count();
+    let bad = judged.len() - good;
+    let title = language.of("Aperçu de l'import", "Preview of the import");
+    frame(viewer, world, title).around(&html! {
+        h1 { (title) }
+        p {
+            strong { (good) } (language.of(" ligne(s) à garder, ", " line(s) to keep, "))
+            strong { (bad) } (language.of(" à corriger. Rien n'est encore gardé.", " to correct. Nothing is kept yet."))
+        }
+        div.actions {
+            @if good > 0 {
+                form.inline method="post" action="/keys/import/keep" {
+                    (csrf(viewer))
+                    input type="hidden" name="sheet" value=(sealed);
+                    button type="submit" { (language.of("Garder les bonnes lignes", "Keep the good lines")) " (" (good) ")" }
+                }
+            }
+            a.button.quiet href=(in_world("/keys/import", Some(world))) { (language.of("Recommencer", "Start again")) }
+        }
+        (lines(judged, language))
+    })
+}
+
+fn report_page(viewer: &Viewer, world: Environment, judged: &[Judged], kept: usize) -> Markup {
+    let language = viewer.language();
+    let title = language.of("Import terminé", "Import done");
+    let bad: Vec<&Judged> = judged.iter().filter(|line| line.result.is_err()).collect();
+    frame(viewer, world, title).around(&html! {
+        h1 { (title) }
+        p.notice.done role="status" {
+            (kept) (language.of(
+                " clé(s) gardée(s), en attente : essayez-les puis mettez-les en service.",
+                " key(s) kept, staged: try them, then put them to use.",
+            ))
+        }
+        p { a href=(in_world("/keys?state=staged", Some(world))) { (language.of("Voir les clés en attente", "See the staged keys")) } }
+        @if !bad.is_empty() {
+            h2 { (language.of("Lignes non gardées", "Lines not kept")) }
+            (lines(bad, language))
+        }
+    })
+}
+
+fn lines<'a>(judged: impl IntoIterator<Item = &'a Judged>, language: Language) -> Markup {
+    html! {
+        div.scroll {
+            table {
+                thead { tr {
+                    th.number scope="col" { (language.of("Ligne", "Line")) }
+                    th scope="col" { "SIRET" }
+                    th scope="col" { "OPCO" }
+                    th scope="col" { (language.of("Dernier jour", "Last day")) }
+                    th scope="col" { (language.of("Référent", "Referent")) }
+                    th scope="col" { (language.of("Ce qu'elle devient", "What becomes of it")) }
+                } }
+                tbody {
+                    @for line in judged {
+                        tr {
+                            td.number { (line.number) }
+                            td { (line.siret) }
+                            @match &line.result {
+                                Ok(new) => {
+                                    td { (system_name(new.instance)) }
+                                    td { (new.expires_on.map_or_else(|| "—".to_owned(), |last| day(last, language))) }
+                                    td { (new.referent.as_deref().unwrap_or("—")) }
+                                    td { span.badge.good { (language.of("bonne", "good")) } }
+                                }
+                                Err(finding) => {
+                                    td { (line.opco) }
+                                    td { "—" }
+                                    td { "—" }
+                                    td { span.badge.bad { (finding.said(language)) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The admin API: what programs ask of the control plane.
 
 pub(crate) mod audit;
+pub(crate) mod bulks;
 pub(crate) mod causes;
 pub(crate) mod credentials;
 pub(crate) mod dossiers;

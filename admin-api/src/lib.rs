@@ -11,6 +11,7 @@ mod assets;
 mod audit;
 mod board;
 pub mod books;
+mod bulk;
 mod causes;
 pub mod csv;
 mod desk;

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod audit;
+pub(crate) mod bulk;
 pub(crate) mod chart;
 pub(crate) mod columns;
 pub(crate) mod confirm;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use domain::id::{CfaId, PersonId, SiteId, TenantId, TokenId};
-use domain::person::{Language, PersonState, Role};
-use domain::{Secret, Timestamp};
+use domain::person::{Language, PersonState, Right, Role};
+use domain::{Environment, Secret, Timestamp};
 use store::people::{self, Grant, Person, Purpose, Scope, Token};
 use store::{NewEvent, StoreError, Tx, events, tenants};
 
@@ -14,6 +14,8 @@ use crate::settings::Settings;
 use crate::signin::carried::{self, Carried};
 use crate::signin::normal_email;
 use crate::signin::password::Passwords;
+use crate::viewer::Reach;
+use crate::works::By;
 
 /// The longest name or address.
 const CHARS_MAX: usize = 200;
@@ -84,6 +86,32 @@ pub struct Acting {
     pub now: Timestamp,
     /// How long an invitation may be used.
     pub invitation: std::time::Duration,
+}
+
+/// Returns a person as the one who acts on deliveries, with the rights held now; nothing when the account
+/// is closed or no role of it acts.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn acting_as(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: PersonId,
+    environment: Environment,
+) -> Result<Option<By>, StoreError> {
+    let person = people::find(tx, tenant, id).await?;
+    if !person.is_some_and(|person| person.state == PersonState::Active) {
+        return Ok(None);
+    }
+    let grants = people::grants_of(tx, tenant, id).await?;
+    let sites = tenants::sites(tx, tenant).await?;
+    let reach = Reach::of(&grants, &sites, Right::Act);
+    Ok(reach.map(|reach| By {
+        tenant,
+        environment,
+        sites: reach.filter(),
+        name: format!("person:{id}"),
+    }))
 }
 
 /// Creates an account, and returns it with the text of its invitation: shown once, sent to the person.

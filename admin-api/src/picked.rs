@@ -196,6 +196,41 @@ impl Picked {
         Ok(found)
     }
 
+    /// Reads them all, the newest first; nothing when there are more than `most`.
+    pub(crate) async fn all(
+        &self,
+        tx: &mut Tx,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Option<Vec<Delivery>>, StoreError> {
+        let mut all = Vec::new();
+        if let Some(key) = &self.cause {
+            let ids = self.of_cause(tx, key, now).await?;
+            if ids.len() > most {
+                return Ok(None);
+            }
+            for id in ids {
+                all.extend(deliveries::find(tx, self.tenant, id).await?);
+            }
+            return Ok(Some(all));
+        }
+        loop {
+            let from = Page {
+                after: all.last().map(|last: &Delivery| last.id),
+                limit: deliveries::MAX_PAGE,
+            };
+            let found = deliveries::list(tx, self.tenant, &self.filter, from).await?;
+            let full = found.len() >= usize::try_from(deliveries::MAX_PAGE).unwrap_or(usize::MAX);
+            all.extend(found);
+            if all.len() > most {
+                return Ok(None);
+            }
+            if !full {
+                return Ok(Some(all));
+            }
+        }
+    }
+
     async fn of_cause(
         &self,
         tx: &mut Tx,

@@ -88,6 +88,13 @@ table! {
     get "/deliveries/{id}" May(ReadDeliveries) => pages::delivery::show;
     post "/deliveries/{id}/act" May(Act) => pages::delivery::act;
     get "/to-fix" May(ReadDeliveries) => pages::to_fix::show;
+    get "/bulk" May(ReadDeliveries) => pages::bulk::list;
+    post "/bulk" May(Act) => pages::bulk::draft;
+    get "/bulk/new" May(Act) => pages::bulk::new;
+    get "/bulk/{id}" May(ReadDeliveries) => pages::bulk::show;
+    get "/bulk/{id}/sheet" May(ReadDeliveries) => api::bulks::sheet;
+    post "/bulk/{id}/begin" May(Act) => pages::bulk::begin;
+    post "/bulk/{id}/cancel" May(Act) => pages::bulk::cancel;
     get "/dossiers" May(ReadDeliveries) => pages::dossiers::list;
     get "/dossiers/{id}" May(ReadDeliveries) => pages::dossier::show;
     get "/money" May(ReadMoney) => pages::money::show;
@@ -114,6 +121,13 @@ table! {
 
     get "/admin/v1/openapi.json" Nothing => api::openapi::document;
     get "/admin/v1/causes" May(ReadDeliveries) => api::causes::list;
+    get "/admin/v1/bulks" May(ReadDeliveries) => api::bulks::list;
+    post "/admin/v1/bulks" May(Act) => api::bulks::draft;
+    get "/admin/v1/bulks/{id}" May(ReadDeliveries) => api::bulks::show;
+    get "/admin/v1/bulks/{id}/items" May(ReadDeliveries) => api::bulks::items;
+    get "/admin/v1/bulks/{id}/sheet" May(ReadDeliveries) => api::bulks::sheet;
+    post "/admin/v1/bulks/{id}/begin" May(Act) => api::bulks::begin;
+    post "/admin/v1/bulks/{id}/cancel" May(Act) => api::bulks::cancel;
     get "/admin/v1/me" Account => api::me::show;
     get "/admin/v1/dossiers" May(ReadDeliveries) => api::dossiers::list;
     get "/admin/v1/dossiers/{id}" May(ReadDeliveries) => api::dossiers::show;

@@ -40,6 +40,29 @@ pub(crate) enum Reach {
 }
 
 impl Reach {
+    /// Returns which of a network's sites roles reach with a right; nothing when none gives it.
+    pub(crate) fn of(grants: &[Grant], sites: &[Site], right: Right) -> Option<Self> {
+        let mut reached = BTreeSet::new();
+        let mut held = false;
+        for grant in grants.iter().filter(|grant| grant.role.may(right)) {
+            match grant.scope {
+                Scope::Network => return Some(Self::Network),
+                _ if right.is_of_network() => {}
+                Scope::Cfa(cfa) => {
+                    held = true;
+                    let of_cfa = sites.iter().filter(|site| site.cfa == cfa);
+                    reached.extend(of_cfa.map(|site| site.siret));
+                }
+                Scope::Site(id) => {
+                    held = true;
+                    let named = sites.iter().filter(|site| site.id == id);
+                    reached.extend(named.map(|site| site.siret));
+                }
+            }
+        }
+        held.then(|| Self::Sites(reached.into_iter().collect()))
+    }
+
     /// Returns the sites a list is restricted to; nothing means no restriction.
     pub(crate) fn filter(&self) -> Option<Vec<Siret>> {
         match self {
@@ -136,25 +159,7 @@ impl Viewer {
 
     /// Returns which sites a right reaches; nothing when the person does not have it.
     pub(crate) fn reach(&self, right: Right) -> Option<Reach> {
-        let mut reached = BTreeSet::new();
-        let mut held = false;
-        for grant in self.0.grants.iter().filter(|grant| grant.role.may(right)) {
-            match grant.scope {
-                Scope::Network => return Some(Reach::Network),
-                _ if right.is_of_network() => {}
-                Scope::Cfa(cfa) => {
-                    held = true;
-                    let of_cfa = self.0.sites.iter().filter(|site| site.cfa == cfa);
-                    reached.extend(of_cfa.map(|site| site.siret));
-                }
-                Scope::Site(id) => {
-                    held = true;
-                    let named = self.0.sites.iter().filter(|site| site.id == id);
-                    reached.extend(named.map(|site| site.siret));
-                }
-            }
-        }
-        held.then(|| Reach::Sites(reached.into_iter().collect()))
+        Reach::of(&self.0.grants, &self.0.sites, right)
     }
 
     /// Returns whether the person has a right somewhere.

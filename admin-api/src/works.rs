@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use domain::bulk::Obstacle;
 use domain::delivery::Action;
 use domain::id::{DeliveryId, TenantId};
 use domain::{
@@ -24,6 +25,10 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Works: fmt::Debug + Send + Sync + 'static {
     /// Returns what may be done to a delivery as it stands.
     fn allowed(&self, delivery: &Delivery) -> Vec<Action>;
+
+    /// Returns what stands in the way of an action that is done alike to many deliveries.
+    fn obstacle(&self, delivery: &Delivery, action: Action, opco: Option<Opco>)
+    -> Option<Obstacle>;
 
     /// Acts on a delivery, with a reason and an event.
     fn act<'a>(

@@ -123,6 +123,8 @@ ids! {
     PersonId;
     /// What such a person carries: a session, an invitation, a key for scripts.
     TokenId;
+    /// One act of such a person upon many deliveries.
+    BulkId;
 }
 
 impl From<DeliveryId> for ContractId {

@@ -3,6 +3,7 @@
 //!
 //! Modules in reading order.
 
+pub mod bulk;
 pub mod calendar;
 pub mod clock;
 pub mod deadline;
@@ -40,8 +41,8 @@ pub use crate::etat::Etat;
 pub use crate::file::{FileFault, FileKind, Inspector};
 pub use crate::finding::{Effect, Finding, Severity};
 pub use crate::id::{
-    ContractId, CredentialId, DeliveryId, DossierId, EventId, FileId, KeyId, PersonId, SiteId,
-    TenantId, TokenId,
+    BulkId, ContractId, CredentialId, DeliveryId, DossierId, EventId, FileId, KeyId, PersonId,
+    SiteId, TenantId, TokenId,
 };
 pub use crate::opco::{Capability, Instance, NormVersion, Opco, Openness};
 pub use crate::outcome::{Fault, FaultKind, Outcome, Receipt};

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use domain::bulk::Obstacle;
 use domain::delivery::Action;
 use domain::id::{DeliveryId, DossierId, MandateId, TenantId};
 use domain::step::{Course, Policy, Sight};
 use domain::{
     Effect, Environment, HoldReason, Kind, Opco, Receipt, Siret, Status, Timestamp, WaitReason,
 };
+use store::bulks::{self, Turn};
 use store::read_jobs::ReadKey;
 use store::{Delivery, GivenMandate, NewDossier, NewEvent, ReadPlan, Standing, StoreError};
 
@@ -31,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) mandate: Option<Mandate>,
     /// The OPCO's numbers, for `confirm-sent`.
     pub(crate) receipt: Option<Receipt>,
+    /// Whose turn it is, when it is done to many: written in the transaction of the act.
+    pub(crate) turn: Option<Turn>,
 }
 
 /// Who acts.
@@ -132,6 +136,27 @@ fn possible(delivery: &Delivery) -> Vec<Action> {
     }
 }
 
+/// Returns what stands in the way of an action done alike to many, without anything of each.
+pub(crate) fn obstacle(
+    delivery: &Delivery,
+    action: Action,
+    opco: Option<Opco>,
+) -> Option<Obstacle> {
+    if !allowed(delivery).contains(&action) {
+        return Some(Obstacle::NotNow);
+    }
+    let missing = match action {
+        Action::ConfirmSent => delivery.kind == Kind::Dossier,
+        Action::Complete => {
+            delivery.standing.hold_reason == Some(HoldReason::MandateMissing)
+                && !is_unseen(delivery)
+        }
+        Action::ChooseOpco => opco.is_none(),
+        Action::Retry | Action::Revive | Action::Cancel => false,
+    };
+    missing.then_some(Obstacle::Missing)
+}
+
 /// Acts on a delivery.
 pub(crate) async fn act(
     app: &App,
@@ -140,7 +165,18 @@ pub(crate) async fn act(
     request: Request,
 ) -> Result<Delivery, Refusal> {
     let delivery = find(app, actor, id).await?;
-    let allowed = allowed(&delivery);
+    act_on(app, actor, &delivery, request).await?;
+    find(app, actor, id).await
+}
+
+/// Acts on a delivery as it was read: nothing is done to one that stands elsewhere since.
+pub(crate) async fn act_on(
+    app: &App,
+    actor: &Actor,
+    delivery: &Delivery,
+    request: Request,
+) -> Result<(), Refusal> {
+    let allowed = allowed(delivery);
     if !allowed.contains(&request.action) {
         return Err(Refusal::NotNow {
             status: delivery.standing.status,
@@ -152,28 +188,28 @@ pub(crate) async fn act(
             change(
                 app,
                 actor,
-                &delivery,
+                delivery,
                 &request,
                 Standing::ended(Status::Cancelled),
             )
-            .await?;
+            .await
         }
-        Action::ConfirmSent => confirm(app, actor, &delivery, &request).await?,
-        Action::Complete => complete(app, actor, &delivery, &request).await?,
+        Action::ConfirmSent => confirm(app, actor, delivery, &request).await,
+        Action::Complete => complete(app, actor, delivery, &request).await,
         Action::ChooseOpco => {
             let opco = request.opco.ok_or(Refusal::Missing("/opco"))?;
             let given = Given {
                 chosen: Some(opco),
                 mandate: None,
             };
-            judge(app, actor, &delivery, &request, given).await?;
+            judge(app, actor, delivery, &request, given).await
         }
-        Action::Retry | Action::Revive => retry(app, actor, &delivery, &request).await?,
+        Action::Retry | Action::Revive => retry(app, actor, delivery, &request).await,
     }
-    find(app, actor, id).await
 }
 
-async fn find(app: &App, actor: &Actor, id: DeliveryId) -> Result<Delivery, Refusal> {
+/// Returns a delivery that an actor may act on.
+pub(crate) async fn find(app: &App, actor: &Actor, id: DeliveryId) -> Result<Delivery, Refusal> {
     let mut tx = app.store.reading().await?;
     let found = store::deliveries::find(&mut tx, actor.tenant, id).await?;
     found
@@ -299,6 +335,7 @@ async fn finish(
     let by = reroute::By {
         actor: &actor.name,
         reason: Some(&request.reason),
+        turn: request.turn.as_ref(),
     };
     let kind = event_kind(request.action);
     if reroute::keep(app, delivery, again, standing, kind, by).await? {
@@ -324,6 +361,7 @@ async fn change(
         .ok_or(Refusal::Changed)?;
     delivery.standing = standing;
     store::deliveries::update(&mut tx, &delivery, &event(actor, before, request, now)).await?;
+    note_turn(&mut tx, request, now).await?;
     tx.commit().await?;
     if let (Status::Queued, Some(system)) = (standing.status, crate::system::of(&delivery)) {
         app.inbox.hand_over(delivery.tenant, system, delivery.id);
@@ -357,8 +395,17 @@ async fn confirm(
             .is_none_or(|sites| sites.contains(&other.siret_cfa));
         return Err(Refusal::NumberTaken(other.delivery.filter(|_| seen)));
     }
+    note_turn(&mut tx, request, now).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Writes that the delivery had its turn; what was done is undone when the turn is nobody's any more.
+async fn note_turn(tx: &mut store::Tx, request: &Request, now: Timestamp) -> Result<(), Refusal> {
+    match &request.turn {
+        Some(turn) if !bulks::reach(tx, turn, None, now).await? => Err(Refusal::Changed),
+        _ => Ok(()),
+    }
 }
 
 /// Ends a delivery as one that the OPCO has under these numbers: its dossier is opened, and read soon.
@@ -422,6 +469,7 @@ fn event(actor: &Actor, before: &Delivery, request: &Request, now: Timestamp) ->
             "was": before.standing.status,
             "was_held": before.standing.hold_reason,
             "numeroInterne": request.receipt.as_ref().and_then(|r| r.numero_interne.as_deref()),
+            "bulk": request.turn.as_ref().map(|turn| turn.bulk),
         }))
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use admin_api::Verdict;
 use admin_api::books::{Answer, Blocked, Books, Question, Row, Rows, Sheet, Unanswered};
+use domain::bulk::Obstacle;
 use domain::delivery::Action;
 use domain::id::DeliveryId;
 use domain::{Capability, Environment, FaultKind, Instance, Opco, Receipt};
@@ -36,18 +37,22 @@ impl admin_api::Works for Lent {
         actions::allowed(delivery)
     }
 
+    fn obstacle(
+        &self,
+        delivery: &Delivery,
+        action: Action,
+        opco: Option<Opco>,
+    ) -> Option<Obstacle> {
+        actions::obstacle(delivery, action, opco)
+    }
+
     fn act<'a>(
         &'a self,
         by: &'a admin_api::By,
         id: DeliveryId,
         asked: admin_api::Asked,
     ) -> admin_api::Pending<'a, Result<Delivery, admin_api::NotDone>> {
-        let actor = Actor {
-            tenant: by.tenant,
-            environment: by.environment,
-            sites: by.sites.clone().map(Into::into),
-            name: by.name.clone(),
-        };
+        let actor = actor(by);
         let request = Request {
             action: asked.action,
             reason: asked.reason,
@@ -61,6 +66,7 @@ impl admin_api::Works for Lent {
                 numero_interne: Some(numero),
                 ..Receipt::default()
             }),
+            turn: None,
         };
         Box::pin(async move {
             actions::act(&self.0, &actor, id, request)
@@ -248,6 +254,16 @@ fn not_accepted(verdict: Verdict, fr: &'static str, en: &'static str) -> admin_a
         verdict,
         expires_on: None,
         why: Some((fr, en)),
+    }
+}
+
+/// Returns a person of the control plane as the one who acts.
+pub(crate) fn actor(by: &admin_api::By) -> Actor {
+    Actor {
+        tenant: by.tenant,
+        environment: by.environment,
+        sites: by.sites.clone().map(Into::into),
+        name: by.name.clone(),
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod app;
 pub(crate) mod billed;
 pub(crate) mod books;
 pub(crate) mod breaker;
+pub(crate) mod bulk;
 pub mod commands;
 pub(crate) mod committer;
 pub mod config;

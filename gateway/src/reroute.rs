@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::calendar::day_in_france;
 use domain::{Finding, Kind, Opco, Route, RouteOutcome, Status, WaitReason};
+use store::bulks::{self, Turn};
 use store::mandates::Mandate;
 use store::{Delivery, NewEvent, Standing, StoreError, Tx};
 
@@ -49,12 +50,15 @@ pub(crate) struct By<'a> {
     pub(crate) actor: &'a str,
     /// The person's reason.
     pub(crate) reason: Option<&'a str>,
+    /// Whose turn it is, when a person acts upon many.
+    pub(crate) turn: Option<&'a Turn>,
 }
 
 /// The gateway itself.
 pub(crate) const GATEWAY: By<'static> = By {
     actor: "gateway",
     reason: None,
+    turn: None,
 };
 
 /// Asks the live services for every delivery whose lookup is due.
@@ -191,8 +195,14 @@ pub(crate) async fn keep(
             "waiting": standing.wait_reason,
             "opco": delivery.opco,
             "route_source": again.plan.route.source,
+            "bulk": by.turn.map(|turn| turn.bulk),
         }));
     store::deliveries::update(&mut tx, &delivery, &event).await?;
+    if let Some(turn) = by.turn
+        && !bulks::reach(&mut tx, turn, None, now).await?
+    {
+        return Ok(false);
+    }
     tx.commit().await?;
     if standing.status == Status::Unknown {
         app.inbox.wake();

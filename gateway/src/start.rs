@@ -29,8 +29,8 @@ use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
 use crate::{
-    countdowns, details, expiry, files, http, limits, notary, poll, retention, routing, sweep,
-    worker,
+    bulk, countdowns, details, expiry, files, http, limits, notary, poll, retention, routing,
+    sweep, worker,
 };
 
 /// The setting that names the API's door.
@@ -96,6 +96,10 @@ pub async fn start(
         .spawn(routing::follow(app.routing.clone(), app.tasks.clone()));
     if roles.worker {
         work(&app);
+    }
+    if roles.worker || roles.admin {
+        // Whichever process is there: the lease keeps it one at a time.
+        app.tasks.spawn(bulk::run(app.clone()));
     }
     let mut running = Running {
         app: app.clone(),

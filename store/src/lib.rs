@@ -18,6 +18,7 @@ mod sealing;
 
 pub mod accept;
 pub mod attempts;
+pub mod bulks;
 pub mod claim;
 pub mod countdowns;
 pub mod credentials;

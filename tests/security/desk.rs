@@ -2,6 +2,7 @@
 //! stands against those who guess, forge or steal.
 
 mod audit;
+mod bulk;
 mod credentials;
 mod guess;
 mod keys;

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
-use super::{audit, causes, credentials, dossiers, keys, me, money, opcos, people};
+use super::{audit, bulks, causes, credentials, dossiers, keys, me, money, opcos, people};
 use crate::refusal;
 
 #[derive(OpenApi)]
@@ -18,6 +18,13 @@ use crate::refusal;
         credentials::list,
         credentials::create,
         credentials::act,
+        bulks::list,
+        bulks::draft,
+        bulks::show,
+        bulks::begin,
+        bulks::cancel,
+        bulks::items,
+        bulks::sheet,
         me::show,
         keys::list,
         keys::stage,

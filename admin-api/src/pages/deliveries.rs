@@ -57,7 +57,12 @@ pub(crate) async fn list(
         (filters(&viewer, &asked, &columns, world))
         div data-live {
             p role="status" { strong { (counted_words(counted, language)) } }
-            p { a href={ "/deliveries.csv?" (asked.query()) } { (language.of("Exporter en CSV", "Export as CSV")) } }
+            p { a href={ "/deliveries.csv?" (asked.query()) } { (language.of("Exporter en CSV", "Export as CSV")) }
+                @if viewer.may(Right::Act) && counted.count > 0 {
+                    " · " a href={ "/bulk/new?" (asked.query()) } { (language.of("Agir sur toutes", "Act on all")) }
+                }
+                " · " a href="/bulk" { (language.of("Actions groupées", "Bulk actions")) }
+            }
             @if found.is_empty() {
                 p { (language.of("Rien ne correspond à ces filtres.", "Nothing matches these filters.")) }
             } @else {
@@ -165,7 +170,13 @@ fn choice(columns: &[Column], language: Language) -> Markup {
     }
 }
 
-fn table(found: &[Delivery], columns: &[Column], world: Environment, language: Language) -> Markup {
+/// Deliveries as a table, each a link to its page.
+pub(crate) fn table(
+    found: &[Delivery],
+    columns: &[Column],
+    world: Environment,
+    language: Language,
+) -> Markup {
     html! {
         div.scroll {
             table {

@@ -167,6 +167,7 @@ async fn act(
         opco: None,
         mandate: None,
         receipt: None,
+        turn: None,
     };
     match actions::act(app, &caller.actor(), id, request).await {
         Err(actions::Refusal::Store(error)) => Err(error.into()),

@@ -79,6 +79,7 @@ impl Asked {
             opco: self.opco,
             mandate: self.mandate,
             receipt,
+            turn: None,
         }
     }
 }

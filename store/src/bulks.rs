@@ -1,0 +1,625 @@
+//! Acts of people upon many deliveries: which deliveries, counted once; how fast; and what became of each.
+//!
+//! The turn of a delivery is written in the transaction of the act itself ([`reach`]), by whoever has the
+//! lease: an act that was done is never done again, whatever process ends where.
+
+use std::sync::LazyLock;
+
+use domain::bulk::{BulkState, Fate, Obstacle};
+use domain::delivery::Action;
+use domain::id::{BulkId, DeliveryId, PersonId, TenantId};
+use domain::{Environment, Opco, Timestamp};
+use uuid::Uuid;
+
+use crate::column::{At, ms, raw};
+use crate::deliveries::{Delivery, MAX_PAGE};
+use crate::error::StoreError;
+use crate::pool::{Engine, Store, Tx, on, run};
+use crate::repeated::{self, Texts};
+
+/// An act upon many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bulk {
+    /// Whose network.
+    pub tenant: TenantId,
+    /// Its name.
+    pub id: BulkId,
+    /// Who began it, and as whom each act is done.
+    pub person: PersonId,
+    /// The world.
+    pub environment: Environment,
+    /// What is done.
+    pub action: Action,
+    /// The OPCO, where the act is to choose one.
+    pub opco: Option<Opco>,
+    /// The filters its deliveries were found with, as an address holds them.
+    pub query: String,
+    /// Why; empty while it is a draft.
+    pub reason: String,
+    /// How many a minute.
+    pub per_minute: u32,
+    /// Where it stands.
+    pub state: BulkState,
+    /// How many deliveries.
+    pub total: u32,
+    /// To how many the act was done.
+    pub done: u32,
+    /// How many were skipped.
+    pub skipped: u32,
+    /// How many failed.
+    pub failed: u32,
+    /// When its deliveries were counted.
+    pub created_at: Timestamp,
+    /// When it began.
+    pub begun_at: Option<Timestamp>,
+    /// When the last had its turn, or a person stopped it.
+    pub ended_at: Option<Timestamp>,
+    /// Who stopped it.
+    pub ended_by: Option<String>,
+}
+
+/// One delivery of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its turn, from 1.
+    pub place: u32,
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Where it stood when it was counted, as [`stood`] says it.
+    pub stood: String,
+    /// What stood in the way of the act then.
+    pub foreseen: Option<Obstacle>,
+    /// What became of it, once it had its turn.
+    pub fate: Option<Fate>,
+    /// Why not, when the act was not done.
+    pub obstacle: Option<Obstacle>,
+    /// When it had its turn.
+    pub at: Option<Timestamp>,
+}
+
+/// An act upon many in one replica's hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leased {
+    /// Which.
+    pub bulk: Bulk,
+    /// When its next turn was due.
+    pub due_at: Timestamp,
+}
+
+/// The turn of one delivery, as whoever has the lease writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Whose network.
+    pub tenant: TenantId,
+    /// Of which act.
+    pub bulk: BulkId,
+    /// Which turn.
+    pub place: u32,
+    /// Who has the lease.
+    pub owner: String,
+}
+
+macro_rules! columns {
+    () => {
+        "tenant_id, bulk_id, person_id, environment, action, opco, query, reason, per_minute, state,
+         total, done, skipped, failed, due_at, created_at, begun_at, ended_at, ended_by"
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    tenant_id: Uuid,
+    bulk_id: Uuid,
+    person_id: Uuid,
+    environment: String,
+    action: String,
+    opco: Option<String>,
+    query: String,
+    reason: String,
+    per_minute: i64,
+    state: String,
+    total: i64,
+    done: i64,
+    skipped: i64,
+    failed: i64,
+    due_at: Option<i64>,
+    created_at: i64,
+    begun_at: Option<i64>,
+    ended_at: Option<i64>,
+    ended_by: Option<String>,
+}
+
+impl TryFrom<Row> for Bulk {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let at = At {
+            table: "bulk",
+            row: &row.bulk_id,
+        };
+        Ok(Self {
+            tenant: row.tenant_id.into(),
+            id: row.bulk_id.into(),
+            person: row.person_id.into(),
+            environment: at.word("environment", &row.environment)?,
+            action: at.word("action", &row.action)?,
+            opco: at.maybe_word("opco", row.opco.as_deref())?,
+            per_minute: at.number("per_minute", row.per_minute)?,
+            state: at.word("state", &row.state)?,
+            total: at.number("total", row.total)?,
+            done: at.number("done", row.done)?,
+            skipped: at.number("skipped", row.skipped)?,
+            failed: at.number("failed", row.failed)?,
+            created_at: at.instant("created_at", row.created_at)?,
+            begun_at: at.maybe_instant("begun_at", row.begun_at)?,
+            ended_at: at.maybe_instant("ended_at", row.ended_at)?,
+            query: row.query,
+            reason: row.reason,
+            ended_by: row.ended_by,
+        })
+    }
+}
+
+impl Bulk {
+    /// Returns how many had their turn.
+    pub fn reached(&self) -> u32 {
+        self.done
+            .saturating_add(self.skipped)
+            .saturating_add(self.failed)
+    }
+}
+
+/// Says where a delivery stands, as the rows of an act keep it.
+pub fn stood(delivery: &Delivery) -> String {
+    let standing = &delivery.standing;
+    match standing.hold_reason {
+        Some(reason) => format!("{}/{reason}", standing.status),
+        None => standing.status.to_string(),
+    }
+}
+
+/// Keeps a draft with its deliveries, in the order of their turns.
+pub async fn draft(tx: &mut Tx, bulk: &Bulk, items: &[Item]) -> Result<(), StoreError> {
+    const SQL: &str = "insert into bulk (tenant_id, bulk_id, person_id, environment, action, opco,
+            query, reason, per_minute, state, total, done, skipped, failed, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, 0, 0, $12)";
+    run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(bulk.tenant))
+            .bind(raw(bulk.id))
+            .bind(raw(bulk.person))
+            .bind(bulk.environment.as_str())
+            .bind(bulk.action.as_str())
+            .bind(bulk.opco.map(Opco::slug))
+            .bind(&bulk.query)
+            .bind(&bulk.reason)
+            .bind(i64::from(bulk.per_minute))
+            .bind(bulk.state.as_str())
+            .bind(i64::from(bulk.total))
+            .bind(ms(bulk.created_at))
+    );
+    put_items(tx, bulk, items).await
+}
+
+async fn put_items(tx: &mut Tx, bulk: &Bulk, items: &[Item]) -> Result<(), StoreError> {
+    const SQLITE: &str = "insert into bulk_item (tenant_id, bulk_id, place, delivery_id, stood,
+            foreseen) values ($1, $2, $3, $4, $5, $6)";
+    const POSTGRES: &str = "insert into bulk_item (tenant_id, bulk_id, place, delivery_id, stood,
+            foreseen) select $1, $2, i.* from
+        unnest($3::bigint[], $4::uuid[], $5::text[], $6::text[]) as i";
+    static ITEMS: LazyLock<Texts> = LazyLock::new(|| repeated::texts(SQLITE, 6));
+    let word = |item: &Item| item.foreseen.map(Obstacle::as_str);
+    match &mut tx.engine {
+        Engine::Sqlite(conn) => {
+            for (text, part) in repeated::parts(&ITEMS, items) {
+                let mut query = sqlx::query(text);
+                for item in part {
+                    query = query
+                        .bind(raw(bulk.tenant))
+                        .bind(raw(bulk.id))
+                        .bind(i64::from(item.place))
+                        .bind(raw(item.delivery))
+                        .bind(&item.stood)
+                        .bind(word(item));
+                }
+                query.execute(&mut **conn).await?;
+            }
+        }
+        Engine::Postgres(conn) => {
+            let places: Vec<i64> = items.iter().map(|item| item.place.into()).collect();
+            let ids: Vec<Uuid> = items.iter().map(|item| raw(item.delivery)).collect();
+            let stood: Vec<&str> = items.iter().map(|item| item.stood.as_str()).collect();
+            let foreseen: Vec<Option<&str>> = items.iter().map(word).collect();
+            sqlx::query(POSTGRES)
+                .bind(raw(bulk.tenant))
+                .bind(raw(bulk.id))
+                .bind(places)
+                .bind(ids)
+                .bind(stood)
+                .bind(foreseen)
+                .execute(&mut **conn)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets go of drafts nobody began before an instant, and of what ended before another.
+pub async fn forget(
+    tx: &mut Tx,
+    tenant: TenantId,
+    drafts_before: Timestamp,
+    ended_before: Timestamp,
+) -> Result<(), StoreError> {
+    const ITEMS: &str = "delete from bulk_item where tenant_id = $1 and bulk_id in (
+        select bulk_id from bulk where tenant_id = $1
+          and ((state = 'draft' and created_at < $2) or ended_at < $3))";
+    const BULKS: &str = "delete from bulk where tenant_id = $1
+          and ((state = 'draft' and created_at < $2) or ended_at < $3)";
+    for sql in [ITEMS, BULKS] {
+        run!(
+            tx,
+            sqlx::query(sql)
+                .bind(raw(tenant))
+                .bind(ms(drafts_before))
+                .bind(ms(ended_before))
+        );
+    }
+    Ok(())
+}
+
+/// Returns one of this network.
+pub async fn find(tx: &mut Tx, tenant: TenantId, id: BulkId) -> Result<Option<Bulk>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from bulk where tenant_id = $1 and bulk_id = $2"
+    );
+    let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(id))
+        .fetch_optional(conn)
+        .await?);
+    row.map(Bulk::try_from).transpose()
+}
+
+/// Lists those that were begun, the newest first: of one person, or of the whole network.
+pub async fn list(
+    tx: &mut Tx,
+    tenant: TenantId,
+    person: Option<PersonId>,
+    limit: u32,
+) -> Result<Vec<Bulk>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from bulk where tenant_id = $1 and ($2 is null or person_id = $2) and state <> 'draft'
+         order by bulk_id desc limit $3"
+    );
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(person.map(raw))
+        .bind(i64::from(limit.clamp(1, MAX_PAGE)))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(Bulk::try_from).collect()
+}
+
+/// Counts what stood in the way of the act when its deliveries were counted; nothing, for those it could
+/// be done to.
+pub async fn foreseen(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: BulkId,
+) -> Result<Vec<(Option<Obstacle>, u64)>, StoreError> {
+    const SQL: &str = "select foreseen, count(*) from bulk_item
+        where tenant_id = $1 and bulk_id = $2 group by 1 order by 2 desc, 1";
+    let rows: Vec<(Option<String>, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(id))
+        .fetch_all(conn)
+        .await?);
+    let at = At {
+        table: "bulk_item",
+        row: &id,
+    };
+    rows.into_iter()
+        .map(|(word, count)| {
+            let obstacle = at.maybe_word("foreseen", word.as_deref())?;
+            Ok((obstacle, at.number("count", count)?))
+        })
+        .collect()
+}
+
+/// Counts why the act was not done, among those that had their turn.
+pub async fn obstacles(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: BulkId,
+) -> Result<Vec<(Obstacle, u64)>, StoreError> {
+    const SQL: &str = "select obstacle, count(*) from bulk_item
+        where tenant_id = $1 and bulk_id = $2 and obstacle is not null
+        group by 1 order by 2 desc, 1";
+    let rows: Vec<(String, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(id))
+        .fetch_all(conn)
+        .await?);
+    let at = At {
+        table: "bulk_item",
+        row: &id,
+    };
+    rows.into_iter()
+        .map(|(word, count)| Ok((at.word("obstacle", &word)?, at.number("count", count)?)))
+        .collect()
+}
+
+/// Lists its deliveries in the order of their turns: after a place, and only those of one fate where one
+/// is named.
+pub async fn items(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: BulkId,
+    (fate, after, limit): (Option<Fate>, u32, u32),
+) -> Result<Vec<Item>, StoreError> {
+    type ItemRow = (
+        i64,
+        Uuid,
+        String,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+        Option<i64>,
+    );
+    const SQL: &str =
+        "select place, delivery_id, stood, foreseen, fate, obstacle, at from bulk_item
+        where tenant_id = $1 and bulk_id = $2 and place > $3 and ($4 is null or fate = $4)
+        order by place limit $5";
+    let rows: Vec<ItemRow> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(id))
+        .bind(i64::from(after))
+        .bind(fate.map(Fate::as_str))
+        .bind(i64::from(limit.clamp(1, MAX_PAGE)))
+        .fetch_all(conn)
+        .await?);
+    let at = At {
+        table: "bulk_item",
+        row: &id,
+    };
+    rows.into_iter()
+        .map(|(place, delivery, stood, foreseen, fate, obstacle, when)| {
+            Ok(Item {
+                place: at.number("place", place)?,
+                delivery: delivery.into(),
+                stood,
+                foreseen: at.maybe_word("foreseen", foreseen.as_deref())?,
+                fate: at.maybe_word("fate", fate.as_deref())?,
+                obstacle: at.maybe_word("obstacle", obstacle.as_deref())?,
+                at: at.maybe_instant("at", when)?,
+            })
+        })
+        .collect()
+}
+
+/// Begins a draft. Returns whether it was one.
+pub async fn begin(
+    tx: &mut Tx,
+    (tenant, id): (TenantId, BulkId),
+    (per_minute, reason): (u32, &str),
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "update bulk set state = 'running', per_minute = $3, reason = $4,
+            begun_at = $5, due_at = $5
+        where tenant_id = $1 and bulk_id = $2 and state = 'draft'";
+    let done = run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(id))
+            .bind(i64::from(per_minute))
+            .bind(reason)
+            .bind(ms(now))
+    );
+    Ok(done > 0)
+}
+
+/// Stops one: no delivery has its turn after this is committed. Returns whether it was not over.
+pub async fn cancel(
+    tx: &mut Tx,
+    (tenant, id): (TenantId, BulkId),
+    by: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "update bulk set state = 'cancelled', due_at = null, lease_owner = null,
+            ended_at = $3, ended_by = $4
+        where tenant_id = $1 and bulk_id = $2 and state in ('draft', 'running')";
+    let done = run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(id))
+            .bind(ms(now))
+            .bind(by)
+    );
+    Ok(done > 0)
+}
+
+/// Writes what became of the delivery whose turn it is: nothing in its way, or this. Returns whether it
+/// was written; it is not when the act was stopped, when somebody else has it in hand, or when that turn
+/// has passed. Whatever is done in the same transaction must then be undone.
+pub async fn reach(
+    tx: &mut Tx,
+    turn: &Turn,
+    obstacle: Option<Obstacle>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    // The row of the act is locked until the commit: to stop it waits for this turn.
+    const BULK: &str = "update bulk set done = done + $5, skipped = skipped + $6,
+            failed = failed + $7
+        where tenant_id = $1 and bulk_id = $2 and state = 'running' and lease_owner = $3
+          and done + skipped + failed = $4 - 1";
+    const ITEM: &str = "update bulk_item set fate = $4, obstacle = $5, at = $6
+        where tenant_id = $1 and bulk_id = $2 and place = $3";
+    let fate = obstacle.map_or(Fate::Done, Obstacle::fate);
+    let one = |of: Fate| i64::from(fate == of);
+    let held = run!(
+        tx,
+        sqlx::query(BULK)
+            .bind(raw(turn.tenant))
+            .bind(raw(turn.bulk))
+            .bind(&turn.owner)
+            .bind(i64::from(turn.place))
+            .bind(one(Fate::Done))
+            .bind(one(Fate::Skipped))
+            .bind(one(Fate::Failed))
+    );
+    if held == 0 {
+        return Ok(false);
+    }
+    run!(
+        tx,
+        sqlx::query(ITEM)
+            .bind(raw(turn.tenant))
+            .bind(raw(turn.bulk))
+            .bind(i64::from(turn.place))
+            .bind(fate.as_str())
+            .bind(obstacle.map(Obstacle::as_str))
+            .bind(ms(now))
+    );
+    Ok(true)
+}
+
+/// Returns whether another act upon many was done to a delivery since an instant.
+pub async fn reached_by_another(
+    tx: &mut Tx,
+    turn: &Turn,
+    delivery: DeliveryId,
+    since: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "select count(*) from bulk_item
+        where delivery_id = $2 and tenant_id is not distinct from $1 and bulk_id <> $3
+          and fate = 'done' and at >= $4";
+    let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(turn.tenant))
+        .bind(raw(delivery))
+        .bind(raw(turn.bulk))
+        .bind(ms(since))
+        .fetch_one(conn)
+        .await?);
+    Ok(found > 0)
+}
+
+/// Lays one aside until its next turn is due. Nothing happens when somebody else has it in hand.
+pub async fn rest(
+    tx: &mut Tx,
+    (tenant, id): (TenantId, BulkId),
+    owner: &str,
+    due_at: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "update bulk set due_at = $4, lease_owner = null
+        where tenant_id = $1 and bulk_id = $2 and lease_owner = $3 and state = 'running'";
+    run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(id))
+            .bind(owner)
+            .bind(ms(due_at))
+    );
+    Ok(())
+}
+
+/// Ends one whose deliveries all had their turn. Returns whether it was still in hand.
+pub async fn end(
+    tx: &mut Tx,
+    (tenant, id): (TenantId, BulkId),
+    owner: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "update bulk set state = 'ended', due_at = null, lease_owner = null,
+            ended_at = $4
+        where tenant_id = $1 and bulk_id = $2 and lease_owner = $3 and state = 'running'
+          and done + skipped + failed >= total";
+    let done = run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(id))
+            .bind(owner)
+            .bind(ms(now))
+    );
+    Ok(done > 0)
+}
+
+impl Store {
+    /// Takes the acts upon many whose next turn is due, for `owner` until `until`. One whose lease ran
+    /// out is due again: it goes on where the last written turn left it.
+    pub async fn claim_bulks(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        owner: &str,
+        limit: u32,
+    ) -> Result<Vec<Leased>, StoreError> {
+        const DUE: &str = "select count(*) from bulk where due_at <= $1 and due_at is not null";
+        macro_rules! sql {
+            ($lock:literal) => {
+                concat!(
+                    "select ",
+                    columns!(),
+                    " from bulk where due_at <= $1 and due_at is not null
+                     order by due_at limit $2",
+                    $lock
+                )
+            };
+        }
+        const TAKE: &str = "update bulk set due_at = $3, lease_owner = $4
+            where tenant_id = $1 and bulk_id = $2";
+        // Mostly there is none, and a look takes no lock.
+        let mut tx = self.reading().await?;
+        let due: i64 = on!(tx, |conn| sqlx::query_scalar(DUE)
+            .bind(ms(now))
+            .fetch_one(conn)
+            .await?);
+        drop(tx);
+        if due == 0 {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.writing().await?;
+        let limit = i64::from(limit);
+        let rows: Vec<Row> = match &mut tx.engine {
+            Engine::Sqlite(conn) => {
+                let query = sqlx::query_as(sql!("")).bind(ms(now)).bind(limit);
+                query.fetch_all(&mut **conn).await?
+            }
+            Engine::Postgres(conn) => {
+                let query = sqlx::query_as(sql!(" for update skip locked"));
+                let query = query.bind(ms(now)).bind(limit);
+                query.fetch_all(&mut **conn).await?
+            }
+        };
+        let mut taken = Vec::with_capacity(rows.len());
+        for row in rows {
+            let due = row.due_at.unwrap_or_else(|| ms(now));
+            let at = At {
+                table: "bulk",
+                row: &"due",
+            };
+            let due_at = at.instant("due_at", due)?;
+            let bulk = Bulk::try_from(row)?;
+            run!(
+                tx,
+                sqlx::query(TAKE)
+                    .bind(raw(bulk.tenant))
+                    .bind(raw(bulk.id))
+                    .bind(ms(until))
+                    .bind(owner)
+            );
+            taken.push(Leased { bulk, due_at });
+        }
+        tx.commit().await?;
+        Ok(taken)
+    }
+}

@@ -100,7 +100,7 @@ pub async fn acting_as(
     environment: Environment,
 ) -> Result<Option<By>, StoreError> {
     let person = people::find(tx, tenant, id).await?;
-    if !person.is_some_and(|person| person.state == PersonState::Active) {
+    if person.is_none_or(|person| person.state != PersonState::Active) {
         return Ok(None);
     }
     let grants = people::grants_of(tx, tenant, id).await?;

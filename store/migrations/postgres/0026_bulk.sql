@@ -41,3 +41,8 @@ create table bulk_item (
 );
 -- Leads with the delivery: few acts name one, and a network has many.
 create index bulk_item_delivery on bulk_item (delivery_id);
+
+-- Adopted dossiers that no delivery brought, by the key that pairs them with the contract: it may be handed
+-- in later.
+create index dossier_adopted on dossier (tenant_id, environment, pairing)
+    where delivery_id = '00000000-0000-0000-0000-000000000000';

@@ -173,7 +173,7 @@ on_both! { OPTIONAL;
         let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;
         let page = browser.get("/to-fix").await.text;
         let link = page.split("/bulk/new?").nth(1).and_then(|rest| rest.split('"').next());
-        let query = link.expect("act on all").replace("&amp;", "&");
+        let query = link.unwrap().replace("&amp;", "&");
         let draft = drafted(&mut browser, &query, "cancel").await;
         assert_eq!((&draft["total"], &draft["ready"]), (&json!(3), &json!(3)), "{draft}");
         let id = begun(&mut browser, &draft, 600).await;

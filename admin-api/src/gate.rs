@@ -251,12 +251,14 @@ pub(crate) fn set_cookie(
 pub(crate) fn origin(desk: &Desk, request: &HttpRequest) -> Origin {
     let agent = request.headers().get(header::USER_AGENT);
     let agent = agent.and_then(|value| value.to_str().ok());
+    let forwarded = request.headers().get_all(header::X_FORWARDED_FOR);
+    let hops: Vec<&str> = forwarded.filter_map(|value| value.to_str().ok()).collect();
+    let hops = (!hops.is_empty()).then(|| hops.join(","));
+    let caller = request
+        .peer_addr()
+        .and_then(|peer| desk.settings.caller(peer.ip(), hops.as_deref()));
     Origin {
-        // Behind a proxy everyone has the proxy's: to count by it would lock all out with one.
-        address: match desk.settings.public_url {
-            None => request.peer_addr().map(|peer| peer.ip().to_string()),
-            Some(_) => None,
-        },
+        address: caller.map(|address| address.to_string()),
         agent: agent.map(|text| text.chars().take(200).collect()),
     }
 }

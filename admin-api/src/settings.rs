@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// The door of the dashboard and the admin API.
@@ -13,6 +14,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The address people see, when it is another: `https://…` behind a proxy.
     pub public_url: Option<String>,
+    /// The proxies in front, whose word on who calls is taken (`X-Forwarded-For`).
+    pub trusted_proxies: Vec<IpNet>,
     /// Threads that read requests; 0 means one for each core.
     pub threads: usize,
     /// How long a session lasts at most, in hours.
@@ -58,6 +61,7 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             public_url: None,
+            trusted_proxies: Vec::new(),
             threads: 1,
             session_hours: 12,
             idle_minutes: 60,
@@ -108,6 +112,31 @@ impl Settings {
         url.is_some_and(|url| url.starts_with("https://"))
     }
 
+    /// Returns from where a request comes: `peer` itself, or what a trusted proxy says of it in
+    /// `forwarded`. Each proxy adds at the end whom it heard: the first from there that is none of ours
+    /// is the caller, and what stands before is the caller's own word.
+    ///
+    /// Nothing when it cannot be told: behind a proxy that is not named everyone has its address, and to
+    /// count by it would lock all out with one.
+    pub(crate) fn caller(&self, peer: IpAddr, forwarded: Option<&str>) -> Option<IpAddr> {
+        let ours = |address: &IpAddr| {
+            let address = address.to_canonical();
+            let mut proxies = self.trusted_proxies.iter();
+            proxies.any(|proxies| proxies.contains(&address))
+        };
+        if !ours(&peer) {
+            let direct = self.public_url.is_none() || !self.trusted_proxies.is_empty();
+            return direct.then(|| peer.to_canonical());
+        }
+        for hop in forwarded.unwrap_or_default().rsplit(',') {
+            let address: IpAddr = hop.trim().parse().ok()?;
+            if !ours(&address) {
+                return Some(address.to_canonical());
+            }
+        }
+        None
+    }
+
     pub(crate) fn session(&self) -> Duration {
         Duration::from_hours(u64::from(self.session_hours))
     }
@@ -140,6 +169,39 @@ mod tests {
         assert!(matches!(settings.check(), Err(SettingsError::Clear(_))));
         settings.public_url = Some("https://passerelle.example.fr".to_owned());
         assert_eq!(settings.check(), Ok(()));
+    }
+
+    #[test]
+    fn only_a_named_proxy_says_who_calls() {
+        let at = |text: &str| text.parse::<IpAddr>().unwrap();
+        let near = Settings::default();
+        assert_eq!(
+            near.caller(at("192.0.2.1"), Some("198.51.100.9")),
+            Some(at("192.0.2.1"))
+        );
+        let public_url = Some("https://passerelle.example.fr".to_owned());
+        let unnamed = Settings { public_url, ..near };
+        assert_eq!(unnamed.caller(at("10.0.0.1"), Some("198.51.100.9")), None);
+        let named = Settings {
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            ..unnamed
+        };
+        for (peer, forwarded, caller) in [
+            ("10.0.0.1", Some("198.51.100.9"), Some("198.51.100.9")),
+            // Written by the caller itself.
+            (
+                "10.0.0.1",
+                Some("203.0.113.5, 198.51.100.9, 10.0.0.2"),
+                Some("198.51.100.9"),
+            ),
+            ("::ffff:10.0.0.1", Some("2001:db8::7"), Some("2001:db8::7")),
+            ("192.0.2.1", Some("198.51.100.9"), Some("192.0.2.1")),
+            ("10.0.0.1", Some("198.51.100.9, unknown"), None),
+            ("10.0.0.1", None, None),
+        ] {
+            let found = named.caller(at(peer), forwarded);
+            assert_eq!(found, caller.map(at), "{peer} {forwarded:?}");
+        }
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub use self::rupture::{ContratRompu, MotifRupture, Rupture};
 use crate::delivery::Kind;
 use crate::dossier::Dossier;
 use crate::finding::Finding;
-use crate::form::SyntaxError;
+use crate::form::wire::Shape as _;
+use crate::form::{FieldOutline, SyntaxError};
 use crate::siret::Siret;
 
 /// A payload as far as it could be read, and all that is wrong with its form.
@@ -126,6 +127,22 @@ impl Payload {
             Self::Facture(_) | Self::Document(_) => None,
         }
     }
+}
+
+/// Returns the fields of a kind of payload, blocks before what they hold.
+pub fn fields(kind: Kind) -> Vec<FieldOutline> {
+    let mut found = Vec::new();
+    match kind {
+        Kind::Dossier => Dossier::outline("", &mut found),
+        Kind::Convention => Convention::outline("", &mut found),
+        Kind::Facture => Facture::outline("", &mut found),
+        Kind::Certificat => Certificat::outline("", &mut found),
+        Kind::Document => InfosFichier::outline("", &mut found),
+        Kind::Rupture => Rupture::outline("", &mut found),
+    }
+    // Only read there, as a mistake of one client; its place is in the contract.
+    found.retain(|field| !field.pointer.starts_with("/maitre2"));
+    found
 }
 
 /// Returns the name of the multipart part that holds the JSON of a kind, where the norm has one

@@ -29,6 +29,8 @@ pub(crate) mod patience;
 pub(crate) mod problem;
 pub(crate) mod quota;
 mod reconciliation;
+#[cfg(test)]
+mod reference;
 pub(crate) mod request_log;
 mod routes;
 #[cfg(test)]

@@ -83,6 +83,32 @@ def test_a_file_holds_for_whoever_has_the_key_and_tells_the_whole_life(
     assert audit(gateway, "verify", str(path), *key, "--content", str(content)).returncode == 1
 
 
+def test_a_termination_is_known_by_its_content_as_a_contract_is(
+    gateway: Gateway, apprenti: Iterator[Apprenti], tmp_path: Path
+) -> None:
+    start = date.today().replace(day=1)
+    contrat = Contrat(next(apprenti), debut=start, employeur_siret=gateway.employeurs["akto"])
+    first = gateway.http.post("/api/v1/dossiers", json={"cerfa": contrat.cerfa()}).json()["id"]
+    unnamed = {"cerfa": {"numeroInterne": None, "numeroExterne": None, "numeroDeca": None}}
+    rupture = {**contrat.rupture(unnamed, start), "livraison_contrat": first}
+    accepted = gateway.http.post("/api/v1/ruptures", json=rupture)
+    assert accepted.status_code == 202, accepted.text
+    path, content = tmp_path / "preuve.json", tmp_path / "rupture.json"
+
+    def proven() -> bool:
+        answer = gateway.http.get(f"/api/v1/deliveries/{accepted.json()['id']}/preuve")
+        path.write_bytes(answer.content)
+        return bool(answer.status_code == 200)
+
+    until("its log is sealed", proven)
+    key = ("--trusted-key", published(gateway)[-1])
+    content.write_text(json.dumps(rupture))
+    own = audit(gateway, "verify", str(path), *key, "--content", str(content))
+    assert own.returncode == 0, own.stdout + own.stderr
+    content.write_text(json.dumps({**rupture, "remarque": "une autre"}))
+    assert audit(gateway, "verify", str(path), *key, "--content", str(content)).returncode == 1
+
+
 def test_a_file_with_any_one_byte_changed_is_refused(gateway: Gateway, contract: tuple[str, Path]) -> None:
     file, keys = evidence(gateway, contract[0]), published(gateway)
     verify(file, keys)

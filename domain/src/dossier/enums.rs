@@ -82,6 +82,12 @@ impl Enumeration {
     }
 }
 
+/// Returns the list that the code of a contract's field must be in, by its JSON Pointer.
+pub fn list_of(pointer: &str) -> Option<Enumeration> {
+    let coded = CODED.iter().find(|(at, ..)| *at == pointer);
+    coded.map(|(_, _, enumeration, _)| *enumeration)
+}
+
 /// Lists the coded fields of a payload that have a value.
 pub fn coded_fields(dossier: &Dossier) -> impl Iterator<Item = CodedField> {
     CODED

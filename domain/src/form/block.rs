@@ -38,6 +38,17 @@ macro_rules! block {
         impl $crate::form::wire::Shape for $block {
             const EXPECTED: &'static str = $expected;
 
+            fn outline(at: &str, found: &mut Vec<$crate::form::FieldOutline>) {
+                use $crate::form::{field::Field, outline};
+
+                $({
+                    static FIELD: Field = Field::new($wire, $label)
+                        $(.alias($alias))?
+                        $(.$option($($argument)?))*;
+                    outline::tell::<$type>(at, &FIELD, found);
+                })+
+            }
+
             fn map<'de, A: serde::de::MapAccess<'de>>(
                 mut map: A,
                 _: &$crate::form::field::Field,

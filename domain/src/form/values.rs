@@ -280,6 +280,7 @@ trait Identifier: FromStr {
 impl<T: Identifier> Shape for T {
     const EXPECTED: &'static str = "un texte";
     const OPEN: bool = <T as Identifier>::OPEN;
+    const HOLDS: &'static str = T::REMEDY;
 
     fn scalar(scalar: Scalar<'_>, field: &Field, report: &mut Report) -> Read<Self> {
         let open = <T as Identifier>::OPEN;
@@ -404,6 +405,10 @@ macro_rules! worded {
     ($name:ident) => {
         impl $crate::form::wire::Shape for $name {
             const EXPECTED: &'static str = "un texte";
+
+            fn words() -> Vec<&'static str> {
+                Self::ALL.iter().map(|word| word.as_str()).collect()
+            }
 
             fn scalar(
                 scalar: $crate::form::wire::Scalar<'_>,

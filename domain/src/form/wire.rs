@@ -7,6 +7,7 @@ use serde::de::{MapAccess, SeqAccess};
 use serde_json::Value;
 
 use super::field::Field;
+use super::outline::FieldOutline;
 use super::pass::{Take, read_list, read_object};
 use super::report::{Report, Step, shown};
 
@@ -69,6 +70,18 @@ pub(crate) trait Shape: Sized {
     const EXPECTED: &'static str;
     /// Whether a bad value may be kept raw and shown.
     const OPEN: bool = true;
+    /// Whether it is a list.
+    const LIST: bool = false;
+    /// What it holds, item by item when it is a list.
+    const HOLDS: &'static str = Self::EXPECTED;
+
+    /// Returns the words it may be, when they are a closed list.
+    fn words() -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// Tells the fields inside it; none in a plain value.
+    fn outline(_at: &str, _found: &mut Vec<FieldOutline>) {}
 
     /// Reads null.
     fn null() -> Read<Self> {
@@ -152,6 +165,16 @@ impl<T: Shape> Slot for Vec<T> {
 
 impl<T: Shape> Shape for Vec<T> {
     const EXPECTED: &'static str = "une liste";
+    const LIST: bool = true;
+    const HOLDS: &'static str = T::HOLDS;
+
+    fn words() -> Vec<&'static str> {
+        T::words()
+    }
+
+    fn outline(at: &str, found: &mut Vec<FieldOutline>) {
+        T::outline(at, found);
+    }
 
     fn seq<'de, A: SeqAccess<'de>>(
         mut seq: A,

@@ -75,7 +75,7 @@ pub(super) static RULES: [Rule; 12] = [
         pointer: "/cerfa",
         message: "Flux non ouvert chez cet OPCO ({capacité}, version {v}).",
         remedy: "L'administrateur de la passerelle ouvre le flux quand l'OPCO l'annonce ; d'ici là, \
-                 le CFA dépose le contrat sur le portail de l'OPCO et annule l'envoi.",
+                 le CFA passe par le portail de l'OPCO et annule l'envoi.",
         check: Check::Outside,
     },
     Rule {

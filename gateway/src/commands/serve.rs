@@ -188,7 +188,7 @@ fn next(settings: Option<&Path>) -> String {
     format!(
         "Aucun réseau encore. Depuis un autre terminal, du même dossier et avec les mêmes variables \
          d'environnement :\n{}\n\
-         puis envoyer un premier contrat : cfa-gateway send contrat.json\n\
+         puis envoyer un premier contrat, celui d'un fichier JSON : cfa-gateway send CONTRAT.json\n\
          (sans OPCO sous la main : cfa-gateway simulator --settings simulateur.toml)",
         steps.join("\n")
     )

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use domain::Timestamp;
 use store::credentials::{self, Credential};
 
@@ -17,6 +17,8 @@ use crate::app::App;
 use crate::mutation::{self, Mutation};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+const BEARER: &[u8] = b"bearer ";
 
 /// How long a credential is believed without asking the store again.
 const BELIEVED: Duration = Duration::from_secs(5);
@@ -128,15 +130,25 @@ fn key(headers: &HeaderMap) -> Result<&str, Problem> {
         let (scheme, key) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     });
+    let begins = |value: &HeaderValue| {
+        let scheme = value.as_bytes().get(..BEARER.len());
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(BEARER))
+    };
+    let carried =
+        headers.contains_key(X_API_KEY) || headers.get(header::AUTHORIZATION).is_some_and(begins);
+    // What cannot be read there is a key that opens nothing, such as « VOTRE CLÉ ».
+    let without = if carried {
+        Code::UnknownKey
+    } else {
+        Code::Unauthenticated
+    };
     bearer
         .or_else(|| text(X_API_KEY))
-        .ok_or_else(|| Problem::plain(Code::Unauthenticated))
+        .ok_or_else(|| Problem::plain(without))
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
-
     use super::*;
 
     fn given(name: HeaderName, value: &'static str) -> Option<String> {
@@ -157,5 +169,21 @@ mod tests {
         );
         assert_eq!(given(X_API_KEY, "cfg_x").as_deref(), Some("cfg_x"));
         assert_eq!(given(header::AUTHORIZATION, "Basic cfg_x"), None);
+    }
+
+    #[test]
+    fn a_key_nobody_can_read_is_unknown_rather_than_absent() {
+        let code = |name: HeaderName, value: &'static [u8]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_bytes(value).unwrap());
+            key(&headers).unwrap_err().code()
+        };
+        let written = "Bearer VOTRE_CLÉ".as_bytes();
+        assert_eq!(code(header::AUTHORIZATION, written), Code::UnknownKey);
+        assert_eq!(code(X_API_KEY, "VOTRE_CLÉ".as_bytes()), Code::UnknownKey);
+        assert_eq!(
+            code(header::AUTHORIZATION, b"Basic x"),
+            Code::Unauthenticated
+        );
     }
 }

@@ -28,7 +28,7 @@ const ADJUSTED_HEADER: &str = "cfa-facture-ajustee";
 /// The longest such reason.
 const REASON_CHARS_MAX: usize = 500;
 /// The member that names the OPCO.
-const OPCO: &str = "opco";
+pub(crate) const OPCO: &str = "opco";
 
 /// The doors and the words of their addresses; a contract has a door of its own.
 pub(super) const DOORS: [(&str, Kind); 5] = [

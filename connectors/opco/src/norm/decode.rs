@@ -56,6 +56,7 @@ pub fn decode(
         body => body.map_err(|why| unreadable(&why.to_string()))?,
     };
     lenient::uncapitalise(&mut body);
+    lenient::plain(&mut body);
     match operation {
         Operation::Status => status(&body).map(Answer::Status),
         Operation::FileDossier { .. } => receipt(&body).map(Answer::Receipt),
@@ -135,8 +136,8 @@ fn piece_receipt(piece: Piece, body: &Value) -> Option<PieceReceipt> {
         return None;
     }
     let numeros = Numeros {
-        facture: text(object, "numeroInterneFacture"),
-        document: text(object, "numeroInterneDocument"),
+        facture: numero(object, "numeroInterneFacture"),
+        document: numero(object, "numeroInterneDocument"),
     };
     let said = self::numeros(object);
     let (enough, receipt) = match piece {
@@ -161,9 +162,9 @@ fn tells_errors(object: &Map<String, Value>) -> bool {
 
 fn numeros(object: &Map<String, Value>) -> Receipt {
     Receipt {
-        numero_interne: text(object, "numeroInterne"),
-        numero_externe: text(object, "numeroExterne"),
-        numero_deca: text(object, "numeroDeca"),
+        numero_interne: numero(object, "numeroInterne"),
+        numero_externe: numero(object, "numeroExterne"),
+        numero_deca: numero(object, "numeroDeca"),
         etat: text(object, "etat"),
     }
 }
@@ -257,7 +258,14 @@ fn etat_dossier(profile: &Profile, line: &Map<String, Value>) -> Option<EtatDoss
 fn etat_facture(line: &Value) -> Option<FactureEtat> {
     let facture = FactureEtat::read(line)?;
     let named = facture.numero_interne_facture.is_some() || facture.reference_facture_cfa.is_some();
-    named.then_some(facture)
+    let object = line.as_object()?;
+    let told = ["numeroInterneFacture", "referenceFactureCFA"].map(|name| member(object, name));
+    // A number that is none is of no invoice of ours.
+    let sound = told
+        .into_iter()
+        .flatten()
+        .all(|value| lenient::text(value).is_none() || lenient::numero(value).is_some());
+    (named && sound).then_some(facture)
 }
 
 /// Returns the object that may come wrapped in an array of one.
@@ -311,7 +319,7 @@ fn detail(profile: &Profile, detail: &Value) -> Option<DossierDetail> {
 fn deca_of_contrat(cerfa: &Map<String, Value>) -> Option<String> {
     let contrat = block(cerfa, "contrat")?.as_object()?;
     // One client writes `0` for none.
-    text(contrat, "noContrat").filter(|number| number != "0")
+    numero(contrat, "noContrat").filter(|number| number != "0")
 }
 
 /// Returns a block by its name, or by its name with `V2` after it.
@@ -341,6 +349,10 @@ fn key_info(body: &Value) -> Option<KeyInfo> {
         date_fin_validite: member(object, "dateFinValidite").and_then(lenient::day),
         comment: text(object, "comment"),
     })
+}
+
+fn numero(object: &Map<String, Value>, name: &str) -> Option<String> {
+    member(object, name).and_then(lenient::numero)
 }
 
 fn text(object: &Map<String, Value>, name: &str) -> Option<String> {

@@ -10,6 +10,9 @@ pub(crate) const MAX_DEPTH: usize = 32;
 /// The most JSON values accepted in an answer: a list of some 60,000 dossiers.
 pub(crate) const MAX_VALUES: usize = 400_000;
 
+/// The longest number of a dossier, an invoice or a document, in bytes: the longest seen has 20.
+const MAX_NUMERO: usize = 200;
+
 /// Why bytes are not an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotJson {
@@ -118,6 +121,19 @@ fn is_capitalised(name: &str) -> bool {
     letters.next().is_some_and(char::is_uppercase) && letters.next().is_some_and(char::is_lowercase)
 }
 
+/// Makes a space of every control character: no state and no number has one, a terminal obeys it, and
+/// a database may refuse it.
+pub(crate) fn plain(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains(char::is_control) => {
+            *text = text.replace(char::is_control, " ");
+        }
+        Value::Object(object) => object.values_mut().for_each(plain),
+        Value::Array(items) => items.iter_mut().for_each(plain),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// Returns an object that may come wrapped in an array of one.
 pub(crate) fn unwrapped(value: &Value) -> Option<&Map<String, Value>> {
     match value {
@@ -138,6 +154,17 @@ pub(crate) fn text(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// Reads the number of something, as a text or a JSON number. One too long is none, and so is one whose
+/// digits JSON has lost: it would name something else.
+pub(crate) fn numero(value: &Value) -> Option<String> {
+    if let Value::Number(number) = value
+        && !(number.is_i64() || number.is_u64())
+    {
+        return None;
+    }
+    text(value).filter(|numero| numero.len() <= MAX_NUMERO)
 }
 
 /// Reads a whole number, or the text of one.

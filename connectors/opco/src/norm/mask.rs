@@ -77,7 +77,9 @@ pub(crate) fn masked(text: &str, limit: usize, secrets: &[&str]) -> String {
             at += end;
             before = None;
         } else {
-            out.push(next);
+            // A terminal would obey a control character.
+            let harmless = !next.is_control() || matches!(next, '\n' | '\t');
+            out.push(if harmless { next } else { ' ' });
             at += next.len_utf8();
             before = Some(next);
         }

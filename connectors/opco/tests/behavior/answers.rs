@@ -73,6 +73,51 @@ fn a_receipt_in_another_dress_is_still_a_receipt() {
 }
 
 #[test]
+fn a_number_that_cannot_be_one_is_no_receipt() {
+    let endless = "9".repeat(9_000);
+    for numero in [json!(endless), json!(1.234_567e30), json!(12.5)] {
+        let body = json!({"numeroInterne": numero}).to_string();
+        let read = decode(
+            &profile(Opco::Akto, ""),
+            &filing(V1),
+            &reply(200, body),
+            &[],
+        );
+        assert_eq!(read.unwrap_err().kind, FaultKind::Unreadable);
+    }
+}
+
+#[test]
+fn control_characters_are_spaces_wherever_an_opco_writes_them() {
+    let body = json!({"numeroInterne": "12\u{0}34\u{1b}[2J", "etat": "TRANS\u{7f}MIS"}).to_string();
+    match decode(
+        &profile(Opco::Akto, ""),
+        &filing(V1),
+        &reply(200, body),
+        &[],
+    ) {
+        Ok(Answer::Receipt(receipt)) => {
+            assert_eq!(receipt.numero_interne.as_deref(), Some("12 34 [2J"));
+            assert_eq!(receipt.etat.as_deref(), Some("TRANS MIS"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let body = json!({"message": "Refus\u{1b}[31m du dossier\u{0}"}).to_string();
+    let read = decode(
+        &profile(Opco::Akto, ""),
+        &filing(V1),
+        &reply(400, body),
+        &[],
+    );
+    let fault = read.unwrap_err();
+    let kept = format!("{} {:?} {:?}", fault.detail, fault.raw, fault.items);
+    assert!(
+        !kept.contains(['\u{0}', '\u{1b}']) && kept.contains("Refus"),
+        "{kept}"
+    );
+}
+
+#[test]
 fn the_states_are_read_in_each_form_of_the_list() {
     let bare = page_of(sample("etats-dossiers-v1"));
     assert_eq!(

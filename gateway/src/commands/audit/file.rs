@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
-use domain::Timestamp;
 use domain::dossier::Dossier;
+use domain::payload::Payload;
 use domain::proof::{Evidence, Unproven, Verified, VerifierKey};
-use serde_json::json;
+use domain::{Kind, Timestamp};
+use serde_json::{Value, json};
 
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::Out;
 use crate::commands::{Context, input};
 use crate::contract;
+use crate::follow_up::{ADJUSTED, CONTRACT};
+use crate::http::follow_ups::OPCO;
+use crate::http::upload::FICHIER;
 use crate::mutation::{self, Mutation};
 
 /// Verifies a file and says what it proves.
@@ -56,8 +60,8 @@ fn verified(bytes: &[u8], trusted: &[VerifierKey]) -> Result<Verified, Unproven>
     Evidence::verify(bytes, trusted)
 }
 
-/// Returns which events tell of a content: the file as it is, or the contract it holds as the gateway
-/// writes one, without the NIR.
+/// Returns which events tell of a content: the file as it is, or the payload it holds as the gateway
+/// writes one, a contract without the NIR.
 fn positions_of(verified: &Verified, path: &Path) -> Result<Vec<u64>, Failure> {
     let bytes = input::read(path)?;
     if verified.evidence.salt.is_none() {
@@ -75,9 +79,47 @@ fn positions_of(verified: &Verified, path: &Path) -> Result<Vec<u64>, Failure> {
             found.extend(verified.evidence.positions_of(text.as_bytes()));
         }
     }
+    for text in others(verified, &bytes) {
+        found.extend(verified.evidence.positions_of(text.as_bytes()));
+    }
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+/// Returns a payload that belongs to a contract as the gateway may have kept it: with the delivery of its
+/// contract beside it, which the events name, or as it is sent.
+fn others(verified: &Verified, bytes: &[u8]) -> Vec<String> {
+    let Ok(Value::Object(mut root)) = serde_json::from_slice(bytes) else {
+        return Vec::new();
+    };
+    let mut beside = |name| root.remove(name).filter(Value::is_string);
+    let (named, adjusted) = (beside(CONTRACT), beside(ADJUSTED));
+    for unkept in [FICHIER, OPCO] {
+        beside(unkept);
+    }
+    let contracts = verified.evidence.events.iter().filter_map(|one| {
+        let data: Value = serde_json::from_str(&one.entry.data).ok()?;
+        data.get("contract").filter(|id| id.is_string()).cloned()
+    });
+    let contracts: Vec<Option<Value>> = contracts.chain(named).map(Some).chain([None]).collect();
+    let text = Value::Object(root).to_string();
+    let mut forms = Vec::new();
+    for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Dossier) {
+        let Ok(reading) = Payload::read(*kind, text.as_bytes()) else {
+            continue;
+        };
+        for contract in &contracts {
+            let mut form = reading.payload.write();
+            for (name, value) in [(CONTRACT, contract), (ADJUSTED, &adjusted)] {
+                if let (Value::Object(members), Some(value)) = (&mut form, value) {
+                    members.insert(name.to_owned(), value.clone());
+                }
+            }
+            forms.push(form.to_string());
+        }
+    }
+    forms
 }
 
 fn tell(out: &mut Out, verified: &Verified, content: Option<&[u64]>) -> Result<(), Failure> {

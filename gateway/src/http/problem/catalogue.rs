@@ -135,8 +135,8 @@ problems! {
         "Renvoyez la requête ; si cela se répète, vérifiez le réseau.";
     /// The same contract is already on its way (DUP-001).
     DuplicateDossier = CONFLICT, "dossier-en-double", Expediteur, false,
-        "Ce contrat a déjà été transmis.",
-        "Suivez la livraison existante ; ne ressaisissez pas le contrat.";
+        "Cet envoi a déjà été reçu.",
+        "Suivez la livraison existante ; ne renvoyez pas ce contenu.";
     /// The first request with this idempotency key has not ended.
     IdempotencyInProgress = CONFLICT, "idempotence-en-cours", Personne, true,
         "Une requête portant la même clé d'idempotence est en cours.",

@@ -12,3 +12,4 @@ pub(crate) mod money;
 pub(crate) mod opcos;
 pub(crate) mod openapi;
 pub(crate) mod people;
+pub(crate) mod webhooks;

@@ -5,6 +5,10 @@ use domain::id::TenantId;
 use serde_json::Value;
 use store::{NewEvent, Tx, events};
 
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::viewer::Viewer;
+
 /// Who acts, and when.
 #[derive(Debug, Clone)]
 pub struct Hand {
@@ -12,16 +16,54 @@ pub struct Hand {
     pub name: String,
     /// Now.
     pub now: Timestamp,
+    /// Why, in their words, where the act asks for it.
+    pub reason: Option<String>,
 }
 
 impl Hand {
     /// Writes the line of an act in the log of a network, in the act's own transaction.
-    pub fn write(&self, tx: &mut Tx, tenant: TenantId, kind: &'static str, data: Value) {
+    pub fn write(&self, tx: &mut Tx, tenant: TenantId, kind: &'static str, mut data: Value) {
+        if let (Some(reason), Some(members)) = (&self.reason, data.as_object_mut()) {
+            members.insert("reason".to_owned(), reason.as_str().into());
+        }
         let event = NewEvent::new(self.now, kind)
             .by(self.name.clone())
             .with(data);
         events::append(tx, tenant, &[event]);
     }
+
+    /// The hand of a person of the dashboard.
+    pub(crate) fn of(desk: &Desk, viewer: &Viewer) -> Self {
+        Self {
+            name: viewer.actor(),
+            now: desk.clock.now(),
+            reason: None,
+        }
+    }
+
+    /// The same, with the reason that the act asks for.
+    pub(crate) fn because(desk: &Desk, viewer: &Viewer, text: &str) -> Result<Self, Refusal> {
+        let reason = reason(text).ok_or_else(|| {
+            Refusal::invalid(
+                "/reason",
+                "Il faut une raison, de 500 caractères au plus : elle reste dans le journal.",
+                "A reason is needed, of at most 500 characters: it stays in the log.",
+            )
+        })?;
+        Ok(Self {
+            reason: Some(reason),
+            ..Self::of(desk, viewer)
+        })
+    }
+}
+
+/// Returns a reason without what surrounds it; nothing when it is empty, too long or holds a control
+/// character.
+fn reason(text: &str) -> Option<String> {
+    const CHARS_MAX: usize = 500;
+    let reason = text.trim();
+    let fits = !reason.is_empty() && reason.chars().count() <= CHARS_MAX;
+    (fits && !reason.chars().any(char::is_control)).then(|| reason.to_owned())
 }
 
 /// Returns a name that people give, without what surrounds it; nothing when it is empty, too long or

@@ -20,6 +20,7 @@ mod filter;
 mod form;
 mod gate;
 pub mod hand;
+pub mod hooks;
 pub mod keyring;
 mod money;
 mod opcos;

@@ -114,6 +114,10 @@ table! {
     get "/settings/credentials" May(ReadSettings) => pages::settings::credentials::list;
     post "/settings/credentials" MayConfirmed(ManageCredentials) => pages::settings::credentials::create;
     post "/settings/credentials/{id}" MayConfirmed(ManageCredentials) => pages::settings::credentials::act;
+    get "/settings/webhooks" May(ReadSettings) => pages::settings::webhooks::list;
+    post "/settings/webhooks" MayConfirmed(ManageCredentials) => pages::settings::webhooks::create;
+    get "/settings/webhooks/{id}" May(ReadSettings) => pages::settings::webhooks::one::show;
+    post "/settings/webhooks/{id}" MayConfirmed(ManageCredentials) => pages::settings::webhooks::one::act;
     get "/people" May(ReadSettings) => pages::people::list;
     post "/people" MayConfirmed(ManagePeople) => pages::people::invite;
     get "/people/{id}" May(ReadSettings) => pages::people::show;
@@ -146,6 +150,10 @@ table! {
     get "/admin/v1/credentials" May(ReadSettings) => api::credentials::list;
     post "/admin/v1/credentials" MayConfirmed(ManageCredentials) => api::credentials::create;
     post "/admin/v1/credentials/{id}" MayConfirmed(ManageCredentials) => api::credentials::act;
+    get "/admin/v1/webhooks" May(ReadSettings) => api::webhooks::list;
+    post "/admin/v1/webhooks" MayConfirmed(ManageCredentials) => api::webhooks::create;
+    get "/admin/v1/webhooks/{id}" May(ReadSettings) => api::webhooks::show;
+    post "/admin/v1/webhooks/{id}" MayConfirmed(ManageCredentials) => api::webhooks::act;
     get "/admin/v1/people" May(ReadSettings) => api::people::list;
     post "/admin/v1/people" MayConfirmed(ManagePeople) => api::people::invite;
     get "/admin/v1/people/{id}" May(ReadSettings) => api::people::show;

@@ -14,9 +14,11 @@ use domain::{
 use jiff::civil::Date;
 use store::keys::CfaKey;
 use store::proofs::ProofError;
+use store::webhooks::{Attempt, Endpoint};
 use store::{Delivery, Dossier, StoreError};
 
 use crate::books::{Answer, Blocked, Books, Question, Row, Rows, Sheet, Unanswered};
+use crate::hooks::{Secrets, Unfit, Wanted};
 
 /// Something under way.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -81,6 +83,18 @@ pub trait Works: fmt::Debug + Send + Sync + 'static {
 
     /// Makes the API key of an ERP; nothing where there is no randomness to be had.
     fn mint(&self, environment: Environment) -> Option<Minted>;
+
+    /// Says whether a webhook can be as somebody asks for it.
+    ///
+    /// # Errors
+    /// When its address cannot be called, or it asks for events that there are none of.
+    fn hook_fits(&self, wanted: &Wanted) -> Result<(), Unfit>;
+
+    /// Makes the secrets of a webhook; nothing where there is no randomness to be had.
+    fn mint_secrets(&self) -> Option<Secrets>;
+
+    /// Tells a webhook of nothing, to see whether it can be told.
+    fn test_hook<'a>(&'a self, endpoint: &'a Endpoint) -> Pending<'a, Result<Attempt, StoreError>>;
 }
 
 /// An API key just made.

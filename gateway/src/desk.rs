@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use admin_api::Verdict;
 use admin_api::books::{Answer, Blocked, Books, Question, Row, Rows, Sheet, Unanswered};
+use admin_api::hooks::{Secrets, Unfit, Wanted};
 use domain::bulk::Obstacle;
 use domain::delivery::Action;
 use domain::id::DeliveryId;
 use domain::{Capability, Environment, FaultKind, Instance, Opco, Receipt};
 use store::keys::CfaKey;
 use store::proofs::ProofError;
+use store::webhooks::{Attempt, Endpoint};
 use store::{Delivery, Dossier, StoreError};
 
 use crate::actions::{self, Actor, Refusal, Request};
@@ -20,6 +22,7 @@ use crate::http::api_key;
 use crate::intake::Mandate;
 use crate::limits::Turn;
 use crate::notary;
+use crate::notify::{self, signature};
 use crate::pause;
 use crate::probe::{Bench, Untried};
 use crate::reconciliation::{self, sheet};
@@ -185,6 +188,21 @@ impl admin_api::Works for Lent {
             hash: made.hash,
             prefix: made.prefix,
         })
+    }
+
+    fn hook_fits(&self, wanted: &Wanted) -> Result<(), Unfit> {
+        self.0.notifier.fits(wanted)
+    }
+
+    fn mint_secrets(&self) -> Option<Secrets> {
+        signature::mint().ok()
+    }
+
+    fn test_hook<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> admin_api::Pending<'a, Result<Attempt, StoreError>> {
+        Box::pin(notify::test(&self.0, endpoint))
     }
 }
 

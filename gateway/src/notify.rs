@@ -14,6 +14,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin_api::hooks::{Unfit, Wanted};
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
@@ -23,7 +24,6 @@ use self::address::{Network, Rule};
 pub(crate) use self::post::test;
 #[cfg(test)]
 pub(crate) use self::wire::Outcome;
-pub(crate) use self::wire::Unfit;
 use self::wire::Wire;
 use crate::app::App;
 use crate::pause;
@@ -55,6 +55,11 @@ const RESTS: [Duration; 9] = [
 
 /// For how long an endpoint may fail before it is told no more.
 const PATIENCE: Duration = Duration::from_hours(5 * 24);
+
+/// The longest label.
+const LABEL_CHARS_MAX: usize = 100;
+/// The most names of events one webhook asks for.
+pub(crate) const KINDS_MAX: usize = 50;
 
 /// How ERPs are called.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -108,9 +113,19 @@ impl Notifier {
         })
     }
 
-    /// Says whether an address can be called at all.
-    pub(crate) fn check(&self, url: &str) -> Result<(), Unfit> {
-        self.wire.check(url).map(drop)
+    /// Says whether a webhook can be as somebody asks for it: an address that can be called at all, a
+    /// name that can be shown, events that there are.
+    pub(crate) fn fits(&self, wanted: &Wanted) -> Result<(), Unfit> {
+        self.wire.check(&wanted.url)?;
+        let label = &wanted.label;
+        if label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
+            return Err(Unfit::Label);
+        }
+        let known = wanted.kinds.iter().all(|kind| names::is_name(kind));
+        if wanted.kinds.len() > KINDS_MAX || !known {
+            return Err(Unfit::Kinds);
+        }
+        Ok(())
     }
 }
 

@@ -258,7 +258,7 @@ pub async fn enable(
             failures = 0, failing_since = null,
             due_at = case when lease_owner is null then $3 else due_at end
         where tenant_id = $1 and endpoint_id = $2";
-    parking::hurry(tx, tenant, id, now).await?;
+    parking::hurry(tx, tenant, id, None, now).await?;
     let done = run!(
         tx,
         sqlx::query(SQL)

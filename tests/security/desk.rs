@@ -9,6 +9,7 @@ mod keys;
 mod roles;
 mod sessions;
 mod views;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;

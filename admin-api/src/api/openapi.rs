@@ -3,7 +3,9 @@
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
-use super::{audit, bulks, causes, credentials, dossiers, keys, me, money, opcos, people};
+use super::{
+    audit, bulks, causes, credentials, dossiers, keys, me, money, opcos, people, webhooks,
+};
 use crate::refusal;
 
 #[derive(OpenApi)]
@@ -44,6 +46,10 @@ use crate::refusal;
         audit::list,
         audit::export,
         audit::evidence,
+        webhooks::list,
+        webhooks::create,
+        webhooks::show,
+        webhooks::act,
     ),
     components(responses(refusal::Refused), schemas(refusal::RefusalBody))
 )]

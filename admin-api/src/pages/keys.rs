@@ -141,17 +141,9 @@ pub(crate) async fn staged(desk: &Desk, viewer: &Viewer, new: NewKey) -> Result<
     }
     let network_key = desk.store.keys(viewer.tenant()).await?;
     let mut tx = desk.store.writing().await?;
-    let key = keyring::stage(&mut tx, &network_key, new, &hand(desk, viewer)).await?;
+    let key = keyring::stage(&mut tx, &network_key, new, &Hand::of(desk, viewer)).await?;
     tx.commit().await?;
     Ok(key)
-}
-
-/// Says whose hand an act is.
-pub(crate) fn hand(desk: &Desk, viewer: &Viewer) -> Hand {
-    Hand {
-        name: viewer.actor(),
-        now: desk.clock.now(),
-    }
 }
 
 /// Finds a key that a right reaches.

@@ -1,15 +1,15 @@
 //! The settings of a network: what ERPs sign in with, who is told, and what was decided, by whom and why.
 
 pub(crate) mod credentials;
+pub(crate) mod webhooks;
 
 use actix_web::{HttpResponse, web};
 use domain::person::{Language, Right};
-use domain::{Instance, Timestamp};
+use domain::{Instance, Siret, Timestamp};
 use maud::{Markup, html};
 use store::overrides::{self, RouteOverride, RuleOverride, Subject};
 use store::switches::{self, CapabilitySwitch};
 use store::tenants::{self, Cfa, Site};
-use store::webhooks::{self, Endpoint};
 
 use super::keys::system_name;
 use super::layout::{Frame, instant};
@@ -18,11 +18,35 @@ use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::viewer::Viewer;
 
+/// The field that asks for the reason of an act, under a name of its own on the page.
+pub(crate) fn because(name: &str, language: Language) -> Markup {
+    html! {
+        label for={ "reason-" (name) } { (language.of("Pourquoi (pour le journal)", "Why (for the log)")) }
+        input id={ "reason-" (name) } name="reason" required maxlength="500" autocomplete="off";
+    }
+}
+
+/// Reads SIRETs as people type them, one a line or apart by commas.
+pub(crate) fn sirets(text: &str) -> Result<Vec<Siret>, Refusal> {
+    let apart = |c: char| c == ',' || c == ';' || c.is_whitespace();
+    let read: Result<Vec<Siret>, _> = text
+        .split(apart)
+        .filter(|text| !text.is_empty())
+        .map(str::parse)
+        .collect();
+    read.map_err(|_| {
+        Refusal::invalid(
+            "/sites",
+            "Un SIRET n'est pas celui d'un site du réseau.",
+            "A SIRET is none of the network's sites.",
+        )
+    })
+}
+
 /// Everything the page shows.
 struct Shown {
     cfas: Vec<Cfa>,
     sites: Vec<Site>,
-    endpoints: Vec<Endpoint>,
     routes: Vec<RouteOverride>,
     rules: Vec<RuleOverride>,
     switches: Vec<CapabilitySwitch>,
@@ -37,7 +61,6 @@ pub(crate) async fn show(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
     let shown = Shown {
         cfas: tenants::cfas(&mut tx, tenant).await?,
         sites: tenants::sites(&mut tx, tenant).await?,
-        endpoints: webhooks::list(&mut tx, tenant).await?,
         routes: overrides::routes(&mut tx, tenant).await?,
         rules: overrides::rules(&mut tx, tenant).await?,
         switches: switches::effective(&mut tx, now).await?,
@@ -53,9 +76,11 @@ pub(crate) async fn show(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
     };
     Ok(page(frame.around(&html! {
         h1 { (title) }
-        p { a.button href="/settings/credentials" { (language.of("Clés d'API des ERP", "API keys of ERPs")) } }
+        p.actions {
+            a.button href="/settings/credentials" { (language.of("Clés d'API des ERP", "API keys of ERPs")) }
+            a.button href="/settings/webhooks" { "Webhooks" }
+        }
         (places(&shown, language))
-        (endpoints(&shown.endpoints, language))
         (decisions(&shown, now, language))
         (opened(&shown.switches, language))
     })))
@@ -82,50 +107,6 @@ fn places(shown: &Shown, language: Language) -> Markup {
                                 td { (site.name) }
                                 td { (site.siret) }
                                 td { (site.uai.as_deref().unwrap_or("—")) }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn endpoints(found: &[Endpoint], language: Language) -> Markup {
-    html! {
-        h2 { "Webhooks" }
-        @if found.is_empty() {
-            p { (language.of("Aucun.", "None.")) }
-        } @else {
-            div.scroll {
-                table {
-                    thead { tr {
-                        th scope="col" { (language.of("Nom", "Name")) }
-                        th scope="col" { (language.of("Monde", "World")) }
-                        th scope="col" { (language.of("État", "State")) }
-                        th.number scope="col" { (language.of("Échecs de suite", "Failures in a row")) }
-                        th.number scope="col" { "Position" }
-                    } }
-                    tbody {
-                        @for endpoint in found {
-                            tr {
-                                td { (endpoint.label) }
-                                td { (endpoint.environment) }
-                                td {
-                                    @match (&endpoint.disabled, endpoint.failing_since) {
-                                        (Some((_, since)), _) => {
-                                            span.badge.bad { (language.of("arrêté", "stopped")) } " "
-                                            (language.of("depuis le ", "since ")) (instant(*since, language))
-                                        }
-                                        (None, Some(since)) => {
-                                            span.badge.warn { (language.of("échoue", "failing")) } " "
-                                            (language.of("depuis le ", "since ")) (instant(since, language))
-                                        }
-                                        (None, None) => span.badge.good { (language.of("reçoit", "receives")) },
-                                    }
-                                }
-                                td.number { (endpoint.failures) }
-                                td.number { (endpoint.position) }
                             }
                         }
                     }

@@ -192,6 +192,7 @@ impl Desk {
         Hand {
             name: format!("cli:{}", self.author),
             now: self.now,
+            reason: None,
         }
     }
 }

@@ -3,14 +3,14 @@
 mod view;
 mod wanted;
 
-use std::time::Duration;
-
 use actix_web::{HttpResponse, web};
+use admin_api::hand::Hand;
+use admin_api::hooks::{self, HOOKS_MAX, HookError, OVERLAP_HOURS_MAX, Since};
 use domain::id::WebhookId;
 use serde::Deserialize;
+use store::Tx;
 use store::events;
-use store::webhooks::{self, Endpoint, SECRET_PART, parking};
-use store::{NewEvent, StoreError, Tx};
+use store::webhooks::{self, Endpoint, parking};
 use utoipa::IntoParams;
 
 use self::view::{
@@ -25,15 +25,6 @@ use super::page;
 use super::problem::{self, Code, Problem};
 use crate::app::App;
 use crate::notify::{self, signature};
-use crate::pause;
-
-/// The most webhooks of one network, so that none takes every sender.
-const WEBHOOKS_MAX: usize = 20;
-/// For how many hours both secrets sign, unless asked otherwise, and at most.
-const OVERLAP_HOURS: u16 = 24;
-const OVERLAP_HOURS_MAX: u16 = 7 * 24;
-/// How much earlier than the instant asked for a replay begins: instants follow commits nearly.
-const REPLAY_MARGIN: Duration = Duration::from_mins(5);
 
 /// How many tries to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -80,43 +71,14 @@ pub(crate) async fn create(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let wanted = wanted(&app, &caller, &body.0)?;
-    let now = app.clock.now();
-    let id = WebhookId::new(now);
     let minted = signature::mint().map_err(|error| Problem::internal(&error))?;
     let keys = app.store.keys(caller.tenant).await?;
-    let sealed = keys.seal_secret(id.as_bytes(), SECRET_PART, &minted.kept);
-    let sealed = sealed.map_err(StoreError::from)?;
     let mut tx = app.store.writing().await?;
-    let count = webhooks::list(&mut tx, caller.tenant).await?.len();
-    if count >= WEBHOOKS_MAX {
-        let detail = format!("Un réseau a {WEBHOOKS_MAX} webhooks au plus.");
-        return Err(Problem::new(Code::TooManyWebhooks, detail));
-    }
-    let head = events::head(&mut tx, caller.tenant).await?;
-    let endpoint = Endpoint {
-        tenant: caller.tenant,
-        id,
-        environment: caller.environment,
-        url: wanted.url,
-        label: wanted.label,
-        kinds: wanted.kinds,
-        sites: wanted.sites,
-        public_key: minted.public_key,
-        sealed,
-        sealed_before: None,
-        overlap_until: None,
-        disabled: None,
-        position: head,
-        failures: 0,
-        failing_since: None,
-        due_at: now,
-        created_by: caller.actor().name,
-        created_at: now,
-    };
-    webhooks::create(&mut tx, &endpoint).await?;
-    note(&app, &mut tx, &caller, id, "webhook.created");
+    let made = hooks::create(&mut tx, &keys, wanted, &minted, &hand(&app, &caller)).await;
+    let endpoint = made.map_err(refused)?;
     tx.commit().await?;
-    let place = format!("/api/v1/webhooks/{id}");
+    let place = format!("/api/v1/webhooks/{}", endpoint.id);
+    let head = endpoint.position;
     let answer = WebhookSecret {
         secret: minted.shown.expose().to_owned(),
         webhook: WebhookBody::of(endpoint, head, &[]),
@@ -166,8 +128,8 @@ pub(crate) async fn update(
     endpoint.label = wanted.label;
     endpoint.kinds = wanted.kinds;
     endpoint.sites = wanted.sites;
-    webhooks::update(&mut tx, &endpoint).await?;
-    note(&app, &mut tx, &caller, *id, "webhook.updated");
+    let done = hooks::change(&mut tx, &endpoint, &hand(&app, &caller)).await;
+    done.map_err(refused)?;
     tx.commit().await?;
     again(&app, &caller, *id).await
 }
@@ -184,9 +146,9 @@ pub(crate) async fn remove(
     id: web::Path<WebhookId>,
 ) -> Result<HttpResponse, Problem> {
     let mut tx = app.store.writing().await?;
-    seen(&mut tx, &caller, *id).await?;
-    webhooks::delete(&mut tx, caller.tenant, *id).await?;
-    note(&app, &mut tx, &caller, *id, "webhook.deleted");
+    let endpoint = seen(&mut tx, &caller, *id).await?;
+    let done = hooks::remove(&mut tx, &endpoint, &hand(&app, &caller)).await;
+    done.map_err(refused)?;
     tx.commit().await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -234,20 +196,13 @@ pub(crate) async fn rotate(
     let keys = app.store.keys(caller.tenant).await?;
     let minted = signature::mint().map_err(|error| Problem::internal(&error))?;
     let mut tx = app.store.writing().await?;
-    seen(&mut tx, &caller, *id).await?;
+    let endpoint = seen(&mut tx, &caller, *id).await?;
     let asked: WebhookRotation =
         serde_json::from_slice(&body.0).map_err(|error| unreadable(&error))?;
-    let hours = asked.overlap_hours.unwrap_or(OVERLAP_HOURS);
-    if hours > OVERLAP_HOURS_MAX {
-        let detail = format!("« overlap_hours » va de 0 à {OVERLAP_HOURS_MAX}.");
-        return Err(Problem::new(Code::InvalidRequest, detail).pointer("/overlap_hours"));
-    }
-    let sealed = keys.seal_secret(id.as_bytes(), SECRET_PART, &minted.kept);
-    let sealed = sealed.map_err(StoreError::from)?;
-    let until = pause::later(app.clock.now(), Duration::from_hours(hours.into()));
-    let public = &minted.public_key;
-    webhooks::rotate(&mut tx, caller.tenant, *id, &sealed, public, until).await?;
-    note(&app, &mut tx, &caller, *id, "webhook.rotated");
+    let hand = hand(&app, &caller);
+    let overlap = (asked.overlap_hours, &hand);
+    let done = hooks::rotate(&mut tx, &keys, &endpoint, &minted, overlap).await;
+    done.map_err(refused)?;
     tx.commit().await?;
     let mut tx = app.store.reading().await?;
     let endpoint = seen(&mut tx, &caller, *id).await?;
@@ -275,24 +230,19 @@ pub(crate) async fn replay(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let mut tx = app.store.writing().await?;
-    seen(&mut tx, &caller, *id).await?;
+    let endpoint = seen(&mut tx, &caller, *id).await?;
     let asked: WebhookReplay =
         serde_json::from_slice(&body.0).map_err(|error| unreadable(&error))?;
-    let head = events::head(&mut tx, caller.tenant).await?;
-    let position = match (asked.after, asked.since) {
-        (Some(position), None) if (0..=head).contains(&position) => position,
-        (None, Some(instant)) => {
-            let early = instant.checked_sub(REPLAY_MARGIN).unwrap_or(instant);
-            webhooks::position_before(&mut tx, caller.tenant, early).await?
-        }
+    let since = match (asked.after, asked.since) {
+        (Some(position), None) => Since::Position(position),
+        (None, Some(instant)) => Since::Instant(instant),
         _ => {
-            let detail = format!("Donnez « after », de 0 à {head}, ou « since ».");
-            return Err(Problem::new(Code::InvalidRequest, detail).pointer("/after"));
+            let head = events::head(&mut tx, caller.tenant).await?;
+            return Err(refused(HookError::Position(head)));
         }
     };
-    let now = app.clock.now();
-    webhooks::replay(&mut tx, caller.tenant, *id, position, now).await?;
-    note(&app, &mut tx, &caller, *id, "webhook.replayed");
+    let done = hooks::rewind(&mut tx, &endpoint, since, &hand(&app, &caller)).await;
+    done.map_err(refused)?;
     tx.commit().await?;
     again(&app, &caller, *id).await
 }
@@ -309,9 +259,9 @@ pub(crate) async fn enable(
     id: web::Path<WebhookId>,
 ) -> Result<HttpResponse, Problem> {
     let mut tx = app.store.writing().await?;
-    seen(&mut tx, &caller, *id).await?;
-    webhooks::enable(&mut tx, caller.tenant, *id, app.clock.now()).await?;
-    note(&app, &mut tx, &caller, *id, "webhook.enabled");
+    let endpoint = seen(&mut tx, &caller, *id).await?;
+    let done = hooks::resume(&mut tx, &endpoint, &hand(&app, &caller)).await;
+    done.map_err(refused)?;
     tx.commit().await?;
     again(&app, &caller, *id).await
 }
@@ -328,10 +278,9 @@ pub(crate) async fn disable(
     id: web::Path<WebhookId>,
 ) -> Result<HttpResponse, Problem> {
     let mut tx = app.store.writing().await?;
-    seen(&mut tx, &caller, *id).await?;
-    let now = app.clock.now();
-    webhooks::disable(&mut tx, caller.tenant, *id, "asked", now).await?;
-    note(&app, &mut tx, &caller, *id, "webhook.disabled");
+    let endpoint = seen(&mut tx, &caller, *id).await?;
+    let done = hooks::pause(&mut tx, &endpoint, &hand(&app, &caller)).await;
+    done.map_err(refused)?;
     tx.commit().await?;
     again(&app, &caller, *id).await
 }
@@ -390,10 +339,31 @@ async fn again(app: &App, caller: &Caller, id: WebhookId) -> Result<HttpResponse
     shown(&mut tx, endpoint).await
 }
 
-/// Writes in the network's log who changed what.
-fn note(app: &App, tx: &mut Tx, caller: &Caller, id: WebhookId, kind: &'static str) {
-    let event = NewEvent::new(app.clock.now(), kind)
-        .by(caller.actor().name)
-        .with(serde_json::json!({ "webhook": id, "environment": caller.environment }));
-    events::append(tx, caller.tenant, &[event]);
+/// Says whose hand an act is.
+fn hand(app: &App, caller: &Caller) -> Hand {
+    Hand {
+        name: caller.actor().name,
+        now: app.clock.now(),
+        reason: None,
+    }
+}
+
+fn refused(error: HookError) -> Problem {
+    match error {
+        HookError::TooMany => {
+            let detail = format!("Un réseau a {HOOKS_MAX} webhooks au plus.");
+            Problem::new(Code::TooManyWebhooks, detail)
+        }
+        HookError::Overlap => {
+            let detail = format!("« overlap_hours » va de 0 à {OVERLAP_HOURS_MAX}.");
+            Problem::new(Code::InvalidRequest, detail).pointer("/overlap_hours")
+        }
+        HookError::Position(head) => {
+            let detail = format!("Donnez « after », de 0 à {head}, ou « since ».");
+            Problem::new(Code::InvalidRequest, detail).pointer("/after")
+        }
+        HookError::Unknown | HookError::NotAside => Problem::not_found(),
+        HookError::Sealing => Problem::internal(&error),
+        HookError::Store(error) => error.into(),
+    }
 }

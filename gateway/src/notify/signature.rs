@@ -1,6 +1,7 @@
 //! The signatures of Standard Webhooks: `v1` with a secret both sides hold, `v1a` with a key of which
 //! the receiver holds the public half.
 
+use admin_api::hooks::Secrets;
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -19,17 +20,6 @@ const PRIVATE: &str = "whsk_";
 /// What the public key's text starts with.
 const PUBLIC: &str = "whpk_";
 
-/// Secrets just made.
-#[derive(Debug)]
-pub(crate) struct Minted {
-    /// Both, as they are sealed.
-    pub(crate) kept: Secret,
-    /// The shared one, shown once.
-    pub(crate) shown: Secret,
-    /// The half of the key pair that may be shown.
-    pub(crate) public_key: String,
-}
-
 /// Signs messages.
 pub(crate) struct Signer {
     shared: hmac::Key,
@@ -43,14 +33,14 @@ impl std::fmt::Debug for Signer {
 }
 
 /// Makes the secrets of an endpoint from the machine's randomness.
-pub(crate) fn mint() -> Result<Minted, Unspecified> {
+pub(crate) fn mint() -> Result<Secrets, Unspecified> {
     let mut random = Zeroizing::new([0; 2 * SECRET_BYTES]);
     aws_lc_rs::rand::fill(random.as_mut_slice())?;
     let (shared, seed) = random.split_at(SECRET_BYTES);
     let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| Unspecified)?;
     let shared = Zeroizing::new(format!("{SHARED}{}", STANDARD.encode(shared)));
     let seed = Zeroizing::new(STANDARD.encode(seed));
-    Ok(Minted {
+    Ok(Secrets {
         kept: Secret::new(format!("{} {PRIVATE}{}", *shared, *seed)),
         shown: Secret::new(shared.as_str()),
         public_key: format!("{PUBLIC}{}", STANDARD.encode(pair.public_key().as_ref())),

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use admin_api::hooks::Unfit;
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
@@ -94,19 +95,6 @@ pub(crate) struct Call {
     /// How long the ERP asks to be left alone.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) took: Duration,
-}
-
-/// Why an address cannot be called, whatever its name leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unfit {
-    /// It is no address, or too long.
-    Form,
-    /// It is not `https`.
-    Scheme,
-    /// It holds a name or a password.
-    Credentials,
-    /// It is the number of a machine that must not be called.
-    Address,
 }
 
 /// A name leads where nothing may be sent.

@@ -119,23 +119,36 @@ pub(super) async fn clear(tx: &mut Tx, tenant: TenantId, id: WebhookId) -> Resul
     Ok(())
 }
 
-/// Has what is put aside of an endpoint tried again at once.
-pub(super) async fn hurry(
+/// Has what is put aside of an endpoint tried again at once: one event that is not taken, by its place, or
+/// all. Returns how many are.
+pub async fn hurry(
     tx: &mut Tx,
     tenant: TenantId,
     id: WebhookId,
+    position: Option<i64>,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    const SQL: &str = "update webhook_parked set due_at = $3, failures = 0
+) -> Result<u64, StoreError> {
+    const ALL: &str = "update webhook_parked set due_at = $3, failures = 0
         where tenant_id = $1 and endpoint_id = $2 and due_at is not null";
-    run!(
-        tx,
-        sqlx::query(SQL)
-            .bind(raw(tenant))
-            .bind(raw(id))
-            .bind(ms(now))
-    );
-    Ok(())
+    const ONE: &str = "update webhook_parked set due_at = $3, failures = 0
+        where tenant_id = $1 and endpoint_id = $2 and position = $4 and due_at is not null";
+    Ok(match position {
+        None => run!(
+            tx,
+            sqlx::query(ALL)
+                .bind(raw(tenant))
+                .bind(raw(id))
+                .bind(ms(now))
+        ),
+        Some(position) => run!(
+            tx,
+            sqlx::query(ONE)
+                .bind(raw(tenant))
+                .bind(raw(id))
+                .bind(ms(now))
+                .bind(position)
+        ),
+    })
 }
 
 /// Returns what an event is about: the line in which its dossier's payloads are sent. An invoice is

@@ -1,10 +1,14 @@
 //! Every route × every role × another network's object, from the one table the gate reads.
 
-use admin_api::{Line, Need, ROUTES};
+use admin_api::hand::Hand;
+use admin_api::{Line, Need, ROUTES, hooks};
+use domain::id::WebhookId;
 use domain::person::Role;
+use domain::{Environment, Secret, TenantId, Timestamp};
 use harness::desk::{Browser, PASSWORD, account, word};
 use harness::network::network;
 use reqwest::Method;
+use store::Store;
 use store::people::Scope;
 use store::tenants;
 
@@ -49,6 +53,32 @@ async fn asked(browser: &mut Browser, line: &Line, id: &str, word: &str) -> (Sai
         _ => Said::Through,
     };
     (said, answer.status.as_u16(), answer.text)
+}
+
+/// Makes a webhook in a network, straight in its store.
+async fn webhook(store: &Store, tenant: TenantId, now: Timestamp) -> WebhookId {
+    let wanted = hooks::Wanted {
+        environment: Environment::Test,
+        url: "https://erp.example.fr/".to_owned(),
+        label: "autre@cfa.example".to_owned(),
+        kinds: Vec::new(),
+        sites: None,
+    };
+    let secrets = hooks::Secrets {
+        kept: Secret::new("whsec_a whsk_b"),
+        shown: Secret::new("whsec_a"),
+        public_key: "whpk_c".to_owned(),
+    };
+    let hand = Hand {
+        name: "cli:essai".to_owned(),
+        now,
+        reason: None,
+    };
+    let network_key = store.keys(tenant).await.unwrap();
+    let mut tx = store.writing().await.unwrap();
+    let made = hooks::create(&mut tx, &network_key, wanted, &secrets, &hand).await;
+    tx.commit().await.unwrap();
+    made.unwrap().id
 }
 
 on_both! { OPTIONAL;
@@ -118,7 +148,8 @@ on_both! { OPTIONAL;
         let mut tx = place.store.reading().await.unwrap();
         let credential = store::credentials::list(&mut tx, other.tenant).await.unwrap().remove(0);
         drop(tx);
-        let ids = [stranger.id.to_string(), key.id.to_string(), credential.id.to_string()];
+        let hook = webhook(&place.store, other.tenant, place.now()).await;
+        let ids = [stranger.id.to_string(), key.id.to_string(), credential.id.to_string(), hook.to_string()];
         for line in ROUTES.iter().filter(|line| line.pattern.contains("{id}")) {
             for id in &ids {
                 let (_, theirs, text) = asked(&mut browser, line, id, &csrf).await;

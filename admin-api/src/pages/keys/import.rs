@@ -13,10 +13,11 @@ use store::SealedSecret;
 use super::super::layout::{Frame, csrf, in_world, notice};
 use super::super::login::again;
 use super::super::page;
-use super::{day, hand, system_name, systems};
+use super::{day, system_name, systems};
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::form::upload::Upload;
+use crate::hand::Hand;
 use crate::keyring::sheet::{self, BYTES_MAX, Judge, Judged, LINES_MAX};
 use crate::keyring::{self, NewKey};
 use crate::refusal::{Code, Refusal};
@@ -121,7 +122,7 @@ pub(crate) async fn kept(
         .filter_map(|line| line.result.as_ref().ok())
         .collect();
     let network_key = desk.store.keys(viewer.tenant()).await?;
-    let hand = hand(desk, viewer);
+    let hand = Hand::of(desk, viewer);
     let mut tx = desk.store.writing().await?;
     for new in &good {
         keyring::stage(&mut tx, &network_key, (*new).clone(), &hand).await?;

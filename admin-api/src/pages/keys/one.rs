@@ -13,10 +13,11 @@ use store::keys::{self, CfaKey, KeyState};
 use super::super::layout::{Frame, csrf, instant, notice};
 use super::super::login::again;
 use super::super::page;
-use super::{day, hand, nearness, probe_name, reached, state_name, system_name};
+use super::{day, nearness, probe_name, reached, state_name, system_name};
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::gate::redirect;
+use crate::hand::Hand;
 use crate::keyring::forecast::{self, Forecast};
 use crate::keyring::{self, KeyError};
 use crate::people;
@@ -102,7 +103,7 @@ pub(crate) async fn done(
     key: &CfaKey,
     act: Act,
 ) -> Result<Option<Probe>, Refusal> {
-    let hand = hand(desk, viewer);
+    let hand = Hand::of(desk, viewer);
     let (tenant, id) = (key.tenant, key.id);
     if act == Act::Probe {
         if key.state == KeyState::Revoked {

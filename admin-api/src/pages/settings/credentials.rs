@@ -4,20 +4,21 @@ use actix_web::{HttpResponse, web};
 use domain::calendar::start_of_day_in_france;
 use domain::id::CredentialId;
 use domain::person::{Language, Right};
-use domain::{Environment, Secret, Siret, Timestamp};
+use domain::{Environment, Secret, Timestamp};
 use jiff::civil::Date;
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::credentials::{self, Credential};
 
-use super::super::keys::hand;
 use super::super::layout::{Frame, csrf, instant, notice};
 use super::super::login::again;
 use super::super::page;
+use super::sirets;
 use crate::access::{self, ACTIONS, AccessError, QUOTA_DEFAULT, Wanted};
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::gate::redirect;
+use crate::hand::Hand;
 use crate::refusal::{Code, Refusal};
 use crate::viewer::Viewer;
 
@@ -148,9 +149,7 @@ pub(crate) async fn act(
 }
 
 fn wanted(sent: NewCredential) -> Result<Wanted, Refusal> {
-    let apart = |c: char| c == ',' || c == ';' || c.is_whitespace();
-    let sites = sent.sites.split(apart).filter(|text| !text.is_empty());
-    let sites: Result<Vec<Siret>, _> = sites.map(str::parse).collect();
+    let sites = sirets(&sent.sites)?;
     let ticked = [sent.submit, sent.read, sent.act, sent.webhook];
     let actions = ACTIONS.iter().zip(ticked);
     let actions: Vec<String> = actions
@@ -162,7 +161,7 @@ fn wanted(sent: NewCredential) -> Result<Wanted, Refusal> {
     Ok(Wanted {
         label: sent.label,
         environment: sent.environment,
-        sites: sites.map_err(|_| Refusal::from(AccessError::Site))?,
+        sites,
         actions,
         quota_per_minute: sent.quota,
         expires_at: sent.expires_on.map(end_of).transpose()?,
@@ -182,7 +181,7 @@ pub(crate) async fn made(
     wanted: Wanted,
 ) -> Result<(Credential, Secret), Refusal> {
     let minted = desk.works.mint(wanted.environment).ok_or(Code::Internal)?;
-    let hand = hand(desk, viewer);
+    let hand = Hand::of(desk, viewer);
     let mut tx = desk.store.writing().await?;
     let made = access::create(&mut tx, viewer.tenant(), wanted, &minted, &hand).await?;
     tx.commit().await?;
@@ -197,7 +196,7 @@ pub(crate) async fn replaced(
     until: Date,
 ) -> Result<(Credential, Secret), Refusal> {
     let tenant = viewer.tenant();
-    let hand = hand(desk, viewer);
+    let hand = Hand::of(desk, viewer);
     let mut tx = desk.store.writing().await?;
     let all = credentials::list(&mut tx, tenant).await?;
     let former = all.iter().find(|one| one.id == id).ok_or(Code::NotFound)?;
@@ -216,14 +215,14 @@ pub(crate) async fn bounded(
 ) -> Result<(), Refusal> {
     let mut tx = desk.store.writing().await?;
     let at = (viewer.tenant(), id);
-    access::bound(&mut tx, at, quota, &hand(desk, viewer)).await?;
+    access::bound(&mut tx, at, quota, &Hand::of(desk, viewer)).await?;
     Ok(tx.commit().await?)
 }
 
 /// Revokes one.
 pub(crate) async fn revoked(desk: &Desk, viewer: &Viewer, id: CredentialId) -> Result<(), Refusal> {
     let mut tx = desk.store.writing().await?;
-    access::revoke(&mut tx, (viewer.tenant(), id), &hand(desk, viewer)).await?;
+    access::revoke(&mut tx, (viewer.tenant(), id), &Hand::of(desk, viewer)).await?;
     Ok(tx.commit().await?)
 }
 

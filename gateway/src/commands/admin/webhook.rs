@@ -1,5 +1,6 @@
 //! Who is told of events, seen and helped by whoever runs the gateway. ERPs make them by the API.
 
+use admin_api::hooks::{self, HookError, Since};
 use clap::Subcommand;
 use domain::Timestamp;
 use domain::id::{TenantId, WebhookId};
@@ -63,9 +64,9 @@ pub(super) async fn run(desk: &mut Desk, command: WebhookCommand) -> Result<(), 
         WebhookCommand::Enable { network, id } => {
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
-            let data = about(&mut tx, tenant, id).await?;
-            webhooks::enable(&mut tx, tenant, id, desk.now).await?;
-            desk.log(&mut tx, tenant, "webhook.enabled", data);
+            let endpoint = found(&mut tx, tenant, id).await?;
+            let done = hooks::resume(&mut tx, &endpoint, &desk.hand()).await;
+            done.map_err(refused)?;
             tx.commit().await?;
             desk.out
                 .record(&json!({ "enabled": id }), &[("repris", id.to_string())])
@@ -73,9 +74,9 @@ pub(super) async fn run(desk: &mut Desk, command: WebhookCommand) -> Result<(), 
         WebhookCommand::Disable { network, id } => {
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
-            let data = about(&mut tx, tenant, id).await?;
-            webhooks::disable(&mut tx, tenant, id, "asked", desk.now).await?;
-            desk.log(&mut tx, tenant, "webhook.disabled", data);
+            let endpoint = found(&mut tx, tenant, id).await?;
+            let done = hooks::pause(&mut tx, &endpoint, &desk.hand()).await;
+            done.map_err(refused)?;
             tx.commit().await?;
             desk.out
                 .record(&json!({ "disabled": id }), &[("arrêté", id.to_string())])
@@ -83,15 +84,10 @@ pub(super) async fn run(desk: &mut Desk, command: WebhookCommand) -> Result<(), 
         WebhookCommand::Replay { network, id, after } => {
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
-            let head = store::events::head(&mut tx, tenant).await?;
-            let position = i64::from(after);
-            if position > head {
-                let said = format!("--after : le fil s'arrête à la position {head}");
-                return Err(Failure::new(Code::InputInvalid, said));
-            }
-            let data = about(&mut tx, tenant, id).await?;
-            webhooks::replay(&mut tx, tenant, id, position, desk.now).await?;
-            desk.log(&mut tx, tenant, "webhook.replayed", data);
+            let endpoint = found(&mut tx, tenant, id).await?;
+            let since = Since::Position(after.into());
+            let done = hooks::rewind(&mut tx, &endpoint, since, &desk.hand()).await;
+            let position = done.map_err(refused)?;
             tx.commit().await?;
             desk.out.record(
                 &json!({ "replayed": id, "after": position }),
@@ -146,9 +142,19 @@ fn line(endpoint: Endpoint) -> Line {
     }
 }
 
-/// Returns what the log says of a webhook, which must be there.
-async fn about(tx: &mut Tx, tenant: TenantId, id: WebhookId) -> Result<serde_json::Value, Failure> {
+/// Returns a webhook, which must be there.
+async fn found(tx: &mut Tx, tenant: TenantId, id: WebhookId) -> Result<Endpoint, Failure> {
     let found = webhooks::find(tx, tenant, id).await?;
-    let found = found.ok_or_else(|| Failure::new(Code::NotFound, format!("aucun webhook {id}")))?;
-    Ok(json!({ "webhook": id, "environment": found.environment }))
+    found.ok_or_else(|| Failure::new(Code::NotFound, format!("aucun webhook {id}")))
+}
+
+fn refused(error: HookError) -> Failure {
+    match error {
+        HookError::Position(head) => {
+            let said = format!("--after : le fil s'arrête à la position {head}");
+            Failure::new(Code::InputInvalid, said)
+        }
+        HookError::Store(error) => error.into(),
+        other => Failure::new(Code::NotFound, other.to_string()),
+    }
 }

@@ -1,5 +1,6 @@
 //! Webhooks as callers read and ask for them.
 
+use admin_api::hooks::{Aside, aside, explanation};
 use domain::id::{WebhookAttemptId, WebhookId};
 use domain::{Environment, Siret, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -194,7 +195,7 @@ impl WebhookBody {
             failures: endpoint.failures,
             failing_since: endpoint.failing_since,
             next_attempt_at: waits.then_some(endpoint.due_at),
-            parked: dossiers(parked),
+            parked: aside(parked).iter().map(ParkedBody::from).collect(),
             overlap_until: endpoint.overlap_until,
             created_by: endpoint.created_by,
             created_at: endpoint.created_at,
@@ -202,21 +203,16 @@ impl WebhookBody {
     }
 }
 
-/// Gathers what is put aside by dossier: the first of each is the one that is not taken.
-fn dossiers(parked: &[Parked]) -> Vec<ParkedBody> {
-    let firsts = parked.iter().filter(|one| one.due_at.is_some());
-    firsts
-        .map(|first| ParkedBody {
-            position: first.position,
-            events: parked
-                .iter()
-                .filter(|one| one.subject == first.subject)
-                .count(),
-            failures: first.failures,
-            failing_since: first.failing_since,
-            next_attempt_at: first.due_at,
-        })
-        .collect()
+impl From<&Aside> for ParkedBody {
+    fn from(aside: &Aside) -> Self {
+        Self {
+            position: aside.first.position,
+            events: aside.events,
+            failures: aside.first.failures,
+            failing_since: aside.first.failing_since,
+            next_attempt_at: aside.first.due_at,
+        }
+    }
 }
 
 impl From<Attempt> for WebhookAttemptBody {
@@ -228,25 +224,10 @@ impl From<Attempt> for WebhookAttemptBody {
             kind: attempt.kind,
             at: attempt.at,
             duration_ms: attempt.duration_ms,
-            explanation: explanation(&attempt.outcome),
+            explanation: explanation(&attempt.outcome).0,
             outcome: attempt.outcome,
             http_status: attempt.http_status,
         }
-    }
-}
-
-fn explanation(outcome: &str) -> &'static str {
-    match outcome {
-        "delivered" => "L'ERP a pris l'événement.",
-        "refused" => "L'ERP a répondu sans prendre l'événement : vérifiez ce qu'il en dit.",
-        "redirected" => "L'ERP renvoie vers une autre adresse, jamais suivie : donnez la bonne.",
-        "gone" => "L'ERP ne veut plus d'événements (410) : les envois sont arrêtés.",
-        "timed_out" => "L'ERP n'a pas répondu à temps : qu'il réponde d'abord, et traite ensuite.",
-        "unreachable" => "L'ERP n'a pas pu être joint : vérifiez l'adresse et le certificat.",
-        "address_refused" => {
-            "Le nom mène à une adresse qui n'est pas publique : l'exploitant peut l'ouvrir."
-        }
-        _ => "L'adresse ne peut plus être appelée : changez-la.",
     }
 }
 

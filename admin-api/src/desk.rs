@@ -8,6 +8,7 @@ use domain::clock::Clock;
 use store::Store;
 
 use crate::settings::Settings;
+use crate::signin::oidc::Provider;
 use crate::signin::password::Passwords;
 use crate::signin::throttle::Throttle;
 use crate::works::Works;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub(crate) settings: Settings,
     pub(crate) works: Arc<dyn Works>,
     pub(crate) passwords: Passwords,
+    /// Where people may sign in besides.
+    pub(crate) provider: Option<Provider>,
     pub(crate) throttle: Throttle,
     /// Where it listens, once it does.
     pub(crate) address: OnceLock<SocketAddr>,
@@ -37,15 +40,29 @@ impl Desk {
         settings: Settings,
         works: Arc<dyn Works>,
     ) -> Self {
+        let provider = settings.oidc.clone().and_then(|oidc| {
+            // It fails only where TLS itself does: passwords still open the door.
+            let made = Provider::new(oidc);
+            made.inspect_err(|error| tracing::error!(error = %error, "no provider of identities"))
+                .ok()
+        });
         Self(Arc::new(Parts {
             clock,
             store,
             settings,
             works,
             passwords: Passwords::new(),
+            provider,
             throttle: Throttle::default(),
             address: OnceLock::new(),
         }))
+    }
+}
+
+impl Parts {
+    /// Returns the address people see.
+    pub(crate) fn base(&self) -> String {
+        self.settings.base(self.address.get().copied())
     }
 }
 

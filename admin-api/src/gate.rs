@@ -72,7 +72,9 @@ async fn admit(request: &ServiceRequest) -> Result<Option<Viewer>, Refusal> {
         return Ok(viewer);
     }
     let viewer = viewer.ok_or(Code::SignedOut)?;
-    if !matches!(need, Need::Account | Need::Browser) && signin::must_enrol(desk, viewer.person()) {
+    if !matches!(need, Need::Account | Need::Browser)
+        && signin::must_enrol(desk, viewer.person(), viewer.token())
+    {
         return Err(Code::SecondFactorWanted.into());
     }
     if !reads && is_api(request.path()) && !answers_for(&viewer, request.headers()) {
@@ -216,6 +218,15 @@ pub(crate) fn first_step_cookie(desk: &Desk) -> &'static str {
         "__Host-cfa_first_step"
     } else {
         "cfa_first_step"
+    }
+}
+
+/// Returns the name of the cookie that is kept while a person is at the provider of identities.
+pub(crate) fn question_cookie(desk: &Desk) -> &'static str {
+    if desk.settings.is_secure() {
+        "__Host-cfa_question"
+    } else {
+        "cfa_question"
     }
 }
 

@@ -44,7 +44,7 @@ use actix_web::{App, HttpServer, web};
 
 pub use crate::api::openapi::text as openapi;
 pub use crate::desk::Desk;
-pub use crate::settings::{SecondFactor, Settings, SettingsError};
+pub use crate::settings::{Oidc, SecondFactor, Settings, SettingsError};
 pub use crate::table::{Line, Need, ROUTES};
 pub use crate::works::{
     Asked, Breaker, By, Health, Minted, NotDone, Open, Pending, Probe, Verdict, Works,

@@ -15,6 +15,7 @@ pub(crate) mod keys;
 pub(crate) mod layout;
 pub(crate) mod login;
 pub(crate) mod money;
+pub(crate) mod oidc;
 pub(crate) mod opcos;
 pub(crate) mod people;
 pub(crate) mod saved;

@@ -195,7 +195,8 @@ pub async fn change(
     }
     if let Some(state) = change.state {
         // Nobody becomes active by another's hand: a password is one's own.
-        if state == PersonState::Disabled || person.password.is_some() {
+        let proven = person.password.is_some() || person.oidc_subject.is_some();
+        if state == PersonState::Disabled || proven {
             person.state = state;
         } else {
             person.state = PersonState::Invited;
@@ -237,10 +238,7 @@ pub fn invitation_page(
     address: Option<SocketAddr>,
     invitation: &Secret,
 ) -> String {
-    let base = settings.public_url.clone().unwrap_or_else(|| {
-        let address = address.unwrap_or(settings.listen);
-        format!("http://{address}")
-    });
+    let base = settings.base(address);
     format!("{base}/invitation#{}", invitation.expose())
 }
 

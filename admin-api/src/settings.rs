@@ -6,6 +6,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use crate::signin::oidc::Oidc;
+
 /// The door of the dashboard and the admin API.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -28,6 +30,8 @@ pub struct Settings {
     pub invitation_hours: u32,
     /// Whether everyone must use a second factor.
     pub second_factor: SecondFactor,
+    /// The provider of identities where people may sign in besides.
+    pub oidc: Option<Oidc>,
 }
 
 /// Whether everyone must use a second factor.
@@ -51,6 +55,9 @@ pub enum SettingsError {
     /// The public address is none.
     #[error("admin.public_url must be http://HOST or https://HOST, without a path")]
     PublicUrl,
+    /// The provider of identities could not be asked safely.
+    #[error("admin.oidc.issuer must be an https:// address, and admin.oidc.client_id a name")]
+    Oidc,
     /// A duration of nothing.
     #[error("admin.{0} must be at least 1")]
     Zero(&'static str),
@@ -68,6 +75,7 @@ impl Default for Settings {
             confirm_minutes: 10,
             invitation_hours: 72,
             second_factor: SecondFactor::Required,
+            oidc: None,
         }
     }
 }
@@ -84,6 +92,9 @@ impl Settings {
             if value == 0 {
                 return Err(SettingsError::Zero(name));
             }
+        }
+        if self.oidc.as_ref().is_some_and(|oidc| !oidc.is_safe()) {
+            return Err(SettingsError::Oidc);
         }
         if let Some(url) = &self.public_url {
             let host = ["https://", "http://"]
@@ -104,6 +115,14 @@ impl Settings {
         } else {
             Err(SettingsError::Clear(self.listen))
         }
+    }
+
+    /// Returns the address people see; `address` is where the door is, when it is open.
+    pub(crate) fn base(&self, address: Option<SocketAddr>) -> String {
+        self.public_url.clone().unwrap_or_else(|| {
+            let address = address.unwrap_or(self.listen);
+            format!("http://{address}")
+        })
     }
 
     /// Returns whether people reach the door over TLS.

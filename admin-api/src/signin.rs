@@ -1,6 +1,7 @@
 //! Proving who one is: password, second factor, session; and what slows down who guesses.
 
 pub(crate) mod carried;
+pub(crate) mod oidc;
 pub(crate) mod password;
 pub(crate) mod throttle;
 pub(crate) mod totp;
@@ -14,7 +15,11 @@ use store::{NewEvent, StoreError, Tx, events};
 use crate::desk::Desk;
 use crate::settings::SecondFactor;
 use crate::signin::carried::Carried;
+use crate::signin::oidc::Identity;
 use domain::Secret;
+
+/// What marks a session begun at the provider of identities, in place of a label.
+pub(crate) const ELSEWHERE: &str = "oidc";
 
 /// How many accounts may share one address: each costs a slow hash.
 const SAME_ADDRESS_MAX: usize = 4;
@@ -85,11 +90,84 @@ pub(crate) async fn with_password(
         Some(_) => Purpose::FirstStep,
         None => Purpose::Session,
     };
-    let carried = open(desk, &person, purpose, origin).await?;
+    let carried = open(desk, &person, purpose, origin, Proof::Here).await?;
     Ok(match purpose {
         Purpose::FirstStep => SignedIn::CodeWanted(carried),
         _ => SignedIn::Session(carried),
     })
+}
+
+/// Signs in whom the provider of identities names: who is linked to it already, else who has the address
+/// it has verified, who is linked from then on.
+pub(crate) async fn with_identity(
+    desk: &Desk,
+    identity: &Identity,
+    origin: &Origin,
+) -> Result<SignedIn, StoreError> {
+    let now = desk.clock.now();
+    let mut tx = desk.store.reading().await?;
+    let linked = people::with_subject(&mut tx, &identity.subject).await?;
+    let mut named = Vec::new();
+    if let (true, Some(email)) = (linked.is_empty(), &identity.email) {
+        named = people::with_email(&mut tx, &normal_email(email)).await?;
+        // One that is linked to somebody else there is not theirs.
+        named.retain(|person| person.oidc_subject.is_none());
+    }
+    drop(tx);
+    let usable = |person: &&Person| person.state != PersonState::Disabled;
+    let Some(person) = linked.iter().chain(&named).find(usable) else {
+        return Ok(SignedIn::Wrong);
+    };
+    let mut person = person.clone();
+    if person.oidc_subject.is_none() || person.state == PersonState::Invited {
+        link(desk, &mut person, identity, now).await?;
+    }
+    let trusted = desk
+        .provider
+        .as_ref()
+        .is_some_and(oidc::Provider::is_second_factor);
+    let purpose = match person.sealed_totp {
+        Some(_) if !trusted => Purpose::FirstStep,
+        _ => Purpose::Session,
+    };
+    let carried = open(desk, &person, purpose, origin, Proof::Elsewhere).await?;
+    Ok(match purpose {
+        Purpose::FirstStep => SignedIn::CodeWanted(carried),
+        _ => SignedIn::Session(carried),
+    })
+}
+
+/// Links an account to whom the provider names; an invitation is used up by that.
+async fn link(
+    desk: &Desk,
+    person: &mut Person,
+    identity: &Identity,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = desk.store.writing().await?;
+    person.oidc_subject = Some(identity.subject.clone());
+    if person.state == PersonState::Invited {
+        person.state = PersonState::Active;
+        people::end_all(&mut tx, person.tenant, person.id, None, now).await?;
+    }
+    person.updated_at = now;
+    people::update(&mut tx, person).await?;
+    let event = by(person, now, "person.linked");
+    events::append(&mut tx, person.tenant, &[event]);
+    tx.commit().await
+}
+
+/// Puts on record that a person just proved again who they are: the session may do sensitive acts for a
+/// while.
+pub(crate) async fn confirmed(
+    desk: &Desk,
+    person: &Person,
+    session: TokenId,
+) -> Result<(), StoreError> {
+    let mut tx = desk.store.writing().await?;
+    people::set_lock(&mut tx, person.tenant, person.id, 0, None).await?;
+    people::confirm(&mut tx, person.tenant, session, desk.clock.now()).await?;
+    tx.commit().await
 }
 
 /// Returns until when nothing is tried for an account, as it stands now.
@@ -147,7 +225,7 @@ pub(crate) async fn with_code(
         return Ok(SignedIn::Wrong);
     }
     tx.commit().await?;
-    let carried = open(desk, &person, Purpose::Session, origin).await?;
+    let carried = open(desk, &person, Purpose::Session, origin, Proof::Here).await?;
     Ok(SignedIn::Session(carried))
 }
 
@@ -169,10 +247,7 @@ pub(crate) async fn again(
         wrong(desk, person, "confirmation", origin).await?;
         return Ok(false);
     }
-    let mut tx = desk.store.writing().await?;
-    people::set_lock(&mut tx, person.tenant, person.id, 0, None).await?;
-    people::confirm(&mut tx, person.tenant, session, now).await?;
-    tx.commit().await?;
+    confirmed(desk, person, session).await?;
     Ok(true)
 }
 
@@ -223,12 +298,22 @@ pub(crate) async fn second_factor(
     )?))
 }
 
+/// Where a person proved who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// With a password, or a code, just now.
+    Here,
+    /// At the provider of identities, perhaps hours ago.
+    Elsewhere,
+}
+
 /// Keeps a new token and returns what the browser carries.
 async fn open(
     desk: &Desk,
     person: &Person,
     purpose: Purpose,
     origin: &Origin,
+    proof: Proof,
 ) -> Result<Carried, StoreError> {
     let now = desk.clock.now();
     let lasts = match purpose {
@@ -240,10 +325,13 @@ async fn open(
         id: TokenId::new(now),
         person: person.id,
         purpose,
-        label: String::new(),
+        label: match proof {
+            Proof::Here => String::new(),
+            Proof::Elsewhere => ELSEWHERE.to_owned(),
+        },
         address: origin.address.clone(),
         agent: origin.agent.clone(),
-        confirmed_at: (purpose == Purpose::Session).then_some(now),
+        confirmed_at: (purpose == Purpose::Session && proof == Proof::Here).then_some(now),
         seen_at: now,
         created_at: now,
         expires_at: carried::after(now, lasts),
@@ -255,7 +343,7 @@ async fn open(
     if purpose == Purpose::Session {
         people::set_lock(&mut tx, person.tenant, person.id, 0, None).await?;
         let event = by(person, now, "person.signed_in").with(serde_json::json!({
-            "session": carried.token.id,
+            "session": carried.token.id, "by": carried.token.label,
         }));
         events::append(&mut tx, person.tenant, &[event]);
     }
@@ -285,11 +373,17 @@ async fn wrong(
     Ok(until)
 }
 
-/// Returns whether a person must still set a second factor up before anything else.
-pub(crate) fn must_enrol(desk: &Desk, person: &Person) -> bool {
+/// Returns whether a person must still set a second factor up before anything else: not in a session that
+/// was begun at a provider whose own is relied on.
+pub(crate) fn must_enrol(desk: &Desk, person: &Person, session: &Token) -> bool {
+    let trusted = desk
+        .provider
+        .as_ref()
+        .is_some_and(oidc::Provider::is_second_factor);
+    let elsewhere = session.purpose == Purpose::Session && session.label == ELSEWHERE;
     desk.settings.second_factor == SecondFactor::Required
         && person.sealed_totp.is_none()
-        && person.oidc_subject.is_none()
+        && !(trusted && elsewhere)
 }
 
 /// Returns an address as it is compared.

@@ -67,12 +67,15 @@ table! {
     post "/login" Nothing => pages::login::submit;
     get "/login/code" Nothing => pages::login::code_form;
     post "/login/code" Nothing => pages::login::submit_code;
+    get "/login/oidc" Nothing => pages::oidc::begin;
+    get "/login/oidc/back" Nothing => pages::oidc::answered;
     get "/invitation" Nothing => pages::invitation::form;
     post "/invitation" Nothing => pages::invitation::submit;
     post "/logout" Account => pages::login::out;
 
     get "/confirm" Browser => pages::confirm::form;
     post "/confirm" Browser => pages::confirm::submit;
+    get "/confirm/oidc" Browser => pages::oidc::confirm;
     get "/account" Account => pages::account::show;
     post "/account/language" Account => pages::account::language;
     post "/account/password" Browser => pages::account::password;

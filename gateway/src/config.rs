@@ -268,6 +268,10 @@ fn admin_problems(admin: &admin_api::Settings) -> Vec<Problem> {
             "admin.public_url",
             "il faut https://HÔTE ou http://HÔTE, sans chemin",
         )),
+        SettingsError::Oidc => Some(Problem::new(
+            "admin.oidc",
+            "il faut un issuer en https:// (http:// sur cette machine seulement) et un client_id",
+        )),
         // Said by the bounds.
         SettingsError::Zero(_) => None,
     });

@@ -6,7 +6,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::layout::{Frame, csrf, notice};
-use super::login::{again, empty, safe};
+use super::login::{again, empty, query, safe};
+use super::oidc;
 use super::page;
 use crate::desk::Desk;
 use crate::form::Sent;
@@ -30,8 +31,17 @@ pub(crate) struct Confirmation {
 }
 
 /// Asks for the password.
-pub(crate) async fn form(viewer: Viewer, back: web::Query<Back>) -> HttpResponse {
-    page(confirm_page(&viewer, &safe(back.into_inner().next), ""))
+pub(crate) async fn form(
+    desk: web::Data<Desk>,
+    viewer: Viewer,
+    back: web::Query<Back>,
+) -> HttpResponse {
+    page(confirm_page(
+        &desk,
+        &viewer,
+        &safe(back.into_inner().next),
+        "",
+    ))
 }
 
 /// Tries it.
@@ -53,10 +63,10 @@ pub(crate) async fn submit(
         "Mot de passe incorrect, ou trop d'essais.",
         "Wrong password, or too many tries.",
     );
-    Ok(again(confirm_page(&viewer, &next, said)))
+    Ok(again(confirm_page(&desk, &viewer, &next, said)))
 }
 
-fn confirm_page(viewer: &Viewer, next: &str, said: &str) -> Markup {
+fn confirm_page(desk: &Desk, viewer: &Viewer, next: &str, said: &str) -> Markup {
     let language = viewer.language();
     let title = language.of("Confirmer votre identité", "Confirm who you are");
     Frame {
@@ -80,6 +90,13 @@ fn confirm_page(viewer: &Viewer, next: &str, said: &str) -> Markup {
             label for="password" { (language.of("Mot de passe", "Password")) }
             input #password name="password" type="password" autocomplete="current-password" required autofocus;
             button type="submit" { (language.of("Confirmer", "Confirm")) }
+        }
+        @if let (true, Some(provider)) = (oidc::is_known(desk, viewer), &desk.provider) {
+            p {
+                a.button href=(format!("/confirm/oidc?{}", query(next))) {
+                    (language.of("Confirmer avec", "Confirm with")) " " (provider.label())
+                }
+            }
         }
     })
 }

@@ -50,6 +50,7 @@ pub(crate) fn empty() -> Secret {
 
 /// Asks for address and password.
 pub(crate) async fn form(
+    desk: web::Data<Desk>,
     request: HttpRequest,
     viewer: Option<Viewer>,
     next: web::Query<Next>,
@@ -58,7 +59,7 @@ pub(crate) async fn form(
     if viewer.is_some() {
         return redirect(&next);
     }
-    page(password_page(language(&request), &next, "", ""))
+    page(password_page(&desk, language(&request), &next, "", ""))
 }
 
 /// Tries them.
@@ -73,14 +74,9 @@ pub(crate) async fn submit(
     let from = origin(&desk, &request);
     match signin::with_password(&desk, &sent.email, &sent.password, &from).await? {
         SignedIn::Session(session) => Ok(signed_in(&desk, &session, &next)),
-        SignedIn::CodeWanted(step) => {
-            let name = first_step_cookie(&desk);
-            let cookie = set_cookie(&desk, name, Some(&step.text), carried::FIRST_STEP);
-            let mut answer = redirect(&format!("/login/code?{}", query(&next)));
-            insert(&mut answer, cookie);
-            Ok(answer)
-        }
+        SignedIn::CodeWanted(step) => Ok(code_wanted(&desk, &step, &next)),
         SignedIn::Wrong => Ok(again(password_page(
+            &desk,
             language,
             &next,
             &sent.email,
@@ -90,6 +86,7 @@ pub(crate) async fn submit(
             ),
         ))),
         SignedIn::Locked(until) => Ok(again(password_page(
+            &desk,
             language,
             &next,
             &sent.email,
@@ -170,7 +167,17 @@ async fn end(desk: &Desk, viewer: &Viewer) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-fn signed_in(desk: &Desk, session: &carried::Carried, next: &str) -> HttpResponse {
+/// Asks for the code of the second factor.
+pub(crate) fn code_wanted(desk: &Desk, step: &carried::Carried, next: &str) -> HttpResponse {
+    let name = first_step_cookie(desk);
+    let cookie = set_cookie(desk, name, Some(&step.text), carried::FIRST_STEP);
+    let mut answer = redirect(&format!("/login/code?{}", query(next)));
+    insert(&mut answer, cookie);
+    answer
+}
+
+/// Gives the browser its session.
+pub(crate) fn signed_in(desk: &Desk, session: &carried::Carried, next: &str) -> HttpResponse {
     let mut answer = redirect(next);
     let name = session_cookie(desk);
     let cookie = set_cookie(desk, name, Some(&session.text), desk.settings.session());
@@ -201,7 +208,8 @@ pub(crate) fn safe(next: Option<String>) -> String {
         .unwrap_or_else(|| "/".to_owned())
 }
 
-fn query(next: &str) -> String {
+/// Writes where to go afterwards as a query.
+pub(crate) fn query(next: &str) -> String {
     serde_urlencoded::to_string([("next", next)]).unwrap_or_default()
 }
 
@@ -214,7 +222,7 @@ pub(crate) fn locked(until: Timestamp, language: Language) -> String {
     }
 }
 
-fn password_page(language: Language, next: &str, email: &str, said: &str) -> Markup {
+fn password_page(desk: &Desk, language: Language, next: &str, email: &str, said: &str) -> Markup {
     let title = language.of("Connexion", "Sign in");
     outside(
         language,
@@ -229,6 +237,13 @@ fn password_page(language: Language, next: &str, email: &str, said: &str) -> Mar
                 label for="password" { (language.of("Mot de passe", "Password")) }
                 input #password name="password" type="password" autocomplete="current-password" required;
                 button type="submit" { (language.of("Se connecter", "Sign in")) }
+            }
+            @if let Some(provider) = &desk.provider {
+                p {
+                    a.button href=(format!("/login/oidc?{}", query(next))) {
+                        (language.of("Se connecter avec", "Sign in with")) " " (provider.label())
+                    }
+                }
             }
             p.small {
                 (language.of(

@@ -1,0 +1,181 @@
+//! Signing in at the deployment's own provider of identities, and back.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use domain::person::{Language, PersonState};
+use maud::html;
+use serde::Deserialize;
+use store::StoreError;
+
+use super::layout::{notice, outside};
+use super::login::{again, code_wanted, insert, safe, signed_in};
+use crate::desk::Desk;
+use crate::gate::{cookie, language, origin, question_cookie, redirect, set_cookie};
+use crate::refusal::{Code, Refusal};
+use crate::signin::oidc::{self, Answer, Asked, Denied, Identity, Provider, Purpose};
+use crate::signin::{self, SignedIn};
+use crate::viewer::Viewer;
+
+/// The path the provider answers to.
+pub(crate) const BACK: &str = "/login/oidc/back";
+
+/// Where to go afterwards.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Next {
+    next: Option<String>,
+}
+
+/// Leads to the provider, to sign in.
+pub(crate) async fn begin(
+    desk: web::Data<Desk>,
+    request: HttpRequest,
+    next: web::Query<Next>,
+) -> Result<HttpResponse, Refusal> {
+    lead(&desk, &request, Purpose::SignIn, next.into_inner()).await
+}
+
+/// Leads to the provider, to prove again who one is.
+pub(crate) async fn confirm(
+    desk: web::Data<Desk>,
+    request: HttpRequest,
+    next: web::Query<Next>,
+) -> Result<HttpResponse, Refusal> {
+    lead(&desk, &request, Purpose::Confirm, next.into_inner()).await
+}
+
+async fn lead(
+    desk: &Desk,
+    request: &HttpRequest,
+    purpose: Purpose,
+    next: Next,
+) -> Result<HttpResponse, Refusal> {
+    let provider = desk.provider.as_ref().ok_or(Code::NotFound)?;
+    let next = safe(next.next);
+    let begun = provider
+        .begin((&next, purpose), &back(desk), desk.clock.now())
+        .await;
+    match begun {
+        Ok(begun) => {
+            let mut answer = redirect(&begun.url);
+            let name = question_cookie(desk);
+            insert(
+                &mut answer,
+                set_cookie(desk, name, Some(&begun.cookie), oidc::LASTS),
+            );
+            Ok(answer)
+        }
+        Err(denied) => Ok(told(language(request), provider, &denied)),
+    }
+}
+
+/// Takes the provider's answer.
+pub(crate) async fn answered(
+    desk: web::Data<Desk>,
+    request: HttpRequest,
+    viewer: Option<Viewer>,
+    answer: web::Query<Answer>,
+) -> Result<HttpResponse, Refusal> {
+    let provider = desk.provider.as_ref().ok_or(Code::NotFound)?;
+    let language = language(&request);
+    let kept = cookie(&request, question_cookie(&desk));
+    let Some(asked) = kept.as_ref().and_then(Asked::read) else {
+        return Ok(told(language, provider, &Denied::Stray));
+    };
+    let now = desk.clock.now();
+    let found = provider
+        .finish(&asked, answer.into_inner(), &back(&desk), now)
+        .await;
+    let mut answer = match found {
+        Err(denied) => told(language, provider, &denied),
+        Ok(identity) => believed(&desk, &request, viewer, &asked, &identity).await?,
+    };
+    // A question is answered once.
+    let name = question_cookie(&desk);
+    insert(&mut answer, set_cookie(&desk, name, None, oidc::LASTS));
+    Ok(answer)
+}
+
+async fn believed(
+    desk: &Desk,
+    request: &HttpRequest,
+    viewer: Option<Viewer>,
+    asked: &Asked,
+    identity: &Identity,
+) -> Result<HttpResponse, StoreError> {
+    let language = language(request);
+    let next = safe(Some(asked.next.clone()));
+    if asked.purpose == Purpose::Confirm {
+        let same = viewer.filter(|viewer| {
+            viewer.person().oidc_subject.as_deref() == Some(identity.subject.as_str())
+        });
+        let Some(viewer) = same else {
+            return Ok(refused(
+                language,
+                language.of(
+                    "Ce n'est pas la personne de cette session.",
+                    "This is not the person of this session.",
+                ),
+            ));
+        };
+        signin::confirmed(desk, viewer.person(), viewer.token().id).await?;
+        return Ok(redirect(&next));
+    }
+    Ok(match signin::with_identity(desk, identity, &origin(desk, request)).await? {
+        SignedIn::Session(session) => signed_in(desk, &session, &next),
+        SignedIn::CodeWanted(step) => code_wanted(desk, &step, &next),
+        SignedIn::Wrong | SignedIn::Locked(_) => refused(
+            language,
+            language.of(
+                "Aucun compte ici pour cette personne. Un administrateur de votre réseau peut l'inviter, \
+                 avec l'adresse que ce fournisseur a vérifiée.",
+                "There is no account here for this person. An administrator of your network can invite \
+                 them, with the address that this provider has verified.",
+            ),
+        ),
+    })
+}
+
+/// Returns whether a person may prove who they are at the provider.
+pub(crate) fn is_known(desk: &Desk, viewer: &Viewer) -> bool {
+    let person = viewer.person();
+    desk.provider.is_some() && person.oidc_subject.is_some() && person.state == PersonState::Active
+}
+
+fn back(desk: &Desk) -> String {
+    format!("{}{BACK}", desk.base())
+}
+
+fn told(language: Language, provider: &Provider, denied: &Denied) -> HttpResponse {
+    tracing::warn!(provider = ?provider, error = %denied, "nobody is signed in");
+    let said = match denied {
+        Denied::Provider(_) => language.of(
+            "Le fournisseur d'identité ne répond pas comme il faut. Réessayez, ou connectez-vous par \
+             mot de passe ; si cela dure, prévenez l'exploitant de la passerelle.",
+            "The provider of identities does not answer as it should. Try again, or sign in with a \
+             password; if it lasts, tell whoever runs the gateway.",
+        ),
+        Denied::Stray => language.of(
+            "Cette réponse ne correspond à aucune demande de ce navigateur, ou vous avez attendu plus de \
+             dix minutes. Recommencez.",
+            "This answer belongs to no question of this browser, or you waited more than ten minutes. \
+             Start again.",
+        ),
+        Denied::Token(_) => language.of(
+            "Le fournisseur d'identité n'a pas confirmé qui vous êtes. Recommencez.",
+            "The provider of identities did not confirm who you are. Start again.",
+        ),
+    };
+    refused(language, said)
+}
+
+fn refused(language: Language, said: &str) -> HttpResponse {
+    let title = language.of("Connexion", "Sign in");
+    again(outside(
+        language,
+        title,
+        &html! {
+            h1 { (title) }
+            (notice("error", said))
+            p { a href="/login" { (language.of("Recommencer", "Start again")) } }
+        },
+    ))
+}

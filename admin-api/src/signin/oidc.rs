@@ -1,4 +1,4 @@
-//! Signing in at the deployment's own provider of identities: OpenID Connect, code flow with PKCE.
+//! Signing in at the deployment's own provider of identities: `OpenID` Connect, code flow with PKCE.
 //!
 //! What the browser must bring back (state, nonce, verifier) travels in a cookie of its own, so that any
 //! replica can finish what another began.
@@ -61,7 +61,7 @@ struct Known {
     read_at: Timestamp,
 }
 
-/// What a provider publishes of itself (OpenID Connect Discovery 1.0 §3).
+/// What a provider publishes of itself (`OpenID` Connect Discovery 1.0 §3).
 #[derive(Debug, Clone, Deserialize)]
 struct Metadata {
     issuer: String,

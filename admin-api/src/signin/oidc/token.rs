@@ -1,4 +1,4 @@
-//! What a provider says of a person, believed only when every part of it holds (OpenID Connect Core 1.0
+//! What a provider says of a person, believed only when every part of it holds (`OpenID` Connect Core 1.0
 //! §3.1.3.7).
 
 use domain::{Secret, Timestamp};

@@ -12,6 +12,20 @@ if (field && location.hash.length > 1) {
   document.querySelector("#password")?.focus();
 }
 
+// What scrolls sideways is reached by the keyboard too, and says what it is.
+const sideways = new ResizeObserver((seen) => {
+  for (const { target } of seen) {
+    if (target.scrollWidth > target.clientWidth) {
+      const title = target.querySelector("caption") ?? target.closest("section")?.querySelector("h2, h3");
+      target.setAttribute("role", "group");
+      target.setAttribute("aria-label", (title ?? document.querySelector("h1"))?.textContent ?? "");
+      target.tabIndex = 0;
+    } else for (const name of ["role", "aria-label", "tabindex"]) target.removeAttribute(name);
+  }
+});
+const watch = () => document.querySelectorAll(".scroll:not([tabindex])").forEach((one) => sideways.observe(one));
+watch();
+
 // Live: the part of the page that is marked is fetched again, unless somebody is reading it.
 const EVERY_MS = 15000;
 const live = document.querySelector("[data-live]");
@@ -40,7 +54,10 @@ if (live) {
       const answer = await fetch(location.href, { redirect: "error" });
       if (!answer.ok) throw new Error(answer.status);
       const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-live]");
-      if (next && !paused && !reading()) live.replaceChildren(...next.childNodes);
+      if (next && !paused && !reading()) {
+        live.replaceChildren(...next.childNodes);
+        watch();
+      }
       show(say("À jour à ", "Up to date at ") + new Date().toLocaleTimeString(french ? "fr-FR" : "en-GB"));
     } catch {
       show(say("La page n'a pas pu être mise à jour.", "The page could not be updated."));

@@ -23,6 +23,7 @@ pub(crate) mod second_factor;
 pub(crate) mod settings;
 pub(crate) mod to_fix;
 pub(crate) mod today;
+pub(crate) mod words;
 
 use actix_web::HttpResponse;
 use maud::Markup;

@@ -282,7 +282,7 @@ fn sessions(viewer: &Viewer, carried: &[&Token], now: Timestamp) -> Markup {
         section aria-labelledby="sessions" {
             h2 #sessions { (language.of("Sessions et clés ouvertes", "Open sessions and keys")) }
             div.scroll {
-                table {
+                table.flow {
                     thead { tr {
                         th scope="col" { (language.of("Quoi", "What")) }
                         th scope="col" { (language.of("Depuis", "Since")) }
@@ -300,9 +300,9 @@ fn sessions(viewer: &Viewer, carried: &[&Token], now: Timestamp) -> Markup {
                                         (language.of("Cette session", "This session"))
                                     } @else { (language.of("Session", "Session")) }
                                 }
-                                td { (instant(token.created_at, language)) }
-                                td { (instant(token.seen_at.min(now), language)) }
-                                td { (token.address.as_deref().unwrap_or("—")) }
+                                td data-name=(language.of("depuis", "since")) { (instant(token.created_at, language)) }
+                                td data-name=(language.of("dernier usage", "last used")) { (instant(token.seen_at.min(now), language)) }
+                                td data-name=(language.of("d'où", "from")) { (token.address.as_deref().unwrap_or("—")) }
                                 td {
                                     @if token.id != mine {
                                         form method="post" action={ "/account/sessions/" (token.id) "/end" } {

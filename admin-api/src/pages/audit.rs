@@ -136,7 +136,7 @@ fn filters(asked: &Asked, language: Language) -> Markup {
 
 fn table(events: &[Event], names: &Names, language: Language) -> Markup {
     html! {
-        div.scroll { table {
+        div.scroll { table.flow {
             caption.hidden { (language.of("Événements, les plus récents d'abord", "Events, the newest first")) }
             thead { tr {
                 th.number scope="col" { "#" }

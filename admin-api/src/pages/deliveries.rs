@@ -179,7 +179,7 @@ pub(crate) fn table(
 ) -> Markup {
     html! {
         div.scroll {
-            table {
+            table.flow {
                 caption.hidden { (language.of("Livraisons, les plus récentes d'abord", "Deliveries, the newest first")) }
                 thead { tr {
                     th scope="col" { (language.of("Déposée", "Handed in")) }
@@ -193,7 +193,7 @@ pub(crate) fn table(
                                     (instant(delivery.created_at, language))
                                 }
                             }
-                            @for column in columns { td { (cell(*column, delivery, language)) } }
+                            @for column in columns { (cell(*column, delivery, language)) }
                         }
                     }
                 }
@@ -204,10 +204,18 @@ pub(crate) fn table(
 
 fn cell(column: Column, delivery: &Delivery, language: Language) -> Markup {
     let text = column.text(delivery, language);
+    // What speaks for itself needs no name where a line has no headings.
+    let plain = matches!(
+        column,
+        Column::Kind | Column::Opco | Column::Standing | Column::Why
+    );
+    let spoken = (column == Column::Fault).then_some("en");
     html! {
-        @if column == Column::Standing { (standing(delivery, language)) }
-        @else if text.is_empty() { "—" }
-        @else { (text) }
+        td.none[text.is_empty()] data-name=[(!plain).then(|| column.name(language))] lang=[spoken] {
+            @if column == Column::Standing { (standing(delivery, language)) }
+            @else if text.is_empty() { "—" }
+            @else { (text) }
+        }
     }
 }
 

@@ -11,10 +11,12 @@ use store::attempts::{self, Attempt};
 use store::events::{self, Event};
 use store::{Delivery, deliveries};
 
+use super::audit::who;
 use super::deliveries::standing;
 use super::layout::{Frame, csrf, in_world, instant, notice};
 use super::login::again;
-use super::page;
+use super::{page, words};
+use crate::audit::Names;
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::gate::redirect;
@@ -42,6 +44,8 @@ struct Shown {
     delivery: Delivery,
     attempts: Vec<Attempt>,
     timeline: Vec<Event>,
+    /// What people call who acted.
+    names: Names,
 }
 
 /// Shows it.
@@ -165,6 +169,7 @@ async fn read(desk: &Desk, viewer: &Viewer, id: DeliveryId) -> Result<Shown, Ref
     Ok(Shown {
         attempts: attempts::of_delivery(&mut tx, tenant, id).await?,
         timeline: events::of_delivery(&mut tx, tenant, id).await?,
+        names: Names::of(&mut tx, tenant).await?,
         delivery,
     })
 }
@@ -194,7 +199,7 @@ fn delivery_page(desk: &Desk, viewer: &Viewer, shown: &Shown, said: &Markup) -> 
         (facts(delivery, language))
         @if viewer.may(Right::Act) { (actions(desk, viewer, delivery)) }
         (calls(&shown.attempts, language))
-        (timeline(&shown.timeline, language))
+        (timeline(&shown.timeline, &shown.names, language))
     })
 }
 
@@ -208,7 +213,7 @@ fn explanation(delivery: &Delivery, language: Language) -> String {
         .map(|reason| reason.explained(language));
     let status = standing.status.explained(language);
     match wait.or(hold) {
-        Some(reason) => format!("{status} {reason}"),
+        Some(reason) => format!("{status} {}", words::spoken(reason, language)),
         None => status.to_owned(),
     }
 }
@@ -217,14 +222,14 @@ fn fault_shown(fault: &Fault, language: Language) -> Markup {
     html! {
         section.card aria-labelledby="fault" {
             h2 #fault { (language.of("Dernier échec", "Last failure")) }
-            p { (fault.detail) @if let Some(status) = fault.status { " (HTTP " (status) ")" } }
             @if !fault.items.is_empty() {
-                ul {
+                ul lang="fr" {
                     @for item in &fault.items {
                         li { @if let Some(code) = &item.code { code { (code) } " " } (item.text) }
                     }
                 }
             }
+            p.small { code lang="en" { (fault.detail) } }
         }
     }
 }
@@ -293,7 +298,7 @@ fn calls(attempts: &[Attempt], language: Language) -> Markup {
             @if attempts.is_empty() {
                 p { (language.of("Aucun encore.", "None yet.")) }
             } @else {
-                div.scroll { table {
+                div.scroll { table.flow {
                     thead { tr {
                         th.number scope="col" { "#" }
                         th scope="col" { (language.of("Quand", "When")) }
@@ -307,13 +312,13 @@ fn calls(attempts: &[Attempt], language: Language) -> Markup {
                         @for attempt in attempts { tr {
                             td.number { (attempt.number) }
                             td { (instant(attempt.opened_at, language)) }
-                            td { (attempt.purpose) }
+                            td { (words::purpose(&attempt.purpose, language)) }
                             td {
-                                (attempt.outcome.as_deref().unwrap_or("…"))
-                                @if let Some(fault) = &attempt.fault { div.small { (fault.detail) } }
+                                (attempt.outcome.as_deref().map_or("…", |word| words::outcome(word, language)))
+                                @if let Some(fault) = &attempt.fault { div.small lang="en" { (fault.detail) } }
                             }
-                            td.number { (attempt.http_status.map_or_else(|| "—".to_owned(), |status| status.to_string())) }
-                            td.number { (attempt.duration_ms.map_or_else(|| "—".to_owned(), |ms| ms.to_string())) }
+                            td.number data-name="HTTP" { (attempt.http_status.map_or_else(|| "—".to_owned(), |status| status.to_string())) }
+                            td.number data-name="ms" { (attempt.duration_ms.map_or_else(|| "—".to_owned(), |ms| ms.to_string())) }
                             td { @if let Some(trace) = &attempt.trace_id { code.small { (trace) } } }
                         } }
                     }
@@ -323,15 +328,17 @@ fn calls(attempts: &[Attempt], language: Language) -> Markup {
     }
 }
 
-fn timeline(events: &[Event], language: Language) -> Markup {
+fn timeline(events: &[Event], names: &Names, language: Language) -> Markup {
     html! {
         section aria-labelledby="timeline" {
             h2 #timeline { (language.of("Histoire", "History")) }
             ol.timeline {
                 @for event in events {
                     li {
-                        (instant(event.at, language)) " " strong { (event.kind) } " "
-                        span.small { (event.actor) }
+                        (instant(event.at, language)) " "
+                        @if let Some(said) = words::event(&event.kind, language) { strong { (said) } " " }
+                        code.small { (event.kind) } " "
+                        span.small { (who(&event.actor, names)) }
                         @if event.data.as_object().is_some_and(|data| !data.is_empty()) {
                             details {
                                 summary { (language.of("Détail", "Detail")) }

@@ -86,7 +86,7 @@ fn belongs(dossier: &Dossier, deliveries: &[Delivery], language: Language) -> Ma
                     "None: the dossier was filed elsewhere, then adopted.",
                 )) }
             } @else {
-                div.scroll { table {
+                div.scroll { table.flow {
                     thead { tr {
                         th scope="col" { (language.of("Déposée", "Handed in")) }
                         th scope="col" { (language.of("Quoi", "What")) }
@@ -126,7 +126,7 @@ fn said(history: &[HistoryEntry], language: Language) -> Markup {
                                 span class={ "badge " (colour(etat)) } { (etat.name(language)) }
                             }
                             @if let Some(raw) = spelled_otherwise(entry.etat, entry.etat_raw.as_deref()) {
-                                " « " (raw) " »"
+                                " " span lang="fr" { "« " (raw) " »" }
                             }
                             @if let Some(numero) = &entry.numero_externe { " " span.small { (numero) } }
                             @if let Some(deca) = &entry.numero_deca { " " span.small { "DECA " (deca) } }

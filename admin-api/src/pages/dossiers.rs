@@ -112,7 +112,7 @@ fn table(viewer: &Viewer, found: &[Dossier]) -> Markup {
     let language = viewer.language();
     html! {
         div.scroll {
-            table {
+            table.flow {
                 caption.hidden { (language.of("Dossiers, les plus récents d'abord", "Dossiers, the newest first")) }
                 thead { tr {
                     th scope="col" { (language.of("Numéro", "Number")) }
@@ -133,10 +133,14 @@ fn table(viewer: &Viewer, found: &[Dossier]) -> Markup {
                             }
                             td { (dossier.instance.opco.name()) }
                             td { (state(dossier, language)) }
-                            td { @if let Some(at) = dossier.etat_at { (instant(at, language)) } @else { "—" } }
+                            td data-name=(language.of("depuis", "since")) {
+                                @if let Some(at) = dossier.etat_at { (instant(at, language)) } @else { "—" }
+                            }
                             td { (viewer.site_name(&dossier.siret_cfa)) }
-                            td { (dossier.numero_deca.as_deref().unwrap_or("—")) }
-                            td { @if let Some(at) = dossier.last_read_at { (instant(at, language)) } @else { "—" } }
+                            td data-name="DECA" { (dossier.numero_deca.as_deref().unwrap_or("—")) }
+                            td data-name=(language.of("lu le", "read on")) {
+                                @if let Some(at) = dossier.last_read_at { (instant(at, language)) } @else { "—" }
+                            }
                         }
                     }
                 }
@@ -160,7 +164,7 @@ pub(crate) fn state(dossier: &Dossier, language: Language) -> Markup {
             None => span.badge { (language.of("pas encore dit", "not told yet")) },
         }
         @if let Some(raw) = spelled_otherwise(dossier.etat, dossier.etat_raw.as_deref()) {
-            " " span.small { "« " (raw) " »" }
+            " " span.small lang="fr" { "« " (raw) " »" }
         }
     }
 }

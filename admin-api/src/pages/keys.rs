@@ -412,7 +412,7 @@ fn table(sites: &[&Site], shown: &[&CfaKey], today: Date, language: Language) ->
     html! {
         h2 #list { (language.of("Une à une", "One by one")) " (" (shown.len()) ")" }
         div.scroll tabindex="0" role="region" aria-labelledby="list" {
-            table {
+            table.flow {
                 thead { tr {
                     th scope="col" { "Site" }
                     th scope="col" { "OPCO" }
@@ -434,13 +434,13 @@ fn table(sites: &[&Site], shown: &[&CfaKey], today: Date, language: Language) ->
                                 @if key.state != KeyState::Revoked { span class={ "badge " (colour) } { (said) } }
                             }
                             td { (probe_name(key.probe_result.as_deref(), language)) }
-                            td {
+                            td data-name=(language.of("dernier usage", "last use")) {
                                 @match key.last_used_at {
                                     Some(at) => (instant(at, language)),
                                     None => "—",
                                 }
                             }
-                            td { (key.referent.as_deref().unwrap_or("—")) }
+                            td data-name=(language.of("référent", "referent")) { (key.referent.as_deref().unwrap_or("—")) }
                         }
                     }
                 }

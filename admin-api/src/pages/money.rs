@@ -240,7 +240,7 @@ fn gaps(viewer: &Viewer, rows: &[Row], asked: &Asked) -> Markup {
             @if rows.is_empty() {
                 p { (language.of("Aucun : tout tombe juste.", "None: everything adds up.")) }
             } @else {
-                div.scroll { table {
+                div.scroll { table.flow {
                     thead { tr {
                         th scope="col" { "Dossier" }
                         th scope="col" { "Site" }
@@ -260,14 +260,16 @@ fn gaps(viewer: &Viewer, rows: &[Row], asked: &Asked) -> Markup {
                             }
                             td { (viewer.site_name(&row.dossier.siret_cfa)) }
                             td { (row.dossier.instance.opco.name()) }
-                            td.number { (row.line.numero) }
+                            td.number data-name="échéance" { (row.line.numero) }
                             td {
                                 (gap.cause.name(language))
                                 @if !gap.counts { " " span.badge { (language.of("signalé", "told only")) } }
                             }
                             td.number { (euros(gap.cents, language)) }
-                            td { (gap.facture.as_deref().unwrap_or("—")) }
-                            td { @if let Some(last) = gap.last_day { (day(last, language)) } @else { "—" } }
+                            td data-name=(language.of("facture", "invoice")) { (gap.facture.as_deref().unwrap_or("—")) }
+                            td data-name=(language.of("dernier jour", "last day")) {
+                                @if let Some(last) = gap.last_day { (day(last, language)) } @else { "—" }
+                            }
                         } } }
                     }
                 } }

@@ -235,7 +235,7 @@ async fn list_page(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Markup
         h1 { (title) }
         (said)
         div.scroll {
-            table {
+            table.flow {
                 caption.hidden { (title) }
                 thead { tr {
                     th scope="col" { (language.of("Nom", "Name")) }
@@ -250,7 +250,7 @@ async fn list_page(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Markup
                             td { a href={ "/people/" (person.id) } { (person.name) } }
                             td { (person.email) }
                             td { (state_name(person.state, language)) }
-                            td { (if person.sealed_totp.is_some() { language.of("oui", "yes") } else { language.of("non", "no") }) }
+                            td data-name=(language.of("second facteur", "second factor")) { (if person.sealed_totp.is_some() { language.of("oui", "yes") } else { language.of("non", "no") }) }
                             td { (role_list(grants, &places, language)) }
                         }
                     }

@@ -132,7 +132,7 @@ fn cause_card(
                 p.told {
                     @if let Some(code) = &kept.code { code { (code) } " " }
                     @if let Some(field) = &kept.field { (language.of("champ ", "field ")) code { (field) } " " }
-                    @if let Some(words) = &kept.words { q { (words) } }
+                    @if let Some(words) = &kept.words { q lang="fr" { (words) } }
                 }
             }
             p.small {

@@ -10,7 +10,7 @@ use store::keys::CfaKey;
 
 use super::chart;
 use super::layout::{self, Frame, figure, in_world, instant};
-use super::page;
+use super::{page, words};
 use crate::board::{self, Board, Line};
 use crate::causes::Who;
 use crate::desk::Desk;
@@ -154,9 +154,8 @@ pub(crate) fn why(status: Status, reason: Option<&str>, language: Language) -> S
     let hold = reason.and_then(|word| word.parse::<HoldReason>().ok());
     let wait = wait.map(|reason| reason.explained(language));
     let hold = hold.map(|reason| reason.explained(language));
-    wait.or(hold)
-        .unwrap_or_else(|| status.explained(language))
-        .to_owned()
+    let said = wait.or(hold).unwrap_or_else(|| status.explained(language));
+    words::spoken(said, language)
 }
 
 /// The list a figure counts.

@@ -101,8 +101,8 @@ fn schedule(books: &Books, today: Date, language: Language) -> Markup {
         @if !lines.is_empty() {
             section aria-labelledby="schedule" {
                 h2 #schedule { (language.of("Échéancier", "Schedule")) }
-                @if let Some(comment) = comment { p { "« " (comment) " »" } }
-                div.scroll { table {
+                @if let Some(comment) = comment { p lang="fr" { "« " (comment) " »" } }
+                div.scroll { table.flow {
                     thead { tr {
                         th.number scope="col" { "#" }
                         th scope="col" { (language.of("Codification", "Label")) }
@@ -117,15 +117,15 @@ fn schedule(books: &Books, today: Date, language: Language) -> Markup {
                         @for line in lines { tr {
                             td.number { (line.numero.map_or_else(|| "—".to_owned(), |numero| numero.to_string())) }
                             td { (line.codification.as_deref().unwrap_or("—")) }
-                            td {
+                            td data-name=(language.of("ouverture", "opens")) {
                                 (maybe_day(line.date_ouverture, language))
                                 @if line.is_open(today) { " " span.badge.good { (language.of("ouverte", "open")) } }
                             }
-                            td { (maybe_day(line.date_debut, language)) " → " (maybe_day(line.date_fin, language)) }
-                            td.number { (euros(line.total_cents(), language)) }
-                            td.number { (euros(line.under_review_cents(), language)) }
-                            td.number { (euros(line.paid_cents(), language)) }
-                            td.number { (euros(line.left_cents(), language)) }
+                            td data-name=(language.of("période", "period")) { (maybe_day(line.date_debut, language)) " → " (maybe_day(line.date_fin, language)) }
+                            td.number data-name=(language.of("montant", "amount")) { (euros(line.total_cents(), language)) }
+                            td.number data-name=(language.of("en instruction", "under review")) { (euros(line.under_review_cents(), language)) }
+                            td.number data-name=(language.of("réglé", "paid")) { (euros(line.paid_cents(), language)) }
+                            td.number data-name=(language.of("reste", "left")) { (euros(line.left_cents(), language)) }
                         } }
                     }
                 } }
@@ -147,7 +147,7 @@ fn invoices(billed: &[Billed], language: Language) -> Markup {
             @if billed.is_empty() {
                 p { (language.of("Aucune.", "None.")) }
             } @else {
-                div.scroll { table {
+                div.scroll { table.flow {
                     thead { tr {
                         th scope="col" { (language.of("Numéro", "Number")) }
                         th.number scope="col" { (language.of("Montant", "Amount")) }
@@ -180,7 +180,7 @@ fn invoice(one: &Billed, language: Language) -> Markup {
                 @if let Some(etat) = invoice.etat {
                     span class={ "badge " (colour) } { (etat.name(language)) }
                 } @else { "—" }
-                @if let Some(comment) = &invoice.commentaire { div.small { "« " (comment) " »" } }
+                @if let Some(comment) = &invoice.commentaire { div.small lang="fr" { "« " (comment) " »" } }
                 @if one.certificate_awaited == Some(true) {
                     div.small { (language.of(
                         "Réglée seulement avec le certificat de réalisation.",
@@ -188,8 +188,10 @@ fn invoice(one: &Billed, language: Language) -> Markup {
                     )) }
                 }
             }
-            td { @if let Some(at) = invoice.etat_at { (instant(at, language)) } @else { "—" } }
-            td {
+            td data-name=(language.of("depuis", "since")) {
+                @if let Some(at) = invoice.etat_at { (instant(at, language)) } @else { "—" }
+            }
+            td data-name=(language.of("virement", "transfer")) {
                 (invoice.reference_virement.as_deref().unwrap_or("—"))
                 @if let Some(on) = invoice.paid_on { " " (day(on, language)) }
             }

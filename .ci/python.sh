@@ -1,4 +1,4 @@
-# A private Python environment of pinned packages, from PyPI. Sourced by tests/compat/run and tests/deploy/run.
+# A private Python environment of pinned packages, from PyPI. Sourced by the `run` of tests/compat, tests/browser, tests/deploy.
 #
 #   python_install                           installs venv when missing (Debian, as root)
 #   python_environment FOLDER REQUIREMENTS   makes it under FOLDER once; its path is then in $venv

@@ -94,19 +94,26 @@ class Gateway:
         environment: dict[str, str],
         simulator: Simulator,
         slugs: tuple[str, ...],
+        *,
+        settings: str = SETTINGS,
+        flows: tuple[str, ...] = FLOWS,
+        roles: str = "api,worker",
     ) -> None:
         self.binary = binary
         self.folder = folder
         self.environment = environment
         self.simulator = simulator
+        self.flows = flows
         self.employeurs = {slug: employeur(number) for number, slug in enumerate(slugs, start=1)}
-        settings = SETTINGS.format(simulator=simulator.address)
+        settings = settings.format(simulator=simulator.address)
         settings += "".join(OPCO_SETTINGS.format(slug=slug) for slug in slugs)
         (folder / "gateway.toml").write_text(settings)
         self._furnish()
-        command = [str(binary), "serve", "--roles=api,worker", "--config", "gateway.toml", "--format", "json"]
+        command = [str(binary), "serve", f"--roles={roles}", "--config", "gateway.toml", "--format", "json"]
         self.process = Process("gateway", command, folder, environment)
         self.address = self.process.address
+        # The control plane's, where the roles have one.
+        self.desk = str(self.process.said.get("admin") or "")
         self.http = httpx.Client(
             base_url=self.address, timeout=60, trust_env=False, headers={"Authorization": f"Bearer {self.cle}"}
         )
@@ -134,9 +141,9 @@ class Gateway:
             self._open(slug)
 
     def _open(self, slug: str) -> None:
-        """Opens every flow at an OPCO, as the simulator's sandbox does."""
+        """Opens flows at an OPCO, as the simulator's sandbox does."""
         why = ("--openness", "recette", "--reason", "bac à sable")
-        for name in FLOWS:
+        for name in self.flows:
             self.admin("switch", "create", "--opco", slug, "--capability", name, *why)
 
     def admin(self, *words: str, stdin: str = "") -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from .wait import until
 
@@ -16,6 +17,7 @@ class Process:
         self.name = name
         self.out = folder / f"{name}.out"
         self.err = folder / f"{name}.err"
+        self.said: dict[str, Any] = {}
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.child = subprocess.Popen(
                 command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
@@ -29,9 +31,10 @@ class Process:
     def _address(self) -> str | None:
         for line in self.out.read_text(errors="replace").splitlines():
             if '"address"' in line and line.startswith("{"):
-                said = json.loads(line).get("address", "")
-                if said.startswith("http://"):
-                    return str(said)
+                said = json.loads(line)
+                if str(said.get("address", "")).startswith("http://"):
+                    self.said = said
+                    return str(said["address"])
         if self.child.poll() is not None:
             raise AssertionError(f"{self.name} ended with {self.child.returncode}:\n{self.tail()}")
         return None

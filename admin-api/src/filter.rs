@@ -2,7 +2,11 @@
 
 use std::str::FromStr;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
+
+/// The longest name of a parameter that is told, and the most of them.
+const NAME_CHARS_MAX: usize = 40;
+const NAMED_MAX: usize = 10;
 
 /// Reads a word of an address. One that is none is refused: a filter that is passed over would show
 /// another list than the one asked for.
@@ -17,5 +21,56 @@ pub(crate) fn word<T: FromStr>(text: &str, pointer: &'static str) -> Result<Opti
                 format!("The filter “{field}” is not of the expected form."),
             )
         }),
+    }
+}
+
+/// Refuses an address of which a part is not of the expected form: names that part where there is one, else
+/// all of them.
+pub(crate) fn refused(query: &str) -> Refusal {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
+    let short = |name: &str| -> String {
+        let plain = name.chars().filter(|c| !c.is_control());
+        plain.take(NAME_CHARS_MAX).collect()
+    };
+    let names: Vec<String> = pairs
+        .iter()
+        .take(NAMED_MAX)
+        .map(|(name, _)| short(name))
+        .collect();
+    let refusal = Refusal::from(Code::Invalid);
+    match names.as_slice() {
+        [] => refusal,
+        [one] => refusal.saying(
+            format!("Le paramètre « {one} » n'a pas la forme attendue."),
+            format!("The parameter “{one}” is not of the expected form."),
+        ),
+        names => refusal.saying(
+            format!(
+                "L'un de ces paramètres n'a pas la forme attendue : {}.",
+                names.join(", ")
+            ),
+            format!(
+                "One of these parameters is not of the expected form: {}.",
+                names.join(", ")
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::person::Language;
+
+    use super::*;
+
+    #[test]
+    fn what_is_refused_is_named() {
+        let said = |query| refused(query).detail(Language::En).to_owned();
+        assert_eq!(
+            said("world=hier"),
+            "The parameter “world” is not of the expected form."
+        );
+        assert!(said("world=hier&who=cfa").ends_with("world, who."));
+        assert!(!said("world=hier").contains("hier"), "never the value");
     }
 }

@@ -24,6 +24,7 @@ pub mod hooks;
 pub mod keyring;
 mod money;
 mod opcos;
+pub mod orphans;
 mod pages;
 pub mod people;
 mod picked;
@@ -75,7 +76,7 @@ pub fn serve(desk: Desk) -> std::io::Result<(SocketAddr, ServerHandle, Server)> 
             )
             .app_data(
                 web::QueryConfig::default()
-                    .error_handler(|_, _| refusal::Refusal::from(refusal::Code::Invalid).into()),
+                    .error_handler(|_, request| filter::refused(request.query_string()).into()),
             )
             .app_data(
                 web::JsonConfig::default()

@@ -17,6 +17,7 @@ pub(crate) mod login;
 pub(crate) mod money;
 pub(crate) mod oidc;
 pub(crate) mod opcos;
+pub(crate) mod orphans;
 pub(crate) mod people;
 pub(crate) mod saved;
 pub(crate) mod second_factor;

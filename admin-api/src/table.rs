@@ -100,6 +100,8 @@ table! {
     post "/bulk/{id}/cancel" May(Act) => pages::bulk::cancel;
     get "/dossiers" May(ReadDeliveries) => pages::dossiers::list;
     get "/dossiers/{id}" May(ReadDeliveries) => pages::dossier::show;
+    get "/orphans" May(Act) => pages::orphans::list;
+    post "/orphans/{id}" May(Act) => pages::orphans::act;
     get "/money" May(ReadMoney) => pages::money::show;
     get "/money/sheet" May(ReadMoney) => pages::money::sheet;
     get "/opcos" May(ReadDeliveries) => pages::opcos::show;
@@ -136,8 +138,20 @@ table! {
     post "/admin/v1/bulks/{id}/begin" May(Act) => api::bulks::begin;
     post "/admin/v1/bulks/{id}/cancel" May(Act) => api::bulks::cancel;
     get "/admin/v1/me" Account => api::me::show;
+    put "/admin/v1/me" Account => api::me::change;
+    get "/admin/v1/today" May(ReadDeliveries) => api::today::show;
+    get "/admin/v1/deliveries" May(ReadDeliveries) => api::deliveries::list;
+    get "/admin/v1/deliveries/sheet" May(ReadDeliveries) => api::deliveries::sheet;
+    get "/admin/v1/deliveries/{id}" May(ReadDeliveries) => api::deliveries::show;
+    post "/admin/v1/deliveries/{id}/act" May(Act) => api::deliveries::act;
+    get "/admin/v1/views" May(ReadDeliveries) => api::views::list;
+    put "/admin/v1/views/{name}" May(ReadDeliveries) => api::views::keep;
+    delete "/admin/v1/views/{name}" May(ReadDeliveries) => api::views::forget;
+    get "/admin/v1/settings" May(ReadSettings) => api::settings::show;
     get "/admin/v1/dossiers" May(ReadDeliveries) => api::dossiers::list;
     get "/admin/v1/dossiers/{id}" May(ReadDeliveries) => api::dossiers::show;
+    get "/admin/v1/orphans" May(Act) => api::orphans::list;
+    post "/admin/v1/orphans/{id}" May(Act) => api::orphans::act;
     get "/admin/v1/money" May(ReadMoney) => api::money::show;
     get "/admin/v1/money/sheet" May(ReadMoney) => api::money::sheet;
     get "/admin/v1/opcos" May(ReadDeliveries) => api::opcos::list;
@@ -166,6 +180,134 @@ table! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a page shows or does, and what does the same for programs.
+    const TWINS: &[(&str, &str, &str)] = &[
+        ("GET /account", "GET", "/admin/v1/me"),
+        ("POST /account/language", "PUT", "/admin/v1/me"),
+        ("GET /", "GET", "/admin/v1/today"),
+        ("GET /deliveries", "GET", "/admin/v1/deliveries"),
+        ("GET /deliveries.csv", "GET", "/admin/v1/deliveries/sheet"),
+        ("POST /deliveries/views", "PUT", "/admin/v1/views/{name}"),
+        ("POST /deliveries/views", "DELETE", "/admin/v1/views/{name}"),
+        ("GET /deliveries", "GET", "/admin/v1/views"),
+        ("GET /deliveries/{id}", "GET", "/admin/v1/deliveries/{id}"),
+        (
+            "POST /deliveries/{id}/act",
+            "POST",
+            "/admin/v1/deliveries/{id}/act",
+        ),
+        ("GET /to-fix", "GET", "/admin/v1/causes"),
+        ("GET /bulk", "GET", "/admin/v1/bulks"),
+        ("POST /bulk", "POST", "/admin/v1/bulks"),
+        ("GET /bulk/new", "POST", "/admin/v1/bulks"),
+        ("GET /bulk/{id}", "GET", "/admin/v1/bulks/{id}"),
+        ("GET /bulk/{id}", "GET", "/admin/v1/bulks/{id}/items"),
+        ("GET /bulk/{id}/sheet", "GET", "/admin/v1/bulks/{id}/sheet"),
+        (
+            "POST /bulk/{id}/begin",
+            "POST",
+            "/admin/v1/bulks/{id}/begin",
+        ),
+        (
+            "POST /bulk/{id}/cancel",
+            "POST",
+            "/admin/v1/bulks/{id}/cancel",
+        ),
+        ("GET /dossiers", "GET", "/admin/v1/dossiers"),
+        ("GET /dossiers/{id}", "GET", "/admin/v1/dossiers/{id}"),
+        ("GET /orphans", "GET", "/admin/v1/orphans"),
+        ("POST /orphans/{id}", "POST", "/admin/v1/orphans/{id}"),
+        ("GET /money", "GET", "/admin/v1/money"),
+        ("GET /money/sheet", "GET", "/admin/v1/money/sheet"),
+        ("GET /opcos", "GET", "/admin/v1/opcos"),
+        ("GET /audit", "GET", "/admin/v1/audit"),
+        ("GET /audit/export", "GET", "/admin/v1/audit/export"),
+        (
+            "GET /deliveries/{id}/evidence",
+            "GET",
+            "/admin/v1/deliveries/{id}/evidence",
+        ),
+        ("GET /keys", "GET", "/admin/v1/keys"),
+        ("POST /keys", "POST", "/admin/v1/keys"),
+        ("GET /keys/import", "POST", "/admin/v1/keys/import"),
+        ("POST /keys/import", "POST", "/admin/v1/keys/import"),
+        ("POST /keys/import/keep", "POST", "/admin/v1/keys/import"),
+        ("GET /keys/{id}", "GET", "/admin/v1/keys/{id}"),
+        ("GET /keys/{id}", "GET", "/admin/v1/keys/{id}/forecast"),
+        ("POST /keys/{id}", "POST", "/admin/v1/keys/{id}"),
+        ("GET /settings", "GET", "/admin/v1/settings"),
+        ("GET /settings/credentials", "GET", "/admin/v1/credentials"),
+        (
+            "POST /settings/credentials",
+            "POST",
+            "/admin/v1/credentials",
+        ),
+        (
+            "POST /settings/credentials/{id}",
+            "POST",
+            "/admin/v1/credentials/{id}",
+        ),
+        ("GET /settings/webhooks", "GET", "/admin/v1/webhooks"),
+        ("POST /settings/webhooks", "POST", "/admin/v1/webhooks"),
+        (
+            "GET /settings/webhooks/{id}",
+            "GET",
+            "/admin/v1/webhooks/{id}",
+        ),
+        (
+            "POST /settings/webhooks/{id}",
+            "POST",
+            "/admin/v1/webhooks/{id}",
+        ),
+        ("GET /people", "GET", "/admin/v1/people"),
+        ("POST /people", "POST", "/admin/v1/people"),
+        ("GET /people/{id}", "GET", "/admin/v1/people/{id}"),
+        ("POST /people/{id}", "PUT", "/admin/v1/people/{id}"),
+    ];
+
+    fn right(need: Need) -> Option<Right> {
+        match need {
+            May(right) | MayConfirmed(right) => Some(right),
+            Nothing | Account | Browser => None,
+        }
+    }
+
+    #[test]
+    fn whatever_the_dashboard_does_can_be_scripted_with_the_same_right() {
+        // Who one is, is proven in a browser: a key for scripts makes no keys and opens no doors.
+        let proves =
+            |line: &&Line| matches!(line.need, Nothing | Browser) || line.pattern == "/logout";
+        let pages = ROUTES
+            .iter()
+            .filter(|line| !line.pattern.starts_with("/admin/"));
+        for page in pages.filter(|line| !proves(line)) {
+            let name = format!("{} {}", page.method, page.pattern);
+            let twins: Vec<_> = TWINS.iter().filter(|(of, ..)| *of == name).collect();
+            assert!(!twins.is_empty(), "{name} has no twin for programs");
+            for (_, method, pattern) in twins {
+                let twin = ROUTES
+                    .iter()
+                    .find(|o| o.method == *method && o.pattern == *pattern);
+                let twin = twin.unwrap_or_else(|| panic!("{method} {pattern}"));
+                assert_eq!(right(twin.need), right(page.need), "{name} and {pattern}");
+            }
+        }
+        let unknown = ROUTES
+            .iter()
+            .filter(|line| line.pattern.starts_with("/admin/v1/"));
+        for line in unknown.filter(|line| line.need != Nothing) {
+            let named = |(_, method, pattern): &(&str, &str, &str)| {
+                *method == line.method && *pattern == line.pattern
+            };
+            assert!(
+                TWINS.iter().any(named),
+                "{} {} is no page's",
+                line.method,
+                line.pattern
+            );
+        }
+    }
 
     #[test]
     fn no_line_is_there_twice() {

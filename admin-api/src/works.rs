@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use domain::bulk::Obstacle;
 use domain::delivery::Action;
-use domain::id::{DeliveryId, TenantId};
+use domain::id::{DeliveryId, DossierId, TenantId};
 use domain::{
     Capability, Environment, Instance, NormVersion, Opco, Openness, Secret, Siret, Status,
     Timestamp,
@@ -19,6 +19,7 @@ use store::{Delivery, Dossier, StoreError};
 
 use crate::books::{Answer, Blocked, Books, Question, Row, Rows, Sheet, Unanswered};
 use crate::hooks::{Secrets, Unfit, Wanted};
+use crate::orphans;
 
 /// Something under way.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -53,6 +54,21 @@ pub trait Works: fmt::Debug + Send + Sync + 'static {
         delivery: &'a Delivery,
         actor: &'a str,
     ) -> Pending<'a, Result<Option<String>, ProofError>>;
+
+    /// Lists the dossiers that one side alone knows, and puts on record who asked: names are in it.
+    fn orphans<'a>(
+        &'a self,
+        by: &'a By,
+        question: &'a orphans::Question,
+    ) -> Pending<'a, Result<orphans::Page, StoreError>>;
+
+    /// Acts on one, and returns the delivery it is tied to, if any.
+    fn act_on_orphan<'a>(
+        &'a self,
+        by: &'a By,
+        id: DossierId,
+        act: orphans::Act,
+    ) -> Pending<'a, Result<Option<DeliveryId>, orphans::NotDone>>;
 
     /// Opens the money of a dossier, and puts on record who did.
     fn books<'a>(

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use crate::dossier::Pairing;
 use crate::identifiers::Nir;
 use crate::opco::words;
+use crate::person::Language;
 pub(crate) use fold::bare;
 pub use fold::{fold, folded_eq};
 
@@ -97,6 +98,22 @@ words!(Reason {
 });
 
 impl Reason {
+    /// Returns what the reason says to people.
+    pub fn name(self, language: Language) -> &'static str {
+        let english = match self {
+            Self::Same => "the same names, birth date, employer and first day",
+            Self::SwappedNames => "names in each other's place",
+            Self::OneLetter => "one letter of a name differs",
+            Self::PartOfName => "one name is a part of the other",
+            Self::DayMonthSwapped => "day and month of birth in each other's place",
+            Self::BirthDate => "one digit of the birth date differs",
+            Self::SameNir => "the same social security number, the rest differs",
+            Self::OtherContract => "the same person, another employer or first day",
+            Self::Different => "other persons",
+        };
+        language.of(self.french(), english)
+    }
+
     /// Returns what the reason says to people, in French.
     pub fn french(self) -> &'static str {
         match self {

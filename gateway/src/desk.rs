@@ -1,13 +1,16 @@
 //! What the control plane borrows from the running gateway.
 
+mod orphans;
+
 use std::time::Duration;
 
 use admin_api::Verdict;
 use admin_api::books::{Answer, Blocked, Books, Question, Row, Rows, Sheet, Unanswered};
 use admin_api::hooks::{Secrets, Unfit, Wanted};
+use admin_api::orphans::{Act, NotDone, Page};
 use domain::bulk::Obstacle;
 use domain::delivery::Action;
-use domain::id::DeliveryId;
+use domain::id::{DeliveryId, DossierId};
 use domain::{Capability, Environment, FaultKind, Instance, Opco, Receipt};
 use store::keys::CfaKey;
 use store::proofs::ProofError;
@@ -109,6 +112,23 @@ impl admin_api::Works for Lent {
     ) -> admin_api::Pending<'a, Result<Option<String>, ProofError>> {
         let who = (actor.to_owned(), delivery.environment.as_str());
         Box::pin(notary::evidence(&self.0, delivery.tenant, delivery.id, who))
+    }
+
+    fn orphans<'a>(
+        &'a self,
+        by: &'a admin_api::By,
+        question: &'a admin_api::orphans::Question,
+    ) -> admin_api::Pending<'a, Result<Page, StoreError>> {
+        Box::pin(orphans::page(&self.0, by, question))
+    }
+
+    fn act_on_orphan<'a>(
+        &'a self,
+        by: &'a admin_api::By,
+        id: DossierId,
+        act: Act,
+    ) -> admin_api::Pending<'a, Result<Option<DeliveryId>, NotDone>> {
+        Box::pin(orphans::act(&self.0, by, id, act))
     }
 
     fn books<'a>(

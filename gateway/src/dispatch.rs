@@ -260,6 +260,13 @@ async fn deliver_contract(context: &Attempt<'_>) -> Result<Exchanged, Stop> {
     let opened = contract::open(keys, job).map_err(broken)?;
     failpoint::pass(Step::Opened);
     lease_holds(app, job, context.profile)?;
+    let adopted = match job.was {
+        Was::Queued => look::adopted(context, &opened).await.map_err(broken)?,
+        Was::Unknown => None,
+    };
+    if let Some(receipt) = adopted {
+        return Ok(Exchanged::of(Outcome::Found(receipt), version));
+    }
     let exchanged = match job.was {
         Was::Queued => {
             let mut dossier = opened.dossier.write();

@@ -58,6 +58,8 @@ use self::problem::{Code, Problem};
 use crate::app::App;
 use crate::{config, convergence, files};
 
+/// How many parameters of an address are named when one of them is refused.
+const NAMED_MAX: usize = 10;
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
@@ -235,8 +237,12 @@ fn table(config: &mut ServiceConfig) {
         .service(path("/problems", [open(docs::problems)]))
         .service(path("/problems/{code}", [open(docs::problem)]))
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
-        .app_data(web::QueryConfig::default().error_handler(|error, _| {
-            Problem::new(Code::InvalidRequest, query_detail(&error)).into()
+        .app_data(web::QueryConfig::default().error_handler(|error, request| {
+            Problem::new(
+                Code::InvalidRequest,
+                query_detail(&error, request.query_string()),
+            )
+            .into()
         }))
         .default_service(web::to(unknown_route));
 }
@@ -308,20 +314,33 @@ fn webhook_table(config: &mut ServiceConfig) {
 }
 
 /// The reader's own words name the parameter and never its value.
-fn query_detail(error: &actix_web::error::QueryPayloadError) -> String {
+fn query_detail(error: &actix_web::error::QueryPayloadError, query: &str) -> String {
     let said = error.to_string();
     let unknown = said
         .split('`')
         .nth(1)
         .filter(|_| said.contains("unknown field"));
-    match unknown {
-        Some(name) => format!(
-            "Paramètre inconnu : « {} ».",
-            name.chars()
-                .filter(|c| !c.is_control())
-                .take(40)
-                .collect::<String>()
-        ),
-        None => "Un paramètre de l'adresse n'a pas la forme attendue.".to_owned(),
+    if let Some(name) = unknown {
+        return format!("Paramètre inconnu : « {} ».", shortened(name));
     }
+    // What was read does not say which: the one, where there is one, else one of these.
+    let names: Vec<String> = query
+        .split('&')
+        .filter_map(|pair| pair.split('=').next())
+        .filter(|name| !name.is_empty())
+        .take(NAMED_MAX)
+        .map(|name| format!("« {} »", shortened(name)))
+        .collect();
+    match names.as_slice() {
+        [one] => format!("Le paramètre {one} n'a pas la forme attendue."),
+        _ => format!(
+            "L'un de ces paramètres n'a pas la forme attendue : {}.",
+            names.join(", ")
+        ),
+    }
+}
+
+fn shortened(name: &str) -> String {
+    let plain = name.chars().filter(|c| !c.is_control());
+    plain.take(40).collect()
 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use domain::id::TenantId;
 use domain::{Fault, FaultKind, Outcome, Receipt};
 use opco::{Answer, EtatDossier, Operation};
-use store::Fingerprint;
+use store::{Fingerprint, StoreError, dossiers};
 
 use crate::contract::{self, Opened};
 use crate::dispatch::Attempt;
@@ -114,6 +114,7 @@ async fn search(context: &Attempt<'_>, opened: &Opened) -> Result<Option<Receipt
             }
         };
         if pairing == Some(wanted) {
+            tie(context, &item.numero_interne).await?;
             return Ok(Some(receipt(item)));
         }
     }
@@ -127,7 +128,52 @@ async fn search(context: &Attempt<'_>, opened: &Opened) -> Result<Option<Receipt
     }
 }
 
-/// Returns the numbers that deliveries of this network already have.
+/// Returns what is known of the contract without asking the OPCO: a person adopted its dossier before it
+/// was handed in, or before it left. To write it would be to have it refused as a double.
+pub(crate) async fn adopted(
+    context: &Attempt<'_>,
+    opened: &Opened,
+) -> Result<Option<Receipt>, StoreError> {
+    let (app, delivery) = (context.app, &context.job.delivery);
+    let network = &context.view.network;
+    let pairing = opened.pairing(&network.keys).filter(|_| network.awaits);
+    let Some(pairing) = pairing else {
+        return Ok(None);
+    };
+    let mut tx = app.store.reading().await?;
+    let found = dossiers::awaiting(&mut tx, delivery, pairing).await?;
+    drop(tx);
+    let Some(dossier) = found else {
+        return Ok(None);
+    };
+    let mut tx = app.store.writing().await?;
+    dossiers::tie(&mut tx, &dossier, delivery).await?;
+    tx.commit().await?;
+    Ok(Some(Receipt {
+        numero_interne: dossier.numero_interne,
+        numero_externe: dossier.numero_externe,
+        numero_deca: dossier.numero_deca,
+        etat: dossier.etat_raw,
+    }))
+}
+
+/// Ties a dossier that a person adopted alone to the contract that turns out to be it.
+async fn tie(context: &Attempt<'_>, numero: &str) -> Result<(), Fault> {
+    let (app, delivery) = (context.app, &context.job.delivery);
+    let (world, at) = (delivery.environment, context.system.instance);
+    let tied = async {
+        let mut tx = app.store.writing().await?;
+        let found = dossiers::find_by_numero(&mut tx, delivery.tenant, world, at, numero).await?;
+        if let Some(dossier) = found.filter(|dossier| dossier.delivery.is_none()) {
+            dossiers::tie(&mut tx, &dossier, delivery).await?;
+        }
+        tx.commit().await
+    };
+    tied.await
+        .map_err(|error: StoreError| Fault::new(FaultKind::Unavailable, format!("store: {error}")))
+}
+
+/// Returns the numbers that other deliveries of this network already have.
 async fn known(
     context: &Attempt<'_>,
     items: &[EtatDossier],
@@ -140,12 +186,7 @@ async fn known(
     context
         .app
         .store
-        .known_numbers(
-            job.delivery.tenant,
-            context.system.instance,
-            job.delivery.environment,
-            &numeros,
-        )
+        .known_numbers(&job.delivery, context.system.instance, &numeros)
         .await
         .map_err(|error| Fault::new(FaultKind::Unavailable, format!("store: {error}")))
 }

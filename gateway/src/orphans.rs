@@ -2,6 +2,7 @@
 //! followed when a person says so.
 
 mod act;
+mod listed;
 mod pairs;
 
 use domain::id::{DeliveryId, DossierId};
@@ -15,6 +16,7 @@ use store::strangers::{self, Batch, Job, Prints, Reading};
 use store::{NewEvent, SealedPayload, StoreError, TenantKey};
 
 pub(crate) use self::act::{Refusal, Request, act};
+pub(crate) use self::listed::{Cote, Listed, Question, list};
 pub(crate) use self::pairs::{Proposed, grace, propose};
 use crate::app::App;
 use crate::details::Read;

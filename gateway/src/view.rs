@@ -75,6 +75,8 @@ pub(crate) struct Network {
     pub(crate) allow_medium: bool,
     /// What its rules do otherwise.
     pub(crate) rules: rules::Overrides,
+    /// Whether it follows dossiers that no delivery brought, and that a contract may turn out to be.
+    pub(crate) awaits: bool,
     /// Its own answers for employers.
     pub(crate) routes: Vec<RouteOverride>,
     software: HashMap<System, Arc<Software>>,
@@ -177,6 +179,11 @@ impl Views {
         self.networks.forget(&tenant);
         self.sites.forget(&(tenant, site));
         self.of(app, tenant, site).await
+    }
+
+    /// Forgets what a network has decided: it decided something since.
+    pub(crate) fn forget_network(&self, tenant: TenantId) {
+        self.networks.forget(&tenant);
     }
 
     /// Returns what is the same for every network.

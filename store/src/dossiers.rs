@@ -8,7 +8,9 @@ use domain::{
     Timestamp,
 };
 
-pub use self::adopt::{Unlisted, adopt, of_contract, renumber, unlisted};
+pub use self::adopt::{
+    Unlisted, adopt, awaiting, awaits_any, of_contract, renumber, tie, unlisted,
+};
 pub use self::apply::{EtatSeen, StateChange, apply_states};
 use uuid::Uuid;
 

@@ -168,6 +168,41 @@ on_both! {
         assert_eq!(act(&scene.erp, id, "reopen", json!({})).await.status, 409);
     }
 
+    async fn an_orphan_adopted_without_its_contract_is_tied_to_the_one_it_surely_is(scene, SOON) {
+        let employer = employer(&scene).await;
+        ours(&scene, 2_060).await;
+        // The ERP names nobody: it stays here, and would be refused as a double once it left.
+        let accepted = scene.erp.send(&contract(2_061)).await.expect(202);
+        assert_eq!(accepted["status"], "held", "{accepted:#}");
+        let delivery = erp::id(&accepted);
+        let numero = file(&employer, &contract(2_061)).await;
+        let orphan = found(&scene, &numero).await;
+        assert_eq!(orphan["proposition"]["sure"], true, "{orphan:#}");
+        let id = orphan["id"].as_str().unwrap();
+        let adopted = act(&scene.erp, id, "adopt", json!({})).await.expect(200);
+        assert_eq!((&adopted["fate"], &adopted["delivery_id"]), (&json!("adopted"), &json!(delivery)));
+        let after = scene.erp.delivery(&delivery).await;
+        assert_eq!((&after["status"], &after["numero_interne"]), (&json!("delivered"), &json!(numero)));
+        let listed = list_of(&scene, "fate=adopted&side=opco").await;
+        assert_eq!(listed[0]["delivery_id"], delivery, "{listed:#}");
+    }
+
+    async fn a_contract_handed_in_after_its_dossier_was_adopted_is_tied_and_not_refused(scene, SOON) {
+        let employer = employer(&scene).await;
+        ours(&scene, 2_070).await;
+        let numero = file(&employer, &contract(2_071)).await;
+        let orphan = found(&scene, &numero).await;
+        let id = orphan["id"].as_str().unwrap();
+        let adopted = act(&scene.erp, id, "adopt", json!({})).await.expect(200);
+        assert_eq!(adopted["delivery_id"], Value::Null, "nobody has sent it yet");
+        let delivery = scene.erp.submit(&contract(2_071).to(OPCO)).await;
+        let after = scene.erp.until_delivered(&delivery).await;
+        assert_eq!(after["numero_interne"], numero, "{after:#}");
+        assert_eq!(detail(&scene, id).await["delivery_id"], delivery);
+        let filed = scene.opcos.handle().ledger_of(Some("akto"), Kind::Dossier, 0, 10).unwrap();
+        assert_eq!(filed.entries.len(), 2, "the OPCO was not told of it twice");
+    }
+
     async fn what_the_opco_does_not_show_is_told_and_tied_to_what_it_shows(scene, SOON) {
         let employer = employer(&scene).await;
         ours(&scene, 2_050).await;

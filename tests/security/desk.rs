@@ -6,6 +6,7 @@ mod bulk;
 mod credentials;
 mod guess;
 mod keys;
+mod orphans;
 mod roles;
 mod sessions;
 mod views;

@@ -3,10 +3,12 @@
 use actix_web::{HttpResponse, web};
 use domain::id::{PersonId, TenantId};
 use domain::person::{Language, Right};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::refusal;
+use crate::desk::Desk;
+use crate::pages::account;
+use crate::refusal::{self, Refusal};
 use crate::viewer::{Reach, Viewer};
 
 /// The person behind a request.
@@ -67,4 +69,32 @@ pub(crate) async fn show(viewer: Viewer) -> HttpResponse {
         language: viewer.language(),
         rights: rights.collect(),
     }))
+}
+
+/// What changes of one's own account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MeChange {
+    /// What the caller reads: `fr` or `en`.
+    #[schema(value_type = String)]
+    language: Language,
+}
+
+/// Changes what the caller reads.
+#[utoipa::path(
+    put, path = "/admin/v1/me", operation_id = "change_me", tag = "people",
+    request_body = MeChange,
+    responses(
+        (status = 204, description = "C'est changé."),
+        (status = 400, response = refusal::Refused),
+        (status = 401, response = refusal::Refused),
+    ),
+)]
+pub(crate) async fn change(
+    desk: web::Data<Desk>,
+    viewer: Viewer,
+    body: web::Json<MeChange>,
+) -> Result<HttpResponse, Refusal> {
+    account::speak(&desk, &viewer, body.language).await?;
+    Ok(HttpResponse::NoContent().finish())
 }

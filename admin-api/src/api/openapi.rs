@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
 use super::{
-    audit, bulks, causes, credentials, dossiers, keys, me, money, opcos, people, webhooks,
+    audit, bulks, causes, credentials, deliveries, dossiers, keys, me, money, opcos, orphans,
+    people, settings, today, views, webhooks,
 };
 use crate::refusal;
 
@@ -28,6 +29,16 @@ use crate::refusal;
         bulks::items,
         bulks::sheet,
         me::show,
+        me::change,
+        today::show,
+        deliveries::list,
+        deliveries::sheet,
+        deliveries::show,
+        deliveries::act,
+        views::list,
+        views::keep,
+        views::forget,
+        settings::show,
         keys::list,
         keys::stage,
         keys::import,
@@ -40,6 +51,8 @@ use crate::refusal;
         people::change,
         dossiers::list,
         dossiers::show,
+        orphans::list,
+        orphans::act,
         money::show,
         money::sheet,
         opcos::list,

@@ -57,14 +57,20 @@ pub(crate) async fn language(
     viewer: Viewer,
     sent: Sent<Spoken>,
 ) -> Result<HttpResponse, Refusal> {
+    speak(&desk, &viewer, sent.0.language).await?;
+    Ok(redirect("/account"))
+}
+
+/// Changes what a person reads.
+pub(crate) async fn speak(desk: &Desk, viewer: &Viewer, language: Language) -> Result<(), Refusal> {
     let mut tx = desk.store.writing().await?;
     let person = people::find(&mut tx, viewer.tenant(), viewer.id()).await?;
     let mut person = person.ok_or(Code::NotFound)?;
-    person.language = sent.0.language;
+    person.language = language;
     person.updated_at = desk.clock.now();
     people::update(&mut tx, &person).await?;
     tx.commit().await?;
-    Ok(redirect("/account"))
+    Ok(())
 }
 
 /// Changes the password; every other session ends.

@@ -40,10 +40,10 @@ pub(crate) struct Chosen {
 }
 
 /// A delivery with what a page shows of it.
-struct Shown {
-    delivery: Delivery,
-    attempts: Vec<Attempt>,
-    timeline: Vec<Event>,
+pub(crate) struct Shown {
+    pub(crate) delivery: Delivery,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) timeline: Vec<Event>,
     /// What people call who acted.
     names: Names,
 }
@@ -159,7 +159,8 @@ pub(crate) fn name(action: Action, language: Language) -> &'static str {
     }
 }
 
-async fn read(desk: &Desk, viewer: &Viewer, id: DeliveryId) -> Result<Shown, Refusal> {
+/// Reads a delivery that the viewer may see.
+pub(crate) async fn read(desk: &Desk, viewer: &Viewer, id: DeliveryId) -> Result<Shown, Refusal> {
     let reach = viewer.require(Right::ReadDeliveries)?;
     let tenant = viewer.tenant();
     let mut tx = desk.store.reading().await?;

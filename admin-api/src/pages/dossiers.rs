@@ -1,7 +1,7 @@
 //! Dossiers as the OPCOs know them: the list, with its filters in the address.
 
 use actix_web::{HttpResponse, web};
-use domain::person::Language;
+use domain::person::{Language, Right};
 use domain::{Environment, Etat, Opco};
 use maud::{Markup, html};
 use store::Dossier;
@@ -42,6 +42,9 @@ pub(crate) async fn list(
     };
     Ok(page(frame.around(&html! {
         h1 { (title) }
+        @if viewer.may(Right::Act) {
+            p { a href=(in_world("/orphans", Some(found.world))) { (language.of("Orphelins : ce qu'un seul côté connaît →", "Orphans: what one side alone knows →")) } }
+        }
         (filters(&viewer, &asked, found.world))
         @if found.dossiers.is_empty() {
             p { (language.of("Rien ne correspond à ces filtres.", "Nothing matches these filters.")) }

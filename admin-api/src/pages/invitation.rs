@@ -84,7 +84,7 @@ pub(crate) async fn submit(
     let event = signin::by(&person, now, "person.password_chosen");
     events::append(&mut tx, person.tenant, &[event]);
     tx.commit().await?;
-    let mut answer = redirect("/login");
+    let mut answer = redirect("/login?saved=1");
     let name = session_cookie(&desk);
     insert(
         &mut answer,

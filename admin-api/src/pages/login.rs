@@ -23,6 +23,8 @@ use crate::viewer::Viewer;
 pub(crate) struct Next {
     #[serde(default)]
     next: Option<String>,
+    /// Whether a password was chosen just before.
+    saved: Option<u8>,
 }
 
 /// What the first form sends.
@@ -55,11 +57,18 @@ pub(crate) async fn form(
     viewer: Option<Viewer>,
     next: web::Query<Next>,
 ) -> HttpResponse {
-    let next = safe(next.into_inner().next);
+    let Next { next, saved } = next.into_inner();
+    let next = safe(next);
     if viewer.is_some() {
         return redirect(&next);
     }
-    page(password_page(&desk, language(&request), &next, "", ""))
+    let language = language(&request);
+    let said = language.of(
+        "Votre mot de passe est enregistré : connectez-vous.",
+        "Your password is saved: sign in.",
+    );
+    let said = if saved.is_some() { said } else { "" };
+    page(password_page(&desk, language, &next, "", ("done", said)))
 }
 
 /// Tries them.
@@ -80,9 +89,12 @@ pub(crate) async fn submit(
             language,
             &next,
             &sent.email,
-            language.of(
-                "Adresse ou mot de passe incorrect.",
-                "Wrong address or password.",
+            (
+                "error",
+                language.of(
+                    "Adresse ou mot de passe incorrect.",
+                    "Wrong address or password.",
+                ),
             ),
         ))),
         SignedIn::Locked(until) => Ok(again(password_page(
@@ -90,7 +102,7 @@ pub(crate) async fn submit(
             language,
             &next,
             &sent.email,
-            &locked(until, language),
+            ("error", &locked(until, language)),
         ))),
     }
 }
@@ -222,14 +234,20 @@ pub(crate) fn locked(until: Timestamp, language: Language) -> String {
     }
 }
 
-fn password_page(desk: &Desk, language: Language, next: &str, email: &str, said: &str) -> Markup {
+fn password_page(
+    desk: &Desk,
+    language: Language,
+    next: &str,
+    email: &str,
+    (kind, said): (&str, &str),
+) -> Markup {
     let title = language.of("Connexion", "Sign in");
     outside(
         language,
         title,
         &html! {
             h1 { (title) }
-            (notice("error", said))
+            (notice(kind, said))
             form.narrow method="post" action="/login" {
                 input type="hidden" name="next" value=(next);
                 label for="email" { (language.of("Adresse électronique", "E-mail address")) }

@@ -34,11 +34,24 @@ pub(crate) async fn submit(
     viewer: Viewer,
     sent: Sent<Named>,
 ) -> Result<HttpResponse, Refusal> {
-    viewer.require(Right::ReadDeliveries)?;
     let Sent(sent) = sent;
-    let name = sent.name.trim().to_owned();
+    let forget = !sent.forget.is_empty();
+    let query = keep(&desk, &viewer, &sent.name, &sent.query, forget).await?;
+    Ok(redirect(&format!("/deliveries?{query}")))
+}
+
+/// Keeps a list under a name, or lets one go; returns what is kept of its address.
+pub(crate) async fn keep(
+    desk: &Desk,
+    viewer: &Viewer,
+    name: &str,
+    query: &str,
+    forget: bool,
+) -> Result<String, Refusal> {
+    viewer.require(Right::ReadDeliveries)?;
+    let name = name.trim().to_owned();
     // What is searched for may be somebody's number: it is not kept.
-    let mut asked = Asked::read(&sent.query);
+    let mut asked = Asked::read(query);
     asked.text.clear();
     let query = asked.query();
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || query.len() > QUERY_MAX {
@@ -49,7 +62,9 @@ pub(crate) async fn submit(
     }
     let (tenant, person) = (viewer.tenant(), viewer.id());
     let mut tx = desk.store.writing().await?;
-    if sent.forget.is_empty() {
+    if forget {
+        saved_views::forget(&mut tx, tenant, person, &name).await?;
+    } else {
         let view = SavedView {
             name,
             query: query.clone(),
@@ -60,11 +75,9 @@ pub(crate) async fn submit(
                 "At most fifty views: remove one.",
             ));
         }
-    } else {
-        saved_views::forget(&mut tx, tenant, person, &name).await?;
     }
     tx.commit().await?;
-    Ok(redirect(&format!("/deliveries?{query}")))
+    Ok(query)
 }
 
 /// The links to what a person keeps, and the form that keeps what is on the page.

@@ -44,28 +44,33 @@ pub(crate) fn sirets(text: &str) -> Result<Vec<Siret>, Refusal> {
 }
 
 /// Everything the page shows.
-struct Shown {
-    cfas: Vec<Cfa>,
-    sites: Vec<Site>,
-    routes: Vec<RouteOverride>,
-    rules: Vec<RuleOverride>,
-    switches: Vec<CapabilitySwitch>,
+pub(crate) struct Shown {
+    pub(crate) cfas: Vec<Cfa>,
+    pub(crate) sites: Vec<Site>,
+    pub(crate) routes: Vec<RouteOverride>,
+    pub(crate) rules: Vec<RuleOverride>,
+    pub(crate) switches: Vec<CapabilitySwitch>,
 }
 
-/// Shows them.
-pub(crate) async fn show(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpResponse, Refusal> {
+/// Reads what the viewer may see of them.
+pub(crate) async fn read(desk: &Desk, viewer: &Viewer) -> Result<Shown, Refusal> {
     viewer.require(Right::ReadSettings)?;
     let tenant = viewer.tenant();
     let now = desk.clock.now();
     let mut tx = desk.store.reading().await?;
-    let shown = Shown {
+    Ok(Shown {
         cfas: tenants::cfas(&mut tx, tenant).await?,
         sites: tenants::sites(&mut tx, tenant).await?,
         routes: overrides::routes(&mut tx, tenant).await?,
         rules: overrides::rules(&mut tx, tenant).await?,
         switches: switches::effective(&mut tx, now).await?,
-    };
-    drop(tx);
+    })
+}
+
+/// Shows them.
+pub(crate) async fn show(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpResponse, Refusal> {
+    let shown = read(&desk, &viewer).await?;
+    let now = desk.clock.now();
     let language = viewer.language();
     let title = language.of("Réglages", "Settings");
     let frame = Frame {

@@ -6,8 +6,9 @@ use domain::{Receipt, Status, Timestamp};
 use store::dossiers::{self, Dossier};
 use store::read_jobs::ReadKey;
 use store::strangers::{self, Said, Stranger};
-use store::{Delivery, NewEvent, StoreError, Tx};
+use store::{Delivery, NewEvent, StoreError, TenantKey, Tx};
 
+use super::Person;
 use super::pairs::{self, visible};
 use crate::actions::{self, Actor};
 use crate::app::App;
@@ -52,14 +53,18 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// Acts on a dossier that no ERP sent, and returns it as it is then.
+/// Acts on a dossier that no ERP sent, and returns it as it is then, with the delivery it is tied to.
+///
+/// What is adopted without a contract and is surely one of ours is tied to it: left alone, that contract
+/// would be refused as a double.
 pub(crate) async fn act(
     app: &App,
     actor: &Actor,
     id: DossierId,
-    request: Request,
-) -> Result<Stranger, Refusal> {
+    mut request: Request,
+) -> Result<(Stranger, Option<DeliveryId>), Refusal> {
     let now = app.clock.now();
+    let keys = app.store.keys(actor.tenant).await?;
     let mut tx = app.store.writing().await?;
     let stranger = find(&mut tx, actor, id).await?;
     if !stranger.fate.allowed().contains(&request.action) {
@@ -67,6 +72,9 @@ pub(crate) async fn act(
     }
     if request.delivery.is_some() && request.action != Action::Adopt {
         return Err(Refusal::NoDelivery);
+    }
+    if request.action == Action::Adopt && request.delivery.is_none() {
+        request.delivery = surely(app, &mut tx, &keys, actor, &stranger).await?;
     }
     let (fate, adopted_as) = match (request.action, request.delivery) {
         (Action::Adopt, Some(delivery)) => {
@@ -104,7 +112,38 @@ pub(crate) async fn act(
     store::events::append(&mut tx, actor.tenant, &[event]);
     let after = find(&mut tx, actor, id).await?;
     tx.commit().await?;
-    Ok(after)
+    // What leaves from here on asks whether it is this one.
+    app.views.forget_network(actor.tenant);
+    Ok((after, request.delivery))
+}
+
+/// Returns the contract of ours that a stranger is by the norm's own key, when it can be tied to it.
+async fn surely(
+    app: &App,
+    tx: &mut Tx,
+    keys: &TenantKey,
+    actor: &Actor,
+    stranger: &Stranger,
+) -> Result<Option<DeliveryId>, Refusal> {
+    let now = app.clock.now();
+    let person = Person::of_stranger(keys, stranger);
+    let page = [(stranger.clone(), person)];
+    let mut proposed = pairs::propose(app, tx, keys, actor, &page).await?;
+    let proposed = proposed.remove(&stranger.id);
+    let Some(proposed) = proposed.filter(|one| one.proposal.is_sure() && !one.proposal.ambiguous)
+    else {
+        return Ok(None);
+    };
+    let candidate = proposed.candidate;
+    let status = candidate.delivery.standing.status;
+    let double = |dossier: &Dossier| !is_missed(app, dossier, stranger, now);
+    match status {
+        // The OPCO has both: each is followed.
+        _ if candidate.dossier.as_ref().is_some_and(double) => Ok(None),
+        Status::Cancelled => Ok(None),
+        Status::Sending | Status::Queued => Err(Refusal::OnItsWay(status)),
+        _ => Ok(Some(candidate.delivery.id)),
+    }
 }
 
 async fn find(tx: &mut Tx, actor: &Actor, id: DossierId) -> Result<Stranger, Refusal> {

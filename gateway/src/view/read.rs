@@ -82,6 +82,7 @@ pub(super) async fn network(app: &App, tenant: TenantId) -> Result<Network, Stor
         })
         .collect();
     let software = software(&mut tx, tenant, &keys).await?;
+    let awaits = store::dossiers::awaits_any(&mut tx, tenant).await?;
     let allow_medium = network
         .settings
         .get(ALLOW_MEDIUM)
@@ -91,6 +92,7 @@ pub(super) async fn network(app: &App, tenant: TenantId) -> Result<Network, Stor
         keys,
         allow_medium,
         rules,
+        awaits,
         routes,
         software,
     })

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use domain::{DeliveryId, Environment, HoldReason, Instance, TenantId};
 
+use uuid::Uuid;
+
 use super::query::MAX_PAGE;
 use super::{COLUMNS, Delivery, DeliveryRow};
 use crate::column::raw;
@@ -58,16 +60,24 @@ pub async fn held(
 }
 
 impl Store {
-    /// Returns which of an OPCO's numbers belong to dossiers this network already has.
+    /// Returns which of an OPCO's numbers belong to dossiers that other deliveries brought. One that no
+    /// delivery brought may be what is looked for.
     pub async fn known_numbers(
         &self,
-        tenant: TenantId,
+        delivery: &Delivery,
         instance: Instance,
-        environment: Environment,
         numbers: &[&str],
     ) -> Result<HashSet<String>, StoreError> {
         let mut tx = self.reading().await?;
-        known_in(&mut tx, tenant, instance, environment, numbers).await
+        let (tenant, world) = (delivery.tenant, delivery.environment);
+        known_to(
+            &mut tx,
+            (tenant, Some(delivery.id)),
+            instance,
+            world,
+            numbers,
+        )
+        .await
     }
 }
 
@@ -79,12 +89,24 @@ pub(crate) async fn known_in(
     environment: Environment,
     numbers: &[&str],
 ) -> Result<HashSet<String>, StoreError> {
+    known_to(tx, (tenant, None), instance, environment, numbers).await
+}
+
+async fn known_to(
+    tx: &mut Tx,
+    (tenant, looking): (TenantId, Option<DeliveryId>),
+    instance: Instance,
+    environment: Environment,
+    numbers: &[&str],
+) -> Result<HashSet<String>, StoreError> {
     const SQL: &str = "select numero_interne from dossier
         where tenant_id = $1 and environment = $2 and opco = $3 and instance = $4
-          and numero_interne in (select value from json_each($5))";
+          and numero_interne in (select value from json_each($5))
+          and ($6 is null or (delivery_id <> $6 and delivery_id <> $7))";
     const ON_POSTGRES: &str = "select numero_interne from dossier
         where tenant_id = $1 and environment = $2 and opco = $3 and instance = $4
-          and numero_interne in (select json_array_elements_text($5::json))";
+          and numero_interne in (select json_array_elements_text($5::json))
+          and ($6::uuid is null or (delivery_id <> $6 and delivery_id <> $7))";
     let mut known = HashSet::with_capacity(numbers.len());
     for part in numbers.chunks(NUMBERS) {
         let list = serde_json::Value::from(part.to_vec()).to_string();
@@ -96,6 +118,8 @@ pub(crate) async fn known_in(
                     .bind(instance.opco.slug())
                     .bind(i64::from(instance.number))
                     .bind(&list)
+                    .bind(looking.map(raw))
+                    .bind(Uuid::nil())
                     .fetch_all(&mut **$conn)
                     .await?
             };

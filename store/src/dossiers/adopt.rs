@@ -10,7 +10,7 @@ use super::{Dossier, MAX_PAGE, Row, columns, find, find_by_delivery, joined};
 use crate::column::{ms, raw};
 use crate::deliveries::{self, Delivery};
 use crate::error::StoreError;
-use crate::pool::{Tx, on, run};
+use crate::pool::{Engine, Tx, on, run};
 use crate::sealing::Fingerprint;
 use crate::strangers::Stranger;
 
@@ -105,12 +105,70 @@ pub async fn renumber(
     Ok(done > 0)
 }
 
-/// Ties a dossier that no delivery brought to one that did; what bills it follows.
-pub(super) async fn tie(
+/// Returns whether a network follows a dossier that no delivery brought, and that a contract handed in
+/// later may be.
+pub async fn awaits_any(tx: &mut Tx, tenant: TenantId) -> Result<bool, StoreError> {
+    macro_rules! sql {
+        ($nobody:literal) => {
+            concat!(
+                "select count(*) from (select 1 from dossier where tenant_id = $1
+                  and pairing is not null and delivery_id = ",
+                $nobody,
+                " limit 1) as one"
+            )
+        };
+    }
+    let sql = match &tx.engine {
+        Engine::Sqlite(_) => sql!("x'00000000000000000000000000000000'"),
+        Engine::Postgres(_) => sql!("'00000000-0000-0000-0000-000000000000'"),
+    };
+    let found: i64 = on!(tx, |conn| sqlx::query_scalar(sql)
+        .bind(raw(tenant))
+        .fetch_one(conn)
+        .await?);
+    Ok(found > 0)
+}
+
+/// Returns the dossier, adopted and brought by no delivery, that a contract is by the norm's own key: where
+/// that contract goes, and unless the OPCO refused or annulled it.
+pub async fn awaiting(
     tx: &mut Tx,
-    dossier: &Dossier,
     delivery: &Delivery,
-) -> Result<(), StoreError> {
+    pairing: Fingerprint,
+) -> Result<Option<Dossier>, StoreError> {
+    macro_rules! sql {
+        ($nobody:literal) => {
+            concat!(
+                "select ",
+                columns!(),
+                " from dossier where tenant_id = $1 and environment = $2 and pairing = $3
+                  and opco = $4 and instance = $5 and numero_interne is not null
+                  and (etat is null or etat not in ('REFUSE', 'ANNULE')) and delivery_id = ",
+                $nobody,
+                " order by dossier_id desc limit 1"
+            )
+        };
+    }
+    let Some(instance) = delivery.target() else {
+        return Ok(None);
+    };
+    let sql = match &tx.engine {
+        Engine::Sqlite(_) => sql!("x'00000000000000000000000000000000'"),
+        Engine::Postgres(_) => sql!("'00000000-0000-0000-0000-000000000000'"),
+    };
+    let row: Option<Row> = on!(tx, |conn| sqlx::query_as(sql)
+        .bind(raw(delivery.tenant))
+        .bind(delivery.environment.as_str())
+        .bind(pairing.0.to_vec())
+        .bind(instance.opco.slug())
+        .bind(i64::from(instance.number))
+        .fetch_optional(conn)
+        .await?);
+    row.map(Dossier::try_from).transpose()
+}
+
+/// Ties a dossier that no delivery brought to one that did; what bills it follows.
+pub async fn tie(tx: &mut Tx, dossier: &Dossier, delivery: &Delivery) -> Result<(), StoreError> {
     const DOSSIER: &str = "update dossier set delivery_id = $3
         where tenant_id = $1 and dossier_id = $2";
     const BILLS: &str = "update invoice_contract set contract_id = $3

@@ -305,6 +305,34 @@ on_both! {
         assert_eq!((tied.delivery, tied.contract()), (Some(delivery.id), delivery.id.into()));
     }
 
+    async fn what_nobody_brought_is_known_to_no_look_until_it_is_tied(db) {
+        let tenant = db.network().await;
+        let other = ours(db, tenant, "8").await;
+        listed(db, tenant, &[line("9", "TRANSMIS")], 10).await;
+        read(db, tenant, 20).await;
+        let one = list(db, tenant, Fate::Open).await.remove(0);
+        let elsewhere = db.network().await;
+        let mut tx = db.store.writing().await.unwrap();
+        assert!(!dossiers::awaits_any(&mut tx, tenant).await.unwrap());
+        dossiers::adopt(&mut tx, &one, at(30)).await.unwrap();
+        let pairing = one.prints.pairing.unwrap();
+        let awaiting = dossiers::awaiting(&mut tx, &other, pairing).await.unwrap();
+        assert_eq!(awaiting.map(|dossier| dossier.id), Some(one.id));
+        assert!(dossiers::awaits_any(&mut tx, tenant).await.unwrap());
+        assert!(!dossiers::awaits_any(&mut tx, elsewhere).await.unwrap());
+        tx.commit().await.unwrap();
+        let known = db.store.known_numbers(&other, afdas(), &["8", "9"]).await.unwrap();
+        assert!(known.is_empty(), "the one is its own, the other nobody's: {known:?}");
+        let delivery = ours(db, tenant, "9").await;
+        let known = db.store.known_numbers(&other, afdas(), &["8", "9"]).await.unwrap();
+        assert!(known.contains("9") && known.len() == 1, "{known:?}");
+        let known = db.store.known_numbers(&delivery, afdas(), &["8", "9"]).await.unwrap();
+        assert!(known.contains("8") && known.len() == 1, "{known:?}");
+        let mut tx = db.store.reading().await.unwrap();
+        assert!(!dossiers::awaits_any(&mut tx, tenant).await.unwrap());
+        assert!(dossiers::awaiting(&mut tx, &other, pairing).await.unwrap().is_none());
+    }
+
     async fn what_a_stranger_tells_of_a_person_goes_in_its_time(db) {
         let tenant = db.network().await;
         listed(db, tenant, &[line("8", "TRANSMIS"), line("9", "ENGAGE")], 10).await;

@@ -5,6 +5,7 @@ use domain::outcome::FaultItem;
 use domain::person::Role;
 use domain::{Fault, FaultKind, HoldReason, Status, WaitReason};
 use harness::desk::{Browser, PASSWORD, account, delivery};
+use reqwest::Method;
 use store::people::Scope;
 use store::{Standing, tenants};
 
@@ -154,6 +155,47 @@ on_both! { OPTIONAL;
         let mut browser = at_site(&place, "autre@cfa.example", 1).await;
         let theirs = browser.get("/deliveries.csv").await;
         assert_eq!(theirs.text.lines().count(), 1, "the head alone: {}", theirs.text);
+    }
+
+    async fn programs_are_told_what_the_pages_show(place) {
+        morning(&place).await;
+        let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;
+        let today = browser.get("/admin/v1/today").await.json();
+        let held = today["stuck"].as_array().unwrap().iter().find(|line| line["reason"] == "no_key");
+        assert_eq!((&held.unwrap()["count"], &held.unwrap()["who"]), (&3.into(), &"network".into()));
+        let list = browser.get("/admin/v1/deliveries?status=held").await.json();
+        assert_eq!((&list["count"], &list["more"]), (&3.into(), &false.into()), "{list}");
+        let id = list["deliveries"][0]["id"].as_str().unwrap().to_owned();
+        let path = format!("/admin/v1/deliveries/{id}");
+        let one = browser.get(&path).await.json();
+        assert!(one["allowed"].as_array().unwrap().contains(&"cancel".into()), "{one}");
+        let csrf = harness::desk::word(&browser.get("/account").await.text).unwrap();
+        let headers = [
+            ("sec-fetch-site", "same-origin"), ("content-type", "application/json"), ("x-csrf-token", &csrf),
+        ];
+        let act = |reason: &str| Some(format!("{{\"action\": \"cancel\", \"reason\": \"{reason}\"}}"));
+        let acts = format!("{path}/act");
+        let refused = browser.ask(Method::POST, &acts, &headers, act("")).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
+        let done = browser.ask(Method::POST, &acts, &headers, act("en double")).await;
+        assert_eq!(done.json()["status"], "cancelled", "{}", done.text);
+        assert_eq!(browser.ask(Method::POST, &acts, &headers, act("encore")).await.status, 409);
+        let kept = Some("{\"query\": \"status=held&text=1\"}".to_owned());
+        let view = "/admin/v1/views/Retenues";
+        assert_eq!(browser.ask(Method::PUT, view, &headers, kept).await.status, 204);
+        let views = browser.get("/admin/v1/views").await.json();
+        assert_eq!(views["views"][0], serde_json::json!({"name": "Retenues", "query": "status=held"}));
+        assert_eq!(browser.ask(Method::DELETE, view, &headers, None).await.status, 204);
+        assert_eq!(browser.get("/admin/v1/views").await.json()["views"], serde_json::json!([]));
+        let sheet = browser.get("/admin/v1/deliveries/sheet?status=rejected").await;
+        assert_eq!(sheet.text.lines().count(), 4, "{}", sheet.text);
+        // A part of an address that is no word of its list is named.
+        let refused = browser.get("/admin/v1/causes?world=hier").await;
+        assert_eq!(refused.status, 400);
+        assert!(refused.text.contains("world") && !refused.text.contains("hier"), "{}", refused.text);
+        let mut admin = place.signed_in("admin@cfa.example", Role::Admin).await;
+        let settings = admin.get("/admin/v1/settings").await.json();
+        assert_eq!(settings["cfas"][0]["sites"].as_array().unwrap().len(), 2, "{settings}");
     }
 
     async fn a_list_is_kept_under_a_name_by_who_named_it(place) {

@@ -1,5 +1,6 @@
 //! How an orphan is shown.
 
+use domain::id::DeliveryId;
 use domain::matching::Reason;
 use domain::orphan::{Fate, Mismatch};
 use domain::{Etat, Opco, Status, Timestamp};
@@ -9,9 +10,8 @@ use store::dossiers::Dossier;
 use store::strangers::Stranger;
 use utoipa::ToSchema;
 
-use super::Cote;
 use crate::http::words;
-use crate::orphans::{Person, Proposed};
+use crate::orphans::{Cote, Listed, Person, Proposed};
 
 /// A dossier that one side knows and the other does not.
 #[derive(Serialize, ToSchema)]
@@ -65,7 +65,7 @@ pub(crate) struct OrphelinBody {
     /// The dossier it is followed as.
     #[schema(format = Uuid)]
     dossier_id: Option<String>,
-    /// The delivery that was sent.
+    /// The delivery that was sent, or that the dossier adopted is tied to.
     #[schema(format = Uuid)]
     delivery_id: Option<String>,
     /// The contract; null when it was not read in full, or is shredded.
@@ -153,6 +153,7 @@ impl OrphelinBody {
         stranger: &Stranger,
         person: Option<&Person>,
         proposed: Option<&Proposed>,
+        delivery: Option<DeliveryId>,
     ) -> Self {
         Self {
             id: stranger.id.to_string(),
@@ -174,7 +175,7 @@ impl OrphelinBody {
             fate_by: stranger.fate_by.clone(),
             fate_reason: stranger.fate_reason.clone(),
             dossier_id: stranger.adopted_as.map(|id| id.to_string()),
-            delivery_id: None,
+            delivery_id: delivery.map(|id| id.to_string()),
             contrat: person.map(ContratBody::from),
             proposition: proposed.map(PropositionBody::from),
         }
@@ -205,6 +206,20 @@ impl OrphelinBody {
             delivery_id: dossier.delivery.map(|id| id.to_string()),
             contrat: person.map(ContratBody::from),
             proposition: None,
+        }
+    }
+}
+
+impl From<&Listed> for OrphelinBody {
+    fn from(listed: &Listed) -> Self {
+        match listed {
+            Listed::Theirs {
+                stranger,
+                person,
+                proposed,
+                delivery,
+            } => Self::theirs(stranger, person.as_ref(), proposed.as_deref(), *delivery),
+            Listed::Ours { dossier, person } => Self::ours(dossier, person.as_ref()),
         }
     }
 }

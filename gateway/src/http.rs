@@ -237,13 +237,7 @@ fn table(config: &mut ServiceConfig) {
         .service(path("/problems", [open(docs::problems)]))
         .service(path("/problems/{code}", [open(docs::problem)]))
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
-        .app_data(web::QueryConfig::default().error_handler(|error, request| {
-            Problem::new(
-                Code::InvalidRequest,
-                query_detail(&error, request.query_string()),
-            )
-            .into()
-        }))
+        .app_data(web::QueryConfig::default().error_handler(unreadable_query))
         .default_service(web::to(unknown_route));
 }
 
@@ -311,6 +305,15 @@ fn webhook_table(config: &mut ServiceConfig) {
             "/api/v1/webhooks/{id}/test",
             [post_outside(Webhook, webhooks::test)],
         ));
+}
+
+/// Refuses an address of which a part does not read.
+fn unreadable_query(
+    error: actix_web::error::QueryPayloadError,
+    request: &actix_web::HttpRequest,
+) -> actix_web::Error {
+    let detail = query_detail(&error, request.query_string());
+    Problem::new(Code::InvalidRequest, detail).into()
 }
 
 /// The reader's own words name the parameter and never its value.

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod bulks;
 pub(crate) mod causes;
 pub(crate) mod credentials;
+pub(crate) mod decisions;
 pub(crate) mod deliveries;
 pub(crate) mod dossiers;
 pub(crate) mod health;

@@ -64,7 +64,9 @@ impl Who {
         match status {
             Status::Held => hold().map_or(Self::Cfa, of_hold),
             Status::Waiting => match wait() {
-                Some(WaitReason::Breaker | WaitReason::Dossier) => Self::Opco,
+                Some(WaitReason::Breaker | WaitReason::Dossier | WaitReason::Maintenance) => {
+                    Self::Opco
+                }
                 _ => Self::Nobody,
             },
             Status::Rejected => Self::Cfa,

@@ -32,6 +32,11 @@ impl Hand {
         events::append(tx, tenant, &[event]);
     }
 
+    /// Returns who decided, as decisions show it.
+    pub(crate) fn author(&self) -> &str {
+        self.name.strip_prefix("cli:").unwrap_or(&self.name)
+    }
+
     /// The hand of a person of the dashboard.
     pub(crate) fn of(desk: &Desk, viewer: &Viewer) -> Self {
         Self {

@@ -14,6 +14,7 @@ pub mod books;
 mod bulk;
 mod causes;
 pub mod csv;
+pub mod decisions;
 mod desk;
 mod dossiers;
 mod filter;

@@ -70,7 +70,7 @@ pub(crate) async fn all(
         sites: reach.filter(),
     };
     let since = before(desk.clock.now(), Duration::from_secs(HOURS * 3_600));
-    let open = desk.works.open(world).await?;
+    let open = desk.works.open(viewer.tenant(), world).await?;
     let mut tx = desk.store.reading().await?;
     let calls = health::calls(&mut tx, &whose, since).await?;
     let backlog = health::backlog(&mut tx, &whose).await?;

@@ -54,8 +54,8 @@ macro_rules! table {
 
 use Need::{Account, Browser, May, MayConfirmed, Nothing};
 use Right::{
-    Act, ManageCredentials, ManageKeys, ManagePeople, ReadAudit, ReadDeliveries, ReadKeys,
-    ReadMoney, ReadSettings,
+    Act, ManageCredentials, ManageKeys, ManageNetwork, ManagePeople, ReadAudit, ReadDeliveries,
+    ReadKeys, ReadMoney, ReadSettings,
 };
 
 table! {
@@ -119,6 +119,10 @@ table! {
     get "/settings/credentials" May(ReadSettings) => pages::settings::credentials::list;
     post "/settings/credentials" MayConfirmed(ManageCredentials) => pages::settings::credentials::create;
     post "/settings/credentials/{id}" MayConfirmed(ManageCredentials) => pages::settings::credentials::act;
+    get "/settings/decisions" May(ReadSettings) => pages::settings::decisions::show;
+    post "/settings/decisions" MayConfirmed(ManageNetwork) => pages::settings::decisions::decide;
+    get "/settings/openings" May(ReadSettings) => pages::settings::openings::show;
+    post "/settings/openings" MayConfirmed(ManageNetwork) => pages::settings::openings::say;
     get "/settings/webhooks" May(ReadSettings) => pages::settings::webhooks::list;
     post "/settings/webhooks" MayConfirmed(ManageCredentials) => pages::settings::webhooks::create;
     get "/settings/webhooks/{id}" May(ReadSettings) => pages::settings::webhooks::one::show;
@@ -167,6 +171,10 @@ table! {
     get "/admin/v1/credentials" May(ReadSettings) => api::credentials::list;
     post "/admin/v1/credentials" MayConfirmed(ManageCredentials) => api::credentials::create;
     post "/admin/v1/credentials/{id}" MayConfirmed(ManageCredentials) => api::credentials::act;
+    get "/admin/v1/decisions" May(ReadSettings) => api::decisions::list;
+    post "/admin/v1/decisions" MayConfirmed(ManageNetwork) => api::decisions::decide;
+    get "/admin/v1/openings" May(ReadSettings) => api::decisions::openings;
+    post "/admin/v1/openings" MayConfirmed(ManageNetwork) => api::decisions::say;
     get "/admin/v1/webhooks" May(ReadSettings) => api::webhooks::list;
     post "/admin/v1/webhooks" MayConfirmed(ManageCredentials) => api::webhooks::create;
     get "/admin/v1/webhooks/{id}" May(ReadSettings) => api::webhooks::show;

@@ -44,8 +44,12 @@ pub trait Works: fmt::Debug + Send + Sync + 'static {
     /// Returns how each system of each OPCO does, as this process sees it.
     fn health(&self) -> Vec<Health>;
 
-    /// Returns what is open at each OPCO in a world.
-    fn open(&self, environment: Environment) -> Pending<'_, Result<Vec<Open>, StoreError>>;
+    /// Returns what is open at each OPCO for a network in a world.
+    fn open(
+        &self,
+        tenant: TenantId,
+        environment: Environment,
+    ) -> Pending<'_, Result<Vec<Open>, StoreError>>;
 
     /// Writes the evidence file of a delivery, and puts on record who asked; nothing while its last events
     /// are not sealed.

@@ -101,6 +101,8 @@ pub enum WaitReason {
     OpeningDate,
     /// The OPCO must first move its dossier on: a number, a commitment, a schedule.
     Dossier,
+    /// The OPCO announced works: it is not called until they end.
+    Maintenance,
 }
 
 words!(WaitReason {
@@ -111,6 +113,7 @@ words!(WaitReason {
     Predecessor = "predecessor",
     OpeningDate = "opening_date",
     Dossier = "dossier",
+    Maintenance = "maintenance",
 });
 
 /// Why a delivery is held for a person.

@@ -95,6 +95,10 @@ impl WaitReason {
                 "L'OPCO doit d'abord faire avancer le dossier : numéro, engagement ou échéancier.",
                 "The OPCO must first move the dossier on: number, commitment or schedule.",
             ),
+            Self::Maintenance => language.of(
+                "L'OPCO est en maintenance annoncée : rien ne lui est envoyé jusqu'à la fin.",
+                "The OPCO is in announced maintenance: nothing is sent to it until the end.",
+            ),
         }
     }
 }

@@ -173,6 +173,7 @@ impl Right {
         matches!(
             self,
             Self::ManageKeys
+                | Self::ManageNetwork
                 | Self::ManagePeople
                 | Self::ManageCredentials
                 | Self::OpenSealed

@@ -10,7 +10,7 @@ use admin_api::hooks::{Secrets, Unfit, Wanted};
 use admin_api::orphans::{Act, NotDone, Page};
 use domain::bulk::Obstacle;
 use domain::delivery::Action;
-use domain::id::{DeliveryId, DossierId};
+use domain::id::{DeliveryId, DossierId, TenantId};
 use domain::{Capability, Environment, FaultKind, Instance, Opco, Receipt};
 use store::keys::CfaKey;
 use store::proofs::ProofError;
@@ -30,6 +30,7 @@ use crate::pause;
 use crate::probe::{Bench, Untried};
 use crate::reconciliation::{self, sheet};
 use crate::system::System;
+use crate::view;
 
 /// How long a trial of a key may wait for its turn.
 const TURN: Duration = Duration::from_secs(5);
@@ -83,14 +84,16 @@ impl admin_api::Works for Lent {
 
     fn open(
         &self,
+        tenant: TenantId,
         environment: Environment,
     ) -> admin_api::Pending<'_, Result<Vec<admin_api::Open>, StoreError>> {
         Box::pin(async move {
             let now = self.0.clock.now();
             let platform = self.0.views.platform(&self.0).await?;
+            let network = self.0.views.network(&self.0, tenant).await?;
             let one = |opco| {
                 let instance = Instance::first(opco);
-                let switches = platform.switches(instance);
+                let switches = view::switches(&platform, &network, instance);
                 let open = self.0.seed.of(opco).with_switches(switches, now);
                 admin_api::Open {
                     instance,
@@ -233,6 +236,14 @@ async fn probed(app: &App, key: &CfaKey) -> Result<admin_api::Probe, StoreError>
         environment: key.environment,
     };
     let now = app.clock.now();
+    let view = app.views.of(app, key.tenant, key.siret_cfa).await?;
+    if view.closed_until(system, now).is_some() {
+        return Ok(not_accepted(
+            Verdict::Unknown,
+            "cet OPCO est en maintenance annoncée : réessayez à la fin",
+            "this OPCO is in announced maintenance: try again at its end",
+        ));
+    }
     let deadline = pause::later(now, TURN);
     if let Turn::NotBefore(_) = app.limits.turn(system, &key.id.to_string(), deadline).await {
         return Ok(not_accepted(

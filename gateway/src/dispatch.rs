@@ -7,7 +7,7 @@ use domain::step::{self, AfterLost, Course, Next, Policy, Progress, Sight};
 use domain::{Fault, FaultKind, HoldReason, Kind, NormVersion, Outcome, Timestamp, WaitReason};
 use jiff::civil::Date;
 use opco::{Filed, Identity, Operation, Profile, Refus};
-use store::{Claimed, TenantKey, Was};
+use store::{Claimed, Delivery, TenantKey, Was};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
@@ -221,6 +221,7 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
     let version = delivery
         .version
         .ok_or_else(|| hold(HoldReason::FlowNotOpen, "no version was chosen"))?;
+    open_now(app, delivery, &view, system).await?;
     let (key, identity) = identity(app, &view, system)?;
     let deadline = pause::later(app.clock.now(), app.settings.worker.turn_wait());
     if let Err(fault) = ready(app, profile, &identity, version).await {
@@ -366,6 +367,21 @@ async fn refused_in_doubt(
     match follow_up::send::look(context).await? {
         Outcome::Absent => Err(Stop::Hold(reason, fault)),
         outcome => Ok(Exchanged::of(outcome, context.version)),
+    }
+}
+
+/// Lets a call go on only where no works were announced for now. What waits for their end was woken if
+/// they ended before their hour: what was read a moment ago is then read again.
+async fn open_now(app: &App, delivery: &Delivery, view: &View, system: System) -> Result<(), Stop> {
+    let now = app.clock.now();
+    let mut end = view.closed_until(system, now);
+    if end.is_some() && view.is_stale() {
+        let read = app.views.fresh(app, delivery.tenant, delivery.siret_cfa);
+        end = read.await.map_err(broken)?.closed_until(system, now);
+    }
+    match end {
+        Some(end) => Err(Stop::Later(WaitReason::Maintenance, end)),
+        None => Ok(()),
     }
 }
 

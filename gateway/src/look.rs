@@ -71,6 +71,7 @@ async fn search(context: &Attempt<'_>, opened: &Opened) -> Result<Option<Receipt
         version: context.version,
         key: &key,
         deadline: context.deadline,
+        view: context.view,
     };
     // The claim already waited for the turn of the first page.
     let listed = async {

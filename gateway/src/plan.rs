@@ -160,7 +160,7 @@ pub(crate) fn first_hold(findings: &[Finding]) -> Option<HoldReason> {
 
 /// Returns what is open at an OPCO now: the matrix that ships, under the switches in force.
 pub(crate) fn capabilities(app: &App, view: &View, target: Instance) -> opco::Capabilities {
-    let switches = view.platform.switches(target);
+    let switches = view.switches(target);
     app.seed
         .of(target.opco)
         .with_switches(switches, app.clock.now())
@@ -190,7 +190,7 @@ fn version(
     asked: &Question,
     findings: &mut Vec<Finding>,
 ) -> Option<NormVersion> {
-    let switches = view.platform.switches(target);
+    let switches = view.switches(target);
     let capabilities = seed.of(target.opco).with_switches(switches, asked.now);
     match opco::choose_version(&capabilities, asked.environment) {
         Ok(version) => Some(version),

@@ -62,7 +62,8 @@ impl Bench<'_> {
     ) -> Result<Option<Date>, Untried> {
         let profile = self.profiles.get(key.instance).ok_or(Untried::NoProfile)?;
         let mut tx = self.store.reading().await?;
-        let said = switches::effective(&mut tx, now).await?;
+        let mut said = switches::effective(&mut tx, now).await?;
+        said.extend(switches::network::effective(&mut tx, key.tenant, now).await?);
         drop(tx);
         let said: Vec<opco::Switch> = said
             .into_iter()

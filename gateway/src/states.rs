@@ -62,6 +62,7 @@ impl<'a> Account<'a> {
             version: self.version,
             key: &self.key,
             deadline,
+            view: &self.view,
         }
     }
 }
@@ -80,6 +81,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) key: &'a str,
     /// The end of the time given.
     pub(crate) deadline: Timestamp,
+    /// What is known of the site and its network.
+    pub(crate) view: &'a View,
 }
 
 /// Why the list was not read.
@@ -137,6 +140,9 @@ pub(crate) async fn ask(
     operation: &Operation,
     turn_taken: bool,
 ) -> Result<Answer, Unread> {
+    if let Some(end) = reader.view.closed_until(reader.system, app.clock.now()) {
+        return Err(Unread::NotBefore(end));
+    }
     let version = reader.profile.version(operation);
     opco::ready(&app.transport, reader.profile, reader.identity, version)
         .await

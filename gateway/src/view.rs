@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::id::{KeyId, TenantId};
-use domain::{Instance, Secret, Siret, rules};
+use domain::{Instance, Secret, Siret, Timestamp, rules};
 use jiff::civil::Date;
 use opco::{SoftwareCredential, Switch};
+use store::windows::Window;
 use store::{SealError, SealedSecret, StoreError, TenantKey};
 
 use crate::app::App;
@@ -63,6 +64,7 @@ pub(crate) struct View {
 #[derive(Debug, Default)]
 pub(crate) struct Platform {
     switches: HashMap<Instance, Vec<Switch>>,
+    windows: Vec<Window>,
     software: HashMap<System, Arc<Software>>,
 }
 
@@ -80,6 +82,8 @@ pub(crate) struct Network {
     /// Its own answers for employers.
     pub(crate) routes: Vec<RouteOverride>,
     software: HashMap<System, Arc<Software>>,
+    switches: HashMap<Instance, Vec<Switch>>,
+    windows: Vec<Window>,
 }
 
 /// What a site has.
@@ -249,6 +253,28 @@ impl View {
             .or_else(|| self.platform.software.get(&system))
     }
 
+    /// Returns what was switched for a system.
+    pub(crate) fn switches(&self, instance: Instance) -> impl Iterator<Item = &Switch> {
+        switches(&self.platform, &self.network, instance)
+    }
+
+    /// Returns until when a system is not to be called, if works were announced for now.
+    pub(crate) fn closed_until(&self, system: System, now: Timestamp) -> Option<Timestamp> {
+        let all = self.platform.windows.iter().chain(&self.network.windows);
+        let mut mine: Vec<&Window> = all
+            .filter(|window| {
+                window.instance == system.instance && window.environment == system.environment
+            })
+            .collect();
+        mine.sort_unstable_by_key(|window| window.from);
+        // Works that follow one another are told as one.
+        mine.into_iter().fold(None, |end, window| {
+            let at = end.unwrap_or(now);
+            let goes_on = window.from <= at && at < window.until;
+            if goes_on { Some(window.until) } else { end }
+        })
+    }
+
     /// Opens a CFA key.
     pub(crate) fn open_key(&self, key: &CfaKey) -> Result<Secret, SealError> {
         self.network
@@ -277,11 +303,14 @@ impl Software {
     }
 }
 
-impl Platform {
-    /// Returns what administrators switched for a system.
-    pub(crate) fn switches(&self, instance: Instance) -> &[Switch] {
-        self.switches.get(&instance).map_or(&[], Vec::as_slice)
-    }
+/// Returns what was switched for a system: the network's word comes after the deployment's, and wins.
+pub(crate) fn switches<'a>(
+    platform: &'a Platform,
+    network: &'a Network,
+    instance: Instance,
+) -> impl Iterator<Item = &'a Switch> {
+    let of = |all: &'a HashMap<Instance, Vec<Switch>>| all.get(&instance).into_iter().flatten();
+    of(&platform.switches).chain(of(&network.switches))
 }
 
 impl Site {

@@ -49,6 +49,7 @@ pub mod strangers;
 pub mod switches;
 pub mod tenants;
 pub mod webhooks;
+pub mod windows;
 mod writer;
 
 pub use crate::accept::{Accepted, GivenMandate, Idempotency, NewDelivery};

@@ -1,5 +1,7 @@
 //! Capability switches: what an administrator knows better than the shipped matrix.
 
+pub mod network;
+
 use domain::id::OverrideId;
 use domain::{Capability, Instance, Opco, Openness, Timestamp};
 use uuid::Uuid;

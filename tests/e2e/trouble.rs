@@ -1,8 +1,11 @@
 //! OPCOs that refuse, throttle, fall silent or answer nonsense.
 
-use domain::Opco;
+use admin_api::decisions;
+use admin_api::hand::Hand;
+use domain::{Instance, Opco};
+use harness::network::WORLD;
 use harness::payload::contract;
-use harness::{on_both, wait};
+use harness::{network, on_both, payload, wait};
 use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, Scope};
 
@@ -43,6 +46,36 @@ on_both! {
         assert!(waited >= 40_000, "the next call came after {waited} ms: {next:?}");
         assert_eq!(scene.opcos.taken(Opco::Akto, &first).len(), 1);
         assert_eq!(scene.opcos.taken(Opco::Akto, &second).len(), 1);
+    }
+
+    async fn an_opco_in_announced_works_is_not_called_and_what_waits_says_until_when(scene) {
+        let (network, erp) = scene.another(network::network()).await;
+        let hand = Hand { name: "cli:essai".to_owned(), now: scene.now(), reason: Some("bascule".to_owned()) };
+        let place = (Instance::first(Opco::Akto), WORLD);
+        let end = hand.now.checked_add(std::time::Duration::from_hours(10)).unwrap();
+        let mut tx = scene.store.writing().await.unwrap();
+        let window = decisions::announce(&mut tx, network.tenant, place, (hand.now, end), &hand).await.unwrap();
+        tx.commit().await.unwrap();
+        let contract = contract(230).to(Opco::Akto);
+        let id = erp.submit(&contract).await;
+        let waiting = erp.until_status(&id, "waiting").await;
+        assert_eq!(waiting["reason"], "maintenance", "{waiting}");
+        assert_eq!(waiting["next_at"].as_str().map(|at| at.parse().unwrap()), Some(end), "{waiting}");
+        // For that network alone, and the OPCO is as well as it was.
+        let other = payload::contract(231).to(Opco::Akto);
+        let passed = scene.erp.submit(&other).await;
+        scene.erp.until_delivered(&passed).await;
+        let opcos = erp.get("/api/v1/opcos").await.expect(200);
+        assert_eq!(breaker(&opcos, "akto").as_deref(), Some("ok"), "{opcos}");
+        assert!(scene.opcos.taken(Opco::Akto, &contract).is_empty());
+        assert_eq!(erp.get(&format!("/api/v1/deliveries/{id}")).await.expect(200)["attempt_count"], 0);
+
+        let hand = Hand { now: scene.now(), ..hand };
+        let mut tx = scene.store.writing().await.unwrap();
+        decisions::end_window(&mut tx, network.tenant, window.id, &hand).await.unwrap();
+        tx.commit().await.unwrap();
+        erp.until_delivered(&id).await;
+        assert_eq!(scene.opcos.taken(Opco::Akto, &contract).len(), 1);
     }
 
     async fn an_opco_that_is_down_stops_its_own_lane_only(scene) {

@@ -4,6 +4,7 @@
 mod audit;
 mod bulk;
 mod credentials;
+mod decisions;
 mod guess;
 mod keys;
 mod orphans;

@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
 use super::{
-    audit, bulks, causes, credentials, deliveries, dossiers, keys, me, money, opcos, orphans,
-    people, settings, today, views, webhooks,
+    audit, bulks, causes, credentials, decisions, deliveries, dossiers, keys, me, money, opcos,
+    orphans, people, settings, today, views, webhooks,
 };
 use crate::refusal;
 
@@ -59,6 +59,10 @@ use crate::refusal;
         audit::list,
         audit::export,
         audit::evidence,
+        decisions::list,
+        decisions::decide,
+        decisions::openings,
+        decisions::say,
         webhooks::list,
         webhooks::create,
         webhooks::show,

@@ -187,6 +187,14 @@ impl Desk {
         self.hand().write(tx, tenant, kind, data);
     }
 
+    /// The same, with the reason of an act.
+    fn because(&self, reason: String) -> Hand {
+        Hand {
+            reason: Some(reason),
+            ..self.hand()
+        }
+    }
+
     /// Returns whose hand the acts of this command are.
     fn hand(&self) -> Hand {
         Hand {

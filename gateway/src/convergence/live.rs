@@ -230,6 +230,9 @@ async fn exchange(
     if let State::Open(until) = app.breakers.state(system, app.clock.now()) {
         return Err(silent_until(app, until));
     }
+    if let Some(end) = view.closed_until(system, app.clock.now()) {
+        return Err(silent_until(app, end));
+    }
     let (key, identity) = dispatch::identity(app, view, system).map_err(stopped)?;
     opco::ready(&app.transport, profile, &identity, version)
         .await

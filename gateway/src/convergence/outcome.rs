@@ -191,6 +191,10 @@ fn later(app: &App, delivery: &Delivery) -> Refusal {
             "DOSSIER_EN_ATTENTE",
             "Un envoi précédent du même dossier doit d'abord aboutir.",
         ),
+        Some(WaitReason::Maintenance) => (
+            "OPCO_INDISPONIBLE",
+            "L'OPCO est en maintenance annoncée ; l'envoi partira à la fin.",
+        ),
         _ => ("OPCO_INDISPONIBLE", "L'OPCO n'a pas encore répondu."),
     };
     let text = format!(

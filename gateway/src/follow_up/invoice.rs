@@ -400,6 +400,7 @@ fn reader<'a>(context: &'a Attempt<'_>, key: &'a str) -> Reader<'a> {
         version: context.version,
         key,
         deadline: context.deadline,
+        view: context.view,
     }
 }
 

@@ -12,6 +12,7 @@ use super::words;
 use crate::app::App;
 use crate::breaker::State;
 use crate::system::System;
+use crate::view;
 
 /// The eleven.
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,6 +51,7 @@ struct OpcoBody {
 pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
     let now = app.clock.now();
     let platform = app.views.platform(&app).await?;
+    let network = app.views.network(&app, caller.tenant).await?;
     let mut opcos = Vec::with_capacity(Opco::ALL.len());
     for opco in Opco::ALL {
         let instance = Instance::first(opco);
@@ -60,7 +62,7 @@ pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResp
         let capabilities = app
             .seed
             .of(opco)
-            .with_switches(platform.switches(instance), now);
+            .with_switches(view::switches(&platform, &network, instance), now);
         let (health, resting_until) = match app.breakers.state(system, now) {
             State::Closed => ("ok", None),
             State::HalfOpen => ("probing", None),

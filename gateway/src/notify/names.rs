@@ -20,7 +20,8 @@ pub(crate) const PUBLISHED: [&str; 9] = [
 pub(crate) const TEST: &str = "webhook.test";
 
 /// What the name of every event of the log starts with.
-const FAMILIES: [&str; 16] = [
+const FAMILIES: [&str; 18] = [
+    "capability_switch.",
     "cfa.",
     "convention.",
     "credential.",
@@ -31,6 +32,7 @@ const FAMILIES: [&str; 16] = [
     "key.",
     "mandate.",
     "network.",
+    "opco_window.",
     "payload.",
     "route_override.",
     "rule_override.",

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{Siret, TenantId, rules};
+use domain::{Instance, Siret, TenantId, rules};
 use store::mandates::Scope;
 use store::overrides::Subject;
+use store::switches::CapabilitySwitch;
 use store::{StoreError, TenantKey, Tx};
 
 use super::{CfaKey, Network, Platform, Site, Software};
@@ -25,19 +26,11 @@ pub(super) async fn platform(app: &App) -> Result<Platform, StoreError> {
     };
     let mut tx = app.store.reading().await?;
     let now = app.clock.now();
-    let mut platform = Platform::default();
-    for switch in store::switches::effective(&mut tx, now).await? {
-        platform
-            .switches
-            .entry(switch.instance)
-            .or_default()
-            .push(opco::Switch {
-                capability: switch.capability,
-                openness: switch.openness,
-                from: switch.from,
-                until: switch.until,
-            });
-    }
+    let mut platform = Platform {
+        switches: by_system(store::switches::effective(&mut tx, now).await?),
+        windows: store::windows::ahead(&mut tx, TenantId::PLATFORM, now).await?,
+        software: HashMap::new(),
+    };
     if let Some(keys) = keys {
         platform.software = software(&mut tx, TenantId::PLATFORM, &keys).await?;
     }
@@ -83,6 +76,9 @@ pub(super) async fn network(app: &App, tenant: TenantId) -> Result<Network, Stor
         .collect();
     let software = software(&mut tx, tenant, &keys).await?;
     let awaits = store::dossiers::awaits_any(&mut tx, tenant).await?;
+    let now = app.clock.now();
+    let switches = store::switches::network::effective(&mut tx, tenant, now).await?;
+    let windows = store::windows::ahead(&mut tx, tenant, now).await?;
     let allow_medium = network
         .settings
         .get(ALLOW_MEDIUM)
@@ -95,7 +91,23 @@ pub(super) async fn network(app: &App, tenant: TenantId) -> Result<Network, Stor
         awaits,
         routes,
         software,
+        switches: by_system(switches),
+        windows,
     })
+}
+
+fn by_system(found: Vec<CapabilitySwitch>) -> HashMap<Instance, Vec<opco::Switch>> {
+    let mut switches: HashMap<Instance, Vec<opco::Switch>> = HashMap::new();
+    for switch in found {
+        let of_system = switches.entry(switch.instance).or_default();
+        of_system.push(opco::Switch {
+            capability: switch.capability,
+            openness: switch.openness,
+            from: switch.from,
+            until: switch.until,
+        });
+    }
+    switches
 }
 
 pub(super) async fn site(app: &App, tenant: TenantId, siret: Siret) -> Result<Site, StoreError> {

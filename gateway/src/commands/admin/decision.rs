@@ -1,9 +1,10 @@
 //! A network's own word: an employer's OPCO, a rule's effect. Each with its author and its reason.
 
+use admin_api::decisions::{self, DecisionError, Period};
 use clap::{ArgGroup, Args, Subcommand};
 use domain::id::OverrideId;
 use domain::rules::OverrideError;
-use domain::{Effect, Opco, Siren, Siret, Timestamp, rules};
+use domain::{Effect, Opco, Siren, Siret, Timestamp};
 use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::json;
@@ -120,19 +121,8 @@ pub(super) async fn route(desk: &mut Desk, command: OverrideCommand) -> Result<(
         OverrideCommand::Revoke { network, id } => {
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
-            let ended = overrides::end_route(&mut tx, tenant, id, desk.now).await?;
-            if !ended {
-                return Err(Failure::new(
-                    Code::NotFound,
-                    format!("aucun choix {id} en vigueur"),
-                ));
-            }
-            desk.log(
-                &mut tx,
-                tenant,
-                "route_override.ended",
-                json!({ "override": id }),
-            );
+            let ended = decisions::end_route(&mut tx, tenant, id, &desk.hand()).await;
+            ended.map_err(|error| undone(error, &format!("aucun choix {id} en vigueur")))?;
             tx.commit().await?;
             desk.out
                 .record(&json!({ "ended": id }), &[("terminé", id.to_string())])
@@ -149,22 +139,12 @@ async fn create_route(desk: &mut Desk, new: NewOverride) -> Result<(), Failure> 
             return Err(Failure::new(Code::Usage, "il manque --siret ou --siren"));
         }
     };
-    let (from, until) = period(desk.now, &new.because)?;
-    let row = RouteOverride {
-        tenant,
-        id: OverrideId::new(desk.now),
-        subject,
-        opco: new.opco,
-        author: desk.author.clone(),
-        reason: new.because.reason,
-        from,
-        until,
-        created_at: desk.now,
-    };
+    let period = period(desk.now, &new.because)?;
+    let hand = desk.because(new.because.reason);
     let mut tx = desk.store.writing().await?;
-    overrides::put_route(&mut tx, &row).await?;
-    let line = override_line(row);
-    desk.log(&mut tx, tenant, "route_override.created", json!(line));
+    let said = (subject, new.opco);
+    let row = decisions::say_route(&mut tx, tenant, said, period, &hand).await;
+    let line = override_line(row.map_err(|error| undone(error, ""))?);
     tx.commit().await?;
     let shown = [
         ("choix", line.id.to_string()),
@@ -195,18 +175,8 @@ pub(super) async fn rule(desk: &mut Desk, command: RuleCommand) -> Result<(), Fa
         RuleCommand::Revoke { network, rule } => {
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
-            if !overrides::remove_rule(&mut tx, tenant, &rule).await? {
-                return Err(Failure::new(
-                    Code::NotFound,
-                    format!("la règle {rule} n'est pas changée"),
-                ));
-            }
-            desk.log(
-                &mut tx,
-                tenant,
-                "rule_override.removed",
-                json!({ "rule": rule }),
-            );
+            let done = decisions::restore_rule(&mut tx, tenant, &rule, &desk.hand()).await;
+            done.map_err(|error| undone(error, &format!("la règle {rule} n'est pas changée")))?;
             tx.commit().await?;
             desk.out
                 .record(&json!({ "removed": rule }), &[("rétablie", rule.clone())])
@@ -216,26 +186,13 @@ pub(super) async fn rule(desk: &mut Desk, command: RuleCommand) -> Result<(), Fa
 
 async fn create_rule(desk: &mut Desk, new: NewRule) -> Result<(), Failure> {
     let tenant = desk.network(&new.network).await?.id;
-    let asked = rules::Override {
-        rule: new.rule,
-        effect: new.effect,
-        author: desk.author.clone(),
-        reason: new.reason,
-    };
-    rules::Overrides::new(std::slice::from_ref(&asked)).map_err(|error| refused(&error))?;
-    let row = RuleOverride {
-        tenant,
-        rule: asked.rule,
-        effect: asked.effect,
-        author: asked.author,
-        reason: asked.reason,
-        created_at: desk.now,
-    };
-    let data = rule_line(&row);
+    let hand = desk.because(new.reason);
     let mut tx = desk.store.writing().await?;
-    overrides::put_rule(&mut tx, &row).await?;
-    desk.log(&mut tx, tenant, "rule_override.put", data.clone());
+    let change = (new.rule, new.effect);
+    let row = decisions::change_rule(&mut tx, tenant, change, &hand).await;
+    let row = row.map_err(|error| undone(error, ""))?;
     tx.commit().await?;
+    let data = rule_line(&row);
     let shown = [
         ("règle", row.rule.clone()),
         ("effet", row.effect.to_string()),
@@ -257,21 +214,22 @@ fn refused(error: &OverrideError) -> Failure {
     Failure::new(Code::InputInvalid, said)
 }
 
-/// Days given are whole days in France; without a first one, it is now.
-pub(super) fn period(
-    now: Timestamp,
-    because: &Because,
-) -> Result<(Timestamp, Option<Timestamp>), Failure> {
-    let wrong = |error: jiff::Error| Failure::new(Code::InputInvalid, error.to_string());
-    let from = because.from.map_or(Ok(now), words::begins).map_err(wrong)?;
-    let until = because.until.map(words::ends).transpose().map_err(wrong)?;
-    if until.is_some_and(|until| until <= from) {
-        return Err(Failure::new(
+/// Says why nothing was decided; `unknown` is what is said when nothing like it is in force.
+pub(super) fn undone(error: DecisionError, unknown: &str) -> Failure {
+    match error {
+        DecisionError::Backwards => Failure::new(
             Code::InputInvalid,
-            "la période finit avant de commencer",
-        ));
+            "la période finit avant de commencer, ou elle est passée",
+        ),
+        DecisionError::Rule(error) => refused(&error),
+        DecisionError::Unknown => Failure::new(Code::NotFound, unknown),
+        DecisionError::Store(error) => error.into(),
     }
-    Ok((from, until))
+}
+
+/// Days given are whole days in France; without a first one, it is now.
+pub(super) fn period(now: Timestamp, because: &Because) -> Result<Period, Failure> {
+    Period::of_days(now, because.from, because.until).map_err(|error| undone(error, ""))
 }
 
 fn override_line(row: RouteOverride) -> OverrideLine {

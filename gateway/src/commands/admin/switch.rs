@@ -1,5 +1,6 @@
 //! What an OPCO has opened, in place of the table that ships: the deployment's word, for every network.
 
+use admin_api::decisions::{self, Opened};
 use clap::{Args, Subcommand};
 use domain::id::OverrideId;
 use domain::{Capability, Openness, TenantId, Timestamp};
@@ -7,10 +8,10 @@ use serde::Serialize;
 use serde_json::json;
 use store::switches::{self, CapabilitySwitch};
 
-use super::decision::{Because, period};
+use super::decision::{Because, period, undone};
 use super::software::system;
 use super::{AtOpco, Desk, dash};
-use crate::commands::failure::{Code, Failure};
+use crate::commands::failure::Failure;
 use crate::commands::words::one_of;
 
 #[derive(Debug, Subcommand)]
@@ -92,14 +93,8 @@ pub(super) async fn run(desk: &mut Desk, command: SwitchCommand) -> Result<(), F
         }
         SwitchCommand::Revoke { id } => {
             let mut tx = desk.store.writing().await?;
-            if !switches::end(&mut tx, id, desk.now).await? {
-                return Err(Failure::new(
-                    Code::NotFound,
-                    format!("aucun choix {id} en vigueur"),
-                ));
-            }
-            let data = json!({ "switch": id });
-            desk.log(&mut tx, TenantId::PLATFORM, "capability_switch.ended", data);
+            let done = decisions::end_opening(&mut tx, TenantId::PLATFORM, id, &desk.hand()).await;
+            done.map_err(|error| undone(error, &format!("aucun choix {id} en vigueur")))?;
             tx.commit().await?;
             desk.out
                 .record(&json!({ "ended": id }), &[("terminé", id.to_string())])
@@ -108,28 +103,17 @@ pub(super) async fn run(desk: &mut Desk, command: SwitchCommand) -> Result<(), F
 }
 
 async fn create(desk: &mut Desk, new: NewSwitch) -> Result<(), Failure> {
-    let (from, until) = period(desk.now, &new.because)?;
-    let row = CapabilitySwitch {
-        id: OverrideId::new(desk.now),
+    let period = period(desk.now, &new.because)?;
+    let hand = desk.because(new.because.reason);
+    let opened = Opened {
         instance: new.at.instance(),
         capability: new.capability,
         openness: new.openness,
-        author: desk.author.clone(),
-        reason: new.because.reason,
         label: new.label,
-        from,
-        until,
-        created_at: desk.now,
     };
     let mut tx = desk.store.writing().await?;
-    switches::put(&mut tx, &row).await?;
-    let line = switch_line(row);
-    desk.log(
-        &mut tx,
-        TenantId::PLATFORM,
-        "capability_switch.created",
-        json!(line),
-    );
+    let row = decisions::open(&mut tx, TenantId::PLATFORM, opened, period, &hand).await;
+    let line = switch_line(row.map_err(|error| undone(error, ""))?);
     tx.commit().await?;
     let shown = [
         ("choix", line.id.to_string()),

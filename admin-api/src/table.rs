@@ -256,6 +256,10 @@ mod tests {
             "POST",
             "/admin/v1/credentials/{id}",
         ),
+        ("GET /settings/decisions", "GET", "/admin/v1/decisions"),
+        ("POST /settings/decisions", "POST", "/admin/v1/decisions"),
+        ("GET /settings/openings", "GET", "/admin/v1/openings"),
+        ("POST /settings/openings", "POST", "/admin/v1/openings"),
         ("GET /settings/webhooks", "GET", "/admin/v1/webhooks"),
         ("POST /settings/webhooks", "POST", "/admin/v1/webhooks"),
         (

@@ -39,9 +39,13 @@ async fn strangers_at(place: &Place, numeros: &[&str]) {
         limit: 10,
     };
     let until = now.checked_add(std::time::Duration::from_mins(1)).unwrap();
-    let taken = place.store.claim_strangers(now, until, "essai", &[budget]);
+    let budgets = [budget];
+    let taken = place
+        .store
+        .claim_strangers(now, until, "essai", &budgets)
+        .await;
     let mut tx = place.store.writing().await.unwrap();
-    for batch in taken.await.unwrap() {
+    for batch in taken.unwrap() {
         for job in &batch.jobs {
             let reading = Reading::default();
             let told = strangers::found(

@@ -149,18 +149,35 @@ pub fn pairing_text(traits: &Traits<'_>) -> String {
 /// Birth dates have day and month in a fixed order, so that a swap does not hide a twin.
 pub fn near_texts(traits: &Traits<'_>) -> [Option<String>; 3] {
     let birth = unordered(traits.date_naissance);
-    let mut names = [fold(traits.nom), fold(traits.prenom)];
-    names.sort_unstable();
-    let [one, two] = names;
-    let nir = traits.nir.map(nir_core).filter(|nir| !nir.is_empty());
     [
-        nir.map(|nir| format!("nir|{}", nir.to_ascii_uppercase())),
+        traits.nir.and_then(nir_text),
         Some(format!(
             "{birth}|{}|{}",
             traits.siret_employeur, traits.date_debut_contrat
         )),
-        Some(format!("{one}|{two}|{birth}")),
+        Some(person_text(
+            traits.nom,
+            traits.prenom,
+            traits.date_naissance,
+        )),
     ]
+}
+
+/// Returns the text whose fingerprint finds the contracts of a social security number, with or without
+/// its key; nothing for an empty one.
+pub fn nir_text(nir: &str) -> Option<String> {
+    let core = nir_core(nir);
+    (!core.is_empty()).then(|| format!("nir|{}", core.to_ascii_uppercase()))
+}
+
+/// Returns the text whose fingerprint finds the contracts of a person by names, in any order, and birth
+/// date.
+pub fn person_text(nom: &str, prenom: &str, date_naissance: Date) -> String {
+    let birth = unordered(date_naissance);
+    let mut names = [fold(nom), fold(prenom)];
+    names.sort_unstable();
+    let [one, two] = names;
+    format!("{one}|{two}|{birth}")
 }
 
 /// Returns how alike two contracts are, and why. Symmetric.

@@ -204,6 +204,25 @@ pub async fn find_by_delivery(
     }
 }
 
+/// Returns every dossier that a delivery opened.
+pub async fn opened_by(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> Result<Vec<Dossier>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from dossier where tenant_id = $1 and delivery_id = $2 order by dossier_id limit 100"
+    );
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(delivery))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(Dossier::try_from).collect()
+}
+
 /// Returns the dossier that a system knows under this technical number.
 pub async fn find_by_numero(
     tx: &mut Tx,

@@ -37,6 +37,7 @@ pub mod overrides;
 mod pairs;
 pub mod people;
 pub mod pieces;
+pub mod privacy;
 pub mod proofs;
 pub mod read_jobs;
 pub mod refusals;

@@ -264,6 +264,50 @@ pub async fn list(
     rows.into_iter().map(Stranger::try_from).collect()
 }
 
+/// Returns the strangers, of both worlds, whose person has this fingerprint.
+pub async fn of_person(
+    tx: &mut Tx,
+    tenant: TenantId,
+    person: Fingerprint,
+    limit: u32,
+) -> Result<Vec<Stranger>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from stranger where tenant_id = $1 and match_3 = $2 order by dossier_id limit $3"
+    );
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(person.0.as_slice())
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(Stranger::try_from).collect()
+}
+
+/// Returns the strangers, of both worlds, that bear one of the OPCO's or the State's numbers.
+pub async fn of_numero(
+    tx: &mut Tx,
+    tenant: TenantId,
+    numero: &str,
+    limit: u32,
+) -> Result<Vec<Stranger>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from stranger where tenant_id = $1
+          and (numero_interne = $2 or numero_externe = $2 or numero_deca = $2)
+        order by dossier_id limit $3"
+    );
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(numero)
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?);
+    rows.into_iter().map(Stranger::try_from).collect()
+}
+
 /// Keeps what a person says of a stranger. Returns whether it was still as it was read.
 pub async fn settle(
     tx: &mut Tx,

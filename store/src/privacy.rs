@@ -1,0 +1,354 @@
+//! What is held about one apprentice: found by keyed fingerprints, and let go of.
+//!
+//! Payloads are sealed, so nothing is looked for in them: each contract left the fingerprints of its NIR and
+//! of its person's names and birth date when it was taken in, both with an index of their own.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use domain::Timestamp;
+use domain::id::{DeliveryId, DossierId, IdError, TenantId};
+use uuid::Uuid;
+
+use crate::column::{At, ms, raw};
+use crate::error::StoreError;
+use crate::pool::{Tx, on, run};
+use crate::retention;
+use crate::sealing::Fingerprint;
+
+/// How many contracts of one person are found; more is no one person.
+pub const MAX_CONTRACTS: usize = 100;
+
+/// Whom one looks for, without saying who it is: whoever does not hold the network's key learns nothing
+/// from its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// Whoever has this NIR, by its fingerprint.
+    Nir(Fingerprint),
+    /// Whoever has these names and this birth date, by their fingerprint.
+    Name(Fingerprint),
+    /// Whoever this contract is about: nothing of it is known but that.
+    Contract(DeliveryId),
+    /// Whoever this dossier is about, which no delivery of ours brought.
+    Dossier(DossierId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nir(print) => write!(f, "nir-{}", Uuid::from_bytes(print.0).simple()),
+            Self::Name(print) => write!(f, "nom-{}", Uuid::from_bytes(print.0).simple()),
+            Self::Contract(id) => write!(f, "contrat-{id}"),
+            Self::Dossier(id) => write!(f, "dossier-{id}"),
+        }
+    }
+}
+
+impl FromStr for Subject {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let (word, rest) = text.split_once('-').ok_or(IdError)?;
+        let print = || Uuid::try_parse(rest).map(|id| Fingerprint(id.into_bytes()));
+        match word {
+            "nir" => print().map(Self::Nir).map_err(|_| IdError),
+            "nom" => print().map(Self::Name).map_err(|_| IdError),
+            "contrat" => rest.parse().map(Self::Contract),
+            "dossier" => rest.parse().map(Self::Dossier),
+            _ => Err(IdError),
+        }
+    }
+}
+
+/// The fingerprints of a contract's person; absent once shredded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Of the NIR.
+    pub nir: Option<Fingerprint>,
+    /// Of names and birth date.
+    pub name: Option<Fingerprint>,
+}
+
+impl Marks {
+    /// Returns by what the person of a contract is looked for, the surest first.
+    pub fn subject(&self, contract: DeliveryId) -> Subject {
+        let nir = self.nir.map(Subject::Nir);
+        nir.or(self.name.map(Subject::Name))
+            .unwrap_or(Subject::Contract(contract))
+    }
+}
+
+/// Returns the fingerprints of a contract's person.
+pub async fn marks(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> Result<Marks, StoreError> {
+    type Row = (Option<Vec<u8>>, Option<Vec<u8>>);
+    const SQL: &str = "select match_1, match_3 from submission
+        where tenant_id = $1 and delivery_id = $2";
+    let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(delivery))
+        .fetch_optional(conn)
+        .await?);
+    let at = At {
+        table: "submission",
+        row: &delivery,
+    };
+    let print = |column, bytes: Option<Vec<u8>>| {
+        let bytes = bytes.as_deref();
+        bytes.map(|bytes| at.fingerprint(column, bytes)).transpose()
+    };
+    let (nir, name) = row.unwrap_or_default();
+    Ok(Marks {
+        nir: print("match_1", nir)?,
+        name: print("match_3", name)?,
+    })
+}
+
+/// Returns the contracts of a person, of both worlds, the oldest first: at most one more than
+/// [`MAX_CONTRACTS`].
+///
+/// The same NIR is the same person, however the names were spelled. The same names and birth date are one
+/// too, unless another NIR says otherwise.
+pub async fn contracts(
+    tx: &mut Tx,
+    tenant: TenantId,
+    subject: Subject,
+) -> Result<Vec<(DeliveryId, Marks)>, StoreError> {
+    let mut ids: BTreeSet<DeliveryId> = match subject {
+        Subject::Nir(print) => with_nir(tx, tenant, print).await?,
+        Subject::Name(print) => with_name(tx, tenant, print).await?,
+        Subject::Contract(id) => BTreeSet::from([id]),
+        Subject::Dossier(_) => BTreeSet::new(),
+    };
+    let mut names = BTreeSet::new();
+    let mut nirs = BTreeSet::new();
+    for id in &ids {
+        let marks = marks(tx, tenant, *id).await?;
+        names.extend(marks.name);
+        nirs.extend(marks.nir);
+    }
+    match subject {
+        Subject::Nir(nir) => {
+            for name in names {
+                for id in with_name(tx, tenant, name).await? {
+                    let other = marks(tx, tenant, id).await?.nir;
+                    if other.is_none_or(|other| other == nir) {
+                        ids.insert(id);
+                    }
+                }
+            }
+        }
+        Subject::Name(_) => {
+            for nir in nirs {
+                ids.extend(with_nir(tx, tenant, nir).await?);
+            }
+        }
+        Subject::Contract(_) | Subject::Dossier(_) => {}
+    }
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids.into_iter().take(MAX_CONTRACTS + 1) {
+        found.push((id, marks(tx, tenant, id).await?));
+    }
+    Ok(found)
+}
+
+async fn with_nir(
+    tx: &mut Tx,
+    tenant: TenantId,
+    print: Fingerprint,
+) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    const SQL: &str = "select delivery_id from submission
+        where match_1 = $2 and match_1 is not null and tenant_id is not distinct from $1
+        order by delivery_id limit $3";
+    with(tx, SQL, tenant, print).await
+}
+
+async fn with_name(
+    tx: &mut Tx,
+    tenant: TenantId,
+    print: Fingerprint,
+) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    const SQL: &str = "select delivery_id from submission
+        where match_3 = $2 and match_3 is not null and tenant_id is not distinct from $1
+        order by delivery_id limit $3";
+    with(tx, SQL, tenant, print).await
+}
+
+async fn with(
+    tx: &mut Tx,
+    sql: &'static str,
+    tenant: TenantId,
+    print: Fingerprint,
+) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    let limit = i64::try_from(MAX_CONTRACTS + 1).unwrap_or(i64::MAX);
+    let ids: Vec<Uuid> = on!(tx, |conn| sqlx::query_scalar(sql)
+        .bind(raw(tenant))
+        .bind(print.0.as_slice())
+        .bind(limit)
+        .fetch_all(conn)
+        .await?);
+    Ok(ids.into_iter().map(DeliveryId::from).collect())
+}
+
+/// Returns whether a delivery's payload can still be opened, and whether its NIR can.
+pub async fn is_sealed(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> Result<Option<bool>, StoreError> {
+    const SQL: &str = "select case when nir_key is null then 0 else 1 end from object_key
+        where tenant_id = $1 and object_id = $2";
+    let nir: Option<i32> = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(raw(delivery))
+        .fetch_optional(conn)
+        .await?);
+    Ok(nir.map(|nir| nir > 0))
+}
+
+/// Lets go of a delivery of a person: what [`retention::shred_payload`] destroys, and whatever else leads
+/// from it to the person. `lane` says of nobody whose it is, as that of a contract without a pairing key.
+pub async fn erase_delivery(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+    lane: Fingerprint,
+) -> Result<(), StoreError> {
+    // A finding may quote the value it is about.
+    const SUBMISSION: &str = "update submission set pairing = null, warnings = '[]',
+            idempotency_route = null, idempotency_key = null, idempotency_content = null,
+            idempotency_expires_at = null
+        where tenant_id = $1 and delivery_id = $2";
+    const LANE: &str = "update delivery set lane = $3, fault = null
+        where tenant_id = $1 and delivery_id = $2";
+    const ATTEMPTS: &str = "update attempt set fault = null
+        where tenant_id = $1 and delivery_id = $2 and fault is not null";
+    const MANDATE: &str = "delete from mandate where tenant_id = $1 and delivery_id = $2";
+    const INVOICE: &str = "update invoice set commentaire = null
+        where tenant_id = $1 and delivery_id = $2";
+    retention::shred_payload(tx, tenant, delivery).await?;
+    let (tenant, delivery) = (raw(tenant), raw(delivery));
+    for sql in [SUBMISSION, ATTEMPTS, MANDATE, INVOICE] {
+        run!(tx, sqlx::query(sql).bind(tenant).bind(delivery));
+    }
+    run!(
+        tx,
+        sqlx::query(LANE)
+            .bind(tenant)
+            .bind(delivery)
+            .bind(lane.0.as_slice())
+    );
+    Ok(())
+}
+
+/// Takes out of a delivery that stays what leads from it to a person: whom its keys say it concerns and,
+/// where it stands in its contract's lane, that lane.
+pub async fn detach_delivery(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+    lane: Option<Fingerprint>,
+) -> Result<(), StoreError> {
+    const PERSON: &str = "update object_key set person = (
+            select lane from delivery where tenant_id = $1 and delivery_id = $2)
+        where tenant_id = $1 and object_id = $2";
+    const LANE: &str = "update delivery set lane = $3 where tenant_id = $1 and delivery_id = $2";
+    // What must not be there twice in a lane is known by the lane.
+    const KEY: &str = "update submission set pairing = null
+        where tenant_id = $1 and delivery_id = $2";
+    let (tenant, delivery) = (raw(tenant), raw(delivery));
+    if let Some(lane) = lane {
+        run!(
+            tx,
+            sqlx::query(LANE)
+                .bind(tenant)
+                .bind(delivery)
+                .bind(lane.0.as_slice())
+        );
+        run!(tx, sqlx::query(KEY).bind(tenant).bind(delivery));
+    }
+    run!(tx, sqlx::query(PERSON).bind(tenant).bind(delivery));
+    Ok(())
+}
+
+/// Returns whether a dossier is still paired with its contract by the person's fingerprint.
+pub async fn is_paired(
+    tx: &mut Tx,
+    tenant: TenantId,
+    dossier: DossierId,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "select count(*) from dossier
+        where tenant_id = $1 and dossier_id = $2 and pairing is not null";
+    let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(raw(dossier))
+        .fetch_one(conn)
+        .await?);
+    Ok(found > 0)
+}
+
+/// Lets go of what a dossier tells of a person: the readings of its schedule, and by what it is paired. Its
+/// numbers stay: without them the OPCO's next list would show a dossier that nobody knows, and it would be
+/// read anew. Its schedule is not read again unless it moves.
+pub async fn erase_dossier(
+    tx: &mut Tx,
+    tenant: TenantId,
+    dossier: DossierId,
+) -> Result<(), StoreError> {
+    const READINGS: &str = "delete from schedule_snapshot
+        where tenant_id = $1 and dossier_id = $2";
+    const PAIRING: &str = "update dossier set pairing = null
+        where tenant_id = $1 and dossier_id = $2";
+    const PLAN: &str = "update schedule set snapshot_id = null, due_at = $3
+        where tenant_id = $1 and dossier_id = $2";
+    let (tenant, dossier) = (raw(tenant), raw(dossier));
+    for sql in [READINGS, PAIRING] {
+        run!(tx, sqlx::query(sql).bind(tenant).bind(dossier));
+    }
+    run!(
+        tx,
+        sqlx::query(PLAN)
+            .bind(tenant)
+            .bind(dossier)
+            .bind(ms(Timestamp::MAX))
+    );
+    Ok(())
+}
+
+/// Lets go of what was read of a stranger. It is not read again.
+pub async fn erase_stranger(
+    tx: &mut Tx,
+    tenant: TenantId,
+    dossier: DossierId,
+) -> Result<(), StoreError> {
+    const SQL: &str = "update stranger set sealed = null, pairing = null, match_2 = null,
+            match_3 = null, due_at = null
+        where tenant_id = $1 and dossier_id = $2";
+    run!(tx, sqlx::query(SQL).bind(raw(tenant)).bind(raw(dossier)));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_survives_its_text() {
+        let id = "01900000-0000-7000-8000-000000000001";
+        for subject in [
+            Subject::Nir(Fingerprint([7; 16])),
+            Subject::Name(Fingerprint([255; 16])),
+            Subject::Contract(id.parse().unwrap()),
+            Subject::Dossier(id.parse().unwrap()),
+        ] {
+            assert_eq!(subject.to_string().parse(), Ok(subject));
+        }
+        for text in ["", "nir", "nir-7", "nom-zz", "autre-7", "contrat-nir"] {
+            assert!(text.parse::<Subject>().is_err(), "{text}");
+        }
+    }
+}

@@ -54,8 +54,8 @@ macro_rules! table {
 
 use Need::{Account, Browser, May, MayConfirmed, Nothing};
 use Right::{
-    Act, ManageCredentials, ManageKeys, ManageNetwork, ManagePeople, ReadAudit, ReadDeliveries,
-    ReadKeys, ReadMoney, ReadSettings,
+    Act, ManageCredentials, ManageKeys, ManageNetwork, ManagePeople, OpenSealed, Privacy,
+    ReadAudit, ReadDeliveries, ReadKeys, ReadMoney, ReadSettings,
 };
 
 table! {
@@ -90,6 +90,7 @@ table! {
     post "/deliveries/views" May(ReadDeliveries) => pages::saved::submit;
     get "/deliveries/{id}" May(ReadDeliveries) => pages::delivery::show;
     post "/deliveries/{id}/act" May(Act) => pages::delivery::act;
+    post "/deliveries/{id}/open" MayConfirmed(OpenSealed) => pages::sealed::open;
     get "/to-fix" May(ReadDeliveries) => pages::to_fix::show;
     get "/bulk" May(ReadDeliveries) => pages::bulk::list;
     post "/bulk" May(Act) => pages::bulk::draft;
@@ -127,6 +128,12 @@ table! {
     post "/settings/webhooks" MayConfirmed(ManageCredentials) => pages::settings::webhooks::create;
     get "/settings/webhooks/{id}" May(ReadSettings) => pages::settings::webhooks::one::show;
     post "/settings/webhooks/{id}" MayConfirmed(ManageCredentials) => pages::settings::webhooks::one::act;
+    get "/retention" May(ReadSettings) => pages::retention::show;
+    get "/privacy" MayConfirmed(Privacy) => pages::privacy::form;
+    post "/privacy" MayConfirmed(Privacy) => pages::privacy::search;
+    get "/privacy/person" MayConfirmed(Privacy) => pages::privacy::show;
+    post "/privacy/export" MayConfirmed(Privacy) => pages::privacy::export;
+    post "/privacy/erase" MayConfirmed(Privacy) => pages::privacy::erase;
     get "/people" May(ReadSettings) => pages::people::list;
     post "/people" MayConfirmed(ManagePeople) => pages::people::invite;
     get "/people/{id}" May(ReadSettings) => pages::people::show;
@@ -179,6 +186,11 @@ table! {
     post "/admin/v1/webhooks" MayConfirmed(ManageCredentials) => api::webhooks::create;
     get "/admin/v1/webhooks/{id}" May(ReadSettings) => api::webhooks::show;
     post "/admin/v1/webhooks/{id}" MayConfirmed(ManageCredentials) => api::webhooks::act;
+    post "/admin/v1/deliveries/{id}/open" MayConfirmed(OpenSealed) => api::sealed::open;
+    get "/admin/v1/retention" May(ReadSettings) => api::retention::show;
+    post "/admin/v1/privacy/search" MayConfirmed(Privacy) => api::privacy::search;
+    post "/admin/v1/privacy/export" MayConfirmed(Privacy) => api::privacy::export;
+    post "/admin/v1/privacy/erase" MayConfirmed(Privacy) => api::privacy::erase;
     get "/admin/v1/people" May(ReadSettings) => api::people::list;
     post "/admin/v1/people" MayConfirmed(ManagePeople) => api::people::invite;
     get "/admin/v1/people/{id}" May(ReadSettings) => api::people::show;

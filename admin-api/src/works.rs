@@ -20,6 +20,10 @@ use store::{Delivery, Dossier, StoreError};
 use crate::books::{Answer, Blocked, Books, Question, Row, Rows, Sheet, Unanswered};
 use crate::hooks::{Secrets, Unfit, Wanted};
 use crate::orphans;
+use crate::privacy::{
+    Download, Erased, Holdings, NotErased, NotOpened, NotShown, Opened, Opening, Retention, Sought,
+    Subject,
+};
 
 /// Something under way.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -115,6 +119,49 @@ pub trait Works: fmt::Debug + Send + Sync + 'static {
 
     /// Tells a webhook of nothing, to see whether it can be told.
     fn test_hook<'a>(&'a self, endpoint: &'a Endpoint) -> Pending<'a, Result<Attempt, StoreError>>;
+
+    /// Says by what somebody is looked for, and puts on record that one looked; nothing when a number is
+    /// nobody's.
+    fn seek<'a>(
+        &'a self,
+        tenant: TenantId,
+        sought: &'a Sought,
+        actor: &'a str,
+    ) -> Pending<'a, Result<Option<Subject>, StoreError>>;
+
+    /// Gathers what is held about somebody, and opens nothing of it.
+    fn holdings(
+        &self,
+        tenant: TenantId,
+        subject: Subject,
+    ) -> Pending<'_, Result<Holdings, NotShown>>;
+
+    /// Opens all that is held about somebody, and puts on record who did and why.
+    fn disclose<'a>(
+        &'a self,
+        tenant: TenantId,
+        subject: Subject,
+        by: (&'a str, &'a str),
+    ) -> Pending<'a, Result<Download, NotShown>>;
+
+    /// Destroys what may be of what is held about somebody, if it is what was shown; puts on record who did
+    /// and why.
+    fn erase<'a>(
+        &'a self,
+        tenant: TenantId,
+        shown: (Subject, &'a str),
+        by: (&'a str, &'a str),
+    ) -> Pending<'a, Result<Erased, NotErased>>;
+
+    /// Opens something sealed of a delivery, and puts on record who did and why.
+    fn open_sealed<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        opening: Opening<'a>,
+    ) -> Pending<'a, Result<Opened, NotOpened>>;
+
+    /// Says how long each class of data is kept, and counts what goes next.
+    fn retention(&self, tenant: TenantId) -> Pending<'_, Result<Retention, StoreError>>;
 }
 
 /// An API key just made.

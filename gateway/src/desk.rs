@@ -8,6 +8,10 @@ use admin_api::Verdict;
 use admin_api::books::{Answer, Blocked, Books, Question, Row, Rows, Sheet, Unanswered};
 use admin_api::hooks::{Secrets, Unfit, Wanted};
 use admin_api::orphans::{Act, NotDone, Page};
+use admin_api::privacy::{
+    Download, Erased, Holdings, NotErased, NotOpened, NotShown, Opened, Opening, Retention, Sought,
+    Subject,
+};
 use domain::bulk::Obstacle;
 use domain::delivery::Action;
 use domain::id::{DeliveryId, DossierId, TenantId};
@@ -30,7 +34,7 @@ use crate::pause;
 use crate::probe::{Bench, Untried};
 use crate::reconciliation::{self, sheet};
 use crate::system::System;
-use crate::view;
+use crate::{privacy, retention, unseal, view};
 
 /// How long a trial of a key may wait for its turn.
 const TURN: Duration = Duration::from_secs(5);
@@ -166,6 +170,53 @@ impl admin_api::Works for Lent {
         question: &'a Question,
     ) -> admin_api::Pending<'a, Result<Blocked, StoreError>> {
         Box::pin(reconciliation::blocked(&self.0, question))
+    }
+
+    fn seek<'a>(
+        &'a self,
+        tenant: TenantId,
+        sought: &'a Sought,
+        actor: &'a str,
+    ) -> admin_api::Pending<'a, Result<Option<Subject>, StoreError>> {
+        Box::pin(privacy::seek(&self.0, tenant, sought, actor))
+    }
+
+    fn holdings(
+        &self,
+        tenant: TenantId,
+        subject: Subject,
+    ) -> admin_api::Pending<'_, Result<Holdings, NotShown>> {
+        Box::pin(privacy::holdings(&self.0, tenant, subject))
+    }
+
+    fn disclose<'a>(
+        &'a self,
+        tenant: TenantId,
+        subject: Subject,
+        by: (&'a str, &'a str),
+    ) -> admin_api::Pending<'a, Result<Download, NotShown>> {
+        Box::pin(privacy::disclose(&self.0, tenant, subject, by))
+    }
+
+    fn erase<'a>(
+        &'a self,
+        tenant: TenantId,
+        shown: (Subject, &'a str),
+        by: (&'a str, &'a str),
+    ) -> admin_api::Pending<'a, Result<Erased, NotErased>> {
+        Box::pin(privacy::erase(&self.0, tenant, shown, by))
+    }
+
+    fn open_sealed<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        opening: Opening<'a>,
+    ) -> admin_api::Pending<'a, Result<Opened, NotOpened>> {
+        Box::pin(unseal::open(&self.0, delivery, opening))
+    }
+
+    fn retention(&self, tenant: TenantId) -> admin_api::Pending<'_, Result<Retention, StoreError>> {
+        Box::pin(retention::schedule(&self.0, tenant))
     }
 
     fn health(&self) -> Vec<admin_api::Health> {

@@ -1,7 +1,7 @@
 //! Payloads that belong to a contract: agreement, invoice, certificate, document, termination. Linked,
 //! judged and planned here; each goes to the OPCO of its contract, after it.
 
-mod certificate;
+pub(crate) mod certificate;
 pub(crate) mod facts;
 pub(crate) mod invoice;
 mod link;

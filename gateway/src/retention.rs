@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use admin_api::privacy::{Class, Retention as Schedule};
 use domain::{Etat, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::dossiers::StateChange;
@@ -12,7 +13,8 @@ use store::{NewEvent, StoreError, Tx, events, tenants};
 
 use crate::app::App;
 use crate::config::{Problem, within};
-use crate::rounds;
+use crate::intake::IDEMPOTENCY_DAYS;
+use crate::{pause, rounds};
 
 /// How often finished data is looked through, on the gateway's clock.
 const EVERY: Duration = Duration::from_hours(1);
@@ -20,6 +22,8 @@ const EVERY: Duration = Duration::from_hours(1);
 const FIRST: Duration = Duration::from_mins(5);
 /// How many deliveries of each class go in one transaction: others write between two.
 const STEP: u32 = 200;
+/// For how many days ahead what goes is counted.
+const HORIZONS_DAYS: [i64; 4] = [0, 7, 30, 90];
 
 /// The section `[retention]`: how long finished data is kept, in days; 0 keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,6 +85,21 @@ impl Settings {
             .collect()
     }
 
+    /// Returns for how many days a class is kept, by its word; nothing where it is kept for ever.
+    fn days(&self, class: &str) -> Option<u32> {
+        let days = match class {
+            "payloads" => self.payload_days,
+            "nirs" => self.nir_days,
+            "files" => self.file_days,
+            "attempts" => self.attempt_days,
+            "strangers" => self.stranger_days,
+            "readings" => self.reading_days,
+            "idempotency" => u32::try_from(IDEMPOTENCY_DAYS).unwrap_or_default(),
+            _ => 0,
+        };
+        (days > 0).then_some(days)
+    }
+
     /// Returns until when each class is kept, seen from `now`.
     pub(crate) fn cutoffs(&self, now: Timestamp) -> Cutoffs {
         let before = |days: u32| {
@@ -132,6 +151,58 @@ fn is_committed(change: &StateChange) -> bool {
         change.after,
         Some(Etat::Engage | Etat::Rupture | Etat::Solde)
     )
+}
+
+/// The classes of data in the order people read them, each with its stable word.
+pub(crate) fn classes(
+    cutoffs: &Cutoffs,
+    purged: &Purged,
+) -> [(&'static str, Option<Timestamp>, u64); 7] {
+    [
+        ("payloads", cutoffs.payloads, purged.payloads),
+        ("nirs", cutoffs.nirs, purged.nirs),
+        ("files", cutoffs.files, purged.files),
+        ("attempts", cutoffs.attempts, purged.attempts),
+        ("idempotency", cutoffs.idempotency, purged.idempotency),
+        ("strangers", cutoffs.strangers, purged.strangers),
+        ("readings", cutoffs.readings, purged.readings),
+    ]
+}
+
+/// Says how long each class is kept, and counts what goes by each of the horizons, as the rounds would.
+pub(crate) async fn schedule(app: &App, tenant: TenantId) -> Result<Schedule, StoreError> {
+    let settings = &app.retention;
+    let now = app.clock.now();
+    let horizons: Vec<Timestamp> = HORIZONS_DAYS
+        .iter()
+        .map(|days| pause::days_later(now, *days))
+        .collect();
+    let mut classes: Vec<Class> = Vec::new();
+    for at in &horizons {
+        let cutoffs = settings.cutoffs(*at);
+        let mut tx = app.store.reading().await?;
+        let purged = retention::preview(&mut tx, tenant, &cutoffs).await?;
+        drop(tx);
+        for (rank, (word, ended_before, count)) in
+            self::classes(&cutoffs, &purged).into_iter().enumerate()
+        {
+            match classes.get_mut(rank) {
+                Some(class) => class.going.push(count),
+                None => classes.push(Class {
+                    word,
+                    days: settings.days(word),
+                    ended_before,
+                    going: vec![count],
+                }),
+            }
+        }
+    }
+    Ok(Schedule {
+        nir_at_engagement: settings.nir == Nir::Engaged,
+        every_minutes: EVERY.as_secs() / 60,
+        horizons,
+        classes,
+    })
 }
 
 /// Runs until the process is asked to stop.

@@ -1,6 +1,7 @@
 //! The control plane from outside: who may what, for every line of its one table; signing in, and what
 //! stands against those who guess, forge or steal.
 
+mod apprentice;
 mod audit;
 mod bulk;
 mod credentials;
@@ -8,6 +9,7 @@ mod decisions;
 mod guess;
 mod keys;
 mod orphans;
+mod privacy;
 mod roles;
 mod sessions;
 mod views;

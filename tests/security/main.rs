@@ -18,6 +18,7 @@ mod large;
 mod leaks;
 mod relay;
 mod scan;
+mod table;
 mod tenants;
 
 use harness::process::Program;

@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 
 use super::{
     audit, bulks, causes, credentials, decisions, deliveries, dossiers, keys, me, money, opcos,
-    orphans, people, settings, today, views, webhooks,
+    orphans, people, privacy, retention, sealed, settings, today, views, webhooks,
 };
 use crate::refusal;
 
@@ -67,6 +67,11 @@ use crate::refusal;
         webhooks::create,
         webhooks::show,
         webhooks::act,
+        sealed::open,
+        retention::show,
+        privacy::search,
+        privacy::export,
+        privacy::erase,
     ),
     components(responses(refusal::Refused), schemas(refusal::RefusalBody))
 )]

@@ -15,6 +15,7 @@ use super::audit::who;
 use super::deliveries::standing;
 use super::layout::{Frame, csrf, in_world, instant, notice};
 use super::login::again;
+use super::sealed::Sealed;
 use super::{page, words};
 use crate::audit::Names;
 use crate::desk::Desk;
@@ -46,6 +47,8 @@ pub(crate) struct Shown {
     pub(crate) timeline: Vec<Event>,
     /// What people call who acted.
     names: Names,
+    /// What is sealed of it, for whoever may open it.
+    sealed: Option<Sealed>,
 }
 
 /// Shows it.
@@ -167,10 +170,16 @@ pub(crate) async fn read(desk: &Desk, viewer: &Viewer, id: DeliveryId) -> Result
     let delivery = deliveries::find(&mut tx, tenant, id).await?;
     let delivery = delivery.filter(|delivery| reach.covers(&delivery.siret_cfa));
     let delivery = delivery.ok_or(Code::NotFound)?;
+    let opens = viewer.reach(Right::OpenSealed);
+    let sealed = match opens.filter(|reach| reach.covers(&delivery.siret_cfa)) {
+        Some(_) => Some(Sealed::of(&mut tx, &delivery).await?),
+        None => None,
+    };
     Ok(Shown {
         attempts: attempts::of_delivery(&mut tx, tenant, id).await?,
         timeline: events::of_delivery(&mut tx, tenant, id).await?,
         names: Names::of(&mut tx, tenant).await?,
+        sealed,
         delivery,
     })
 }
@@ -199,8 +208,19 @@ fn delivery_page(desk: &Desk, viewer: &Viewer, shown: &Shown, said: &Markup) -> 
         @if let Some(fault) = &delivery.fault { (fault_shown(fault, language)) }
         (facts(delivery, language))
         @if viewer.may(Right::Act) { (actions(desk, viewer, delivery)) }
+        @if let Some(sealed) = &shown.sealed { (sealed.section(viewer, delivery)) }
         (calls(&shown.attempts, language))
         (timeline(&shown.timeline, &shown.names, language))
+        @if viewer.may(Right::ReadAudit) {
+            p.actions {
+                a.button.quiet href={ "/deliveries/" (delivery.id) "/evidence" } {
+                    (language.of("Fichier de preuve", "Evidence file"))
+                }
+                a.button.quiet href={ "/audit?delivery=" (delivery.id) } {
+                    (language.of("Dans le journal", "In the log"))
+                }
+            }
+        }
     })
 }
 

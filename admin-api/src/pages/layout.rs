@@ -75,6 +75,18 @@ const SECTIONS: &[Section] = &[
         right: Right::ReadSettings,
     },
     Section {
+        path: "/retention",
+        fr: "Conservation",
+        en: "Retention",
+        right: Right::ReadSettings,
+    },
+    Section {
+        path: "/privacy",
+        fr: "RGPD",
+        en: "Privacy",
+        right: Right::Privacy,
+    },
+    Section {
         path: "/people",
         fr: "Personnes",
         en: "People",

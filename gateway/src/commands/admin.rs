@@ -6,6 +6,7 @@ mod decision;
 mod key;
 mod mandate;
 mod person;
+mod privacy;
 mod refusals;
 mod retention;
 mod software;
@@ -90,6 +91,11 @@ enum What {
     Person(person::PersonCommand),
     #[command(
         subcommand,
+        about = "Droits d'une personne : les effacements, refaits après une restauration"
+    )]
+    Privacy(privacy::PrivacyCommand),
+    #[command(
+        subcommand,
         about = "Durées de conservation : ce que la prochaine ronde effacerait"
     )]
     Retention(retention::RetentionCommand),
@@ -172,6 +178,7 @@ async fn act(desk: &mut Desk, what: What) -> Result<(), Failure> {
         What::Switch(command) => switch::run(desk, command).await,
         What::Webhook(command) => webhook::run(desk, command).await,
         What::Person(command) => person::run(desk, command).await,
+        What::Privacy(command) => privacy::run(desk, command).await,
         What::Retention(command) => retention::run(desk, command).await,
     }
 }

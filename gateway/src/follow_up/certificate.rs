@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use crate::pdf::{Face, Sheet};
 
 /// The name of the file.
-pub(super) const NAME: &str = "certificat-de-realisation.pdf";
+pub(crate) const NAME: &str = "certificat-de-realisation.pdf";
 /// The size of the text, in points.
 const SIZE: u32 = 10;
 /// The longest value that is written whole.
@@ -75,7 +75,7 @@ pub(super) fn missing(certificat: &Certificat, contract: bool) -> Vec<Finding> {
 }
 
 /// Writes the certificate; nothing when a part of it is not known.
-pub(super) fn written(certificat: &Certificat, contrat: &Dossier) -> Option<Vec<u8>> {
+pub(crate) fn written(certificat: &Certificat, contrat: &Dossier) -> Option<Vec<u8>> {
     let who = signatory(certificat)?;
     let mut sheet = Sheet::new();
     sheet.title(17, "CERTIFICAT DE RÉALISATION");

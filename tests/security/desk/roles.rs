@@ -134,7 +134,10 @@ on_both! { OPTIONAL;
     }
 
     async fn another_network_s_object_is_nobody_s(place) {
-        let mut browser = place.signed_in("admin@cfa.example", Role::Admin).await;
+        let roles = [(Role::Admin, Scope::Network), (Role::Auditor, Scope::Network)];
+        account(&place.store, place.network.tenant, "admin@cfa.example", &roles, place.now()).await;
+        let mut browser = place.browser();
+        browser.sign_in("admin@cfa.example", PASSWORD).await;
         let csrf = word(&browser.get("/account").await.text).unwrap();
         let other = network().create(&place.store, place.now()).await;
         let stranger = account(

@@ -6,6 +6,7 @@ use store::retention;
 
 use super::{Desk, InNetwork};
 use crate::commands::failure::Failure;
+use crate::retention::classes;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RetentionCommand {
@@ -22,18 +23,10 @@ pub(super) async fn run(desk: &mut Desk, command: RetentionCommand) -> Result<()
     let mut tx = desk.store.reading().await?;
     let gone = retention::preview(&mut tx, tenant, &cutoffs).await?;
     drop(tx);
-    let classes = [
-        ("payloads", cutoffs.payloads, gone.payloads),
-        ("NIR", cutoffs.nirs, gone.nirs),
-        ("fichiers", cutoffs.files, gone.files),
-        ("essais", cutoffs.attempts, gone.attempts),
-        ("clés d'idempotence", cutoffs.idempotency, gone.idempotency),
-        ("dossiers sans ERP", cutoffs.strangers, gone.strangers),
-        ("lectures d'échéanciers", cutoffs.readings, gone.readings),
-    ];
+    let classes = classes(&cutoffs, &gone);
     let lines: Vec<_> = classes
         .iter()
-        .map(|(class, before, count)| json!({ "class": class, "ended_before": before, "count": count }))
+        .map(|(class, before, count)| json!({ "class": french(class), "ended_before": before, "count": count }))
         .collect();
     desk.out
         .list(&["CLASSE", "FINIS AVANT", "À EFFACER"], &lines, |line| {
@@ -44,4 +37,17 @@ pub(super) async fn run(desk: &mut Desk, command: RetentionCommand) -> Result<()
             };
             vec![text("class"), text("ended_before"), text("count")]
         })
+}
+
+/// Returns what people call a class.
+fn french(word: &'static str) -> &'static str {
+    match word {
+        "nirs" => "NIR",
+        "files" => "fichiers",
+        "attempts" => "essais",
+        "idempotency" => "clés d'idempotence",
+        "strangers" => "dossiers sans ERP",
+        "readings" => "lectures d'échéanciers",
+        other => other,
+    }
 }

@@ -1,0 +1,308 @@
+//! Handing out all that is held about one person: what a program reads, what a person reads, and the files,
+//! in one archive that is made while it leaves.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use admin_api::privacy::{Download, HeldDossier, HeldStranger, Holdings, NotShown, Piece, Subject};
+use domain::id::TenantId;
+use domain::person::Language;
+use domain::{Kind, Timestamp};
+use serde_json::{Value, json};
+use store::{
+    NewEvent, NirPart, StoreError, TenantKey, Tx, deliveries, dossiers, events, schedules,
+};
+
+use super::holdings::gather;
+use crate::app::App;
+use crate::orphans::Person;
+use crate::readable;
+use crate::zip::{self, Entry, Source};
+
+/// The name of the form of `donnees.json`.
+const FORM: &str = "cfa-gateway/donnees-personnelles/1";
+const PREFACE: &str = "\
+Ce que la passerelle CFA Gateway détient sur une personne (RGPD, articles 15 et 20).
+
+  donnees.json   tout, pour un programme
+  donnees.txt    la même chose, pour une personne
+  fichiers/      les fichiers, tels que le centre de formation les a déposés
+
+Les comptes bancaires, qui ne sont jamais ceux de l'apprenti, sont masqués. D'une facture qui porte sur
+plusieurs contrats, seules les lignes de cette personne sont là. Un contenu « détruit » l'a été selon les
+durées de conservation : il ne peut plus être lu par personne.
+";
+
+/// An archive being put together.
+struct Parts {
+    keys: Arc<TenantKey>,
+    json: Value,
+    text: String,
+    files: Vec<Entry>,
+}
+
+/// Opens everything. That it was opened, by whom and why, is in the log before the first byte leaves.
+pub(crate) async fn disclose(
+    app: &App,
+    tenant: TenantId,
+    subject: Subject,
+    (actor, reason): (&str, &str),
+) -> Result<Download, NotShown> {
+    let keys = app.store.keys(tenant).await?;
+    let now = app.clock.now();
+    let mut tx = app.store.writing().await?;
+    let held = gather(&mut tx, &keys, subject, now).await?;
+    if held.is_several() {
+        return Err(NotShown::Several);
+    }
+    let mut parts = Parts {
+        json: json!({
+            "format": FORM, "etabli_le": now, "reseau": tenant,
+            "livraisons": [], "dossiers": [], "dossiers_sans_erp": [],
+        }),
+        text: String::new(),
+        files: Vec::new(),
+        keys,
+    };
+    for piece in &held.pieces {
+        piece_in(app, &mut tx, &mut parts, (piece, &held)).await?;
+    }
+    for dossier in &held.dossiers {
+        dossier_in(&mut tx, &mut parts, dossier).await?;
+    }
+    for stranger in &held.strangers {
+        stranger_in(&mut parts, stranger);
+    }
+    events::append(&mut tx, tenant, &told(&held, (actor, reason), now));
+    tx.commit().await?;
+    let bytes = |name: &str, text: String| Entry {
+        name: name.to_owned(),
+        source: Source::Bytes(text.into_bytes().into()),
+    };
+    let text = format!("{PREFACE}\nÉtabli le {now}.\n{}", parts.text);
+    let json = serde_json::to_string_pretty(&parts.json).unwrap_or_default();
+    let mut entries = vec![
+        bytes("donnees.txt", text.replace('\n', "\r\n")),
+        bytes("donnees.json", json),
+    ];
+    entries.extend(parts.files);
+    Ok(Download {
+        name: format!("donnees-{}.zip", now.strftime("%Y-%m-%d")),
+        media_type: "application/zip",
+        bytes: None,
+        stream: zip::stream(entries),
+    })
+}
+
+/// Says who took what out, and why: of each delivery, so that its own history tells it.
+fn told(held: &Holdings, (actor, reason): (&str, &str), now: Timestamp) -> Vec<NewEvent> {
+    let event = || {
+        NewEvent::new(now, "privacy.exported")
+            .by(actor.to_owned())
+            .with(json!({ "reason": reason }))
+    };
+    let pieces = held
+        .pieces
+        .iter()
+        .map(|one| event().delivery(one.delivery.id));
+    let dossiers = held.dossiers.iter().map(|one| one.dossier.id);
+    let strangers = held.strangers.iter().map(|one| one.stranger.id);
+    let of_dossiers = dossiers.chain(strangers).map(|id| {
+        let mut event = event();
+        event.dossier = Some(id);
+        event
+    });
+    pieces.chain(of_dossiers).collect()
+}
+
+impl Parts {
+    fn push(&mut self, list: &str, value: Value) {
+        if let Some(Value::Array(list)) = self.json.get_mut(list) {
+            list.push(value);
+        }
+    }
+
+    fn title(&mut self, title: &str) {
+        let rule = "=".repeat(title.chars().count());
+        // Into a text: writing cannot fail.
+        let _ = write!(self.text, "\n{title}\n{rule}\n");
+    }
+
+    fn line(&mut self, name: &str, value: &str) {
+        let _ = writeln!(self.text, "{name} : {value}");
+    }
+
+    fn maybe(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.line(name, value);
+        }
+    }
+}
+
+async fn piece_in(
+    app: &App,
+    tx: &mut Tx,
+    parts: &mut Parts,
+    (piece, held): (&Piece, &Holdings),
+) -> Result<(), StoreError> {
+    let delivery = &piece.delivery;
+    let (tenant, id, kind) = (delivery.tenant, delivery.id, delivery.kind);
+    let status = delivery.standing.status;
+    let sealed = deliveries::payload(tx, tenant, id).await?;
+    let open = sealed.and_then(|sealed| parts.keys.open_payload(id, &sealed).ok());
+    let nir = match open.as_ref().map(|open| &open.nir) {
+        Some(NirPart::Present(nir)) => Some(nir.expose().to_owned()),
+        _ => None,
+    };
+    let mut content = open.and_then(|open| serde_json::from_slice(&open.body).ok());
+    if let Some(content) = &mut content {
+        shown(content, kind, nir.as_deref(), held);
+    }
+    parts.title(&format!("{} {id}", kind.name(Language::Fr)));
+    parts.line("Déposée le", &delivery.created_at.to_string());
+    parts.line("État", status.name(Language::Fr));
+    parts.line("Établissement du CFA", delivery.siret_cfa.as_str());
+    let opco = delivery.opco.map(domain::Opco::name);
+    parts.maybe("OPCO", opco);
+    match &content {
+        Some(content) => {
+            for (name, value) in readable::lines(kind, content) {
+                parts.line(&name, &value);
+            }
+        }
+        None => parts.line("Contenu", "détruit"),
+    }
+    let mut files = Vec::new();
+    for file in &piece.files {
+        let read = app.files.read(&parts.keys, file).await;
+        let (Ok(facts), Ok(_)) = (file.facts(&parts.keys), read) else {
+            // Lost or damaged: the rest is handed out all the same, and says so.
+            parts.line("Fichier", "illisible");
+            continue;
+        };
+        let path = format!("fichiers/{}.{}", file.id, file.kind.ending());
+        parts.line("Fichier", &path);
+        parts.maybe("Nom du fichier", facts.name.as_deref());
+        files.push(json!({ "chemin": path, "nom": facts.name, "octets": file.bytes }));
+        parts.files.push(Entry {
+            name: path,
+            source: Source::File {
+                files: app.files.clone(),
+                keys: Arc::clone(&parts.keys),
+                stored: Box::new(file.clone()),
+            },
+        });
+    }
+    let history = events::of_delivery(tx, tenant, id).await?;
+    for event in &history {
+        parts.line(&event.at.to_string(), &event.kind);
+    }
+    let history = history
+        .iter()
+        .map(|event| json!({ "instant": event.at, "fait": event.kind }));
+    let value = json!({
+        "livraison": id, "nature": kind, "etat": status, "deposee_le": delivery.created_at,
+        "siret_cfa": delivery.siret_cfa, "siret_employeur": delivery.siret_employeur,
+        "opco": delivery.opco, "contenu": content, "detruit": content.is_none(),
+        "numero_interne": delivery.receipt.numero_interne,
+        "numero_externe": delivery.receipt.numero_externe,
+        "numero_deca": delivery.receipt.numero_deca,
+        "fichiers": files, "historique": history.collect::<Vec<_>>(),
+    });
+    parts.push("livraisons", value);
+    Ok(())
+}
+
+/// Puts the NIR back in its place, and takes out what is others'.
+fn shown(content: &mut Value, kind: Kind, nir: Option<&str>, held: &Holdings) {
+    if let (Some(nir), Some(apprenti)) = (nir, content.pointer_mut("/cerfa/apprenti"))
+        && let Some(apprenti) = apprenti.as_object_mut()
+    {
+        apprenti.insert("nir".to_owned(), nir.into());
+    }
+    if kind == Kind::Facture
+        && let Some(Value::Array(lignes)) = content.get_mut("lignes")
+    {
+        let of_person = |numero: &str| {
+            let mut dossiers = held.dossiers.iter().map(|one| &one.dossier);
+            dossiers.any(|one| one.numero_externe.as_deref() == Some(numero))
+        };
+        let several = lignes.iter().filter_map(|ligne| ligne.get("numeroDossier"));
+        let several = several.filter_map(Value::as_str).any(|one| !of_person(one));
+        lignes.retain(|ligne| match ligne.get("numeroDossier") {
+            Some(Value::String(numero)) => of_person(numero),
+            // Without a number a line is of the only contract the invoice bills.
+            _ => !several,
+        });
+    }
+    readable::mask_accounts(content);
+}
+
+async fn dossier_in(tx: &mut Tx, parts: &mut Parts, held: &HeldDossier) -> Result<(), StoreError> {
+    let dossier = &held.dossier;
+    parts.title(&format!(
+        "Dossier chez l'OPCO {}",
+        dossier.instance.opco.name()
+    ));
+    parts.maybe("Numéro interne", dossier.numero_interne.as_deref());
+    parts.maybe("Numéro externe", dossier.numero_externe.as_deref());
+    parts.maybe("Numéro DECA", dossier.numero_deca.as_deref());
+    parts.maybe("État", dossier.etat_raw.as_deref());
+    let history = dossiers::history(tx, dossier.tenant, dossier.id).await?;
+    for entry in &history {
+        let etat = entry.etat_raw.as_deref().unwrap_or("—");
+        parts.line(&entry.seen_at.to_string(), etat);
+    }
+    let history = history
+        .iter()
+        .map(|entry| json!({ "instant": entry.seen_at, "etat": entry.etat_raw }));
+    let history: Vec<Value> = history.collect();
+    let mut readings = Vec::new();
+    for snapshot in schedules::snapshots(tx, dossier.tenant, dossier.id).await? {
+        let open = snapshot.sealed.as_ref().and_then(|sealed| {
+            let id = snapshot.id.as_bytes();
+            parts.keys.open_secret(id, schedules::PART, sealed).ok()
+        });
+        let open: Option<Value> = open.and_then(|text| serde_json::from_str(text.expose()).ok());
+        let Some(mut open) = open else { continue };
+        readable::mask_accounts(&mut open);
+        parts.line("Échéancier lu le", &snapshot.first_seen_at.to_string());
+        for (name, value) in readable::lines(Kind::Document, &open) {
+            parts.line(&format!("  {name}"), &value);
+        }
+        readings.push(json!({
+            "lu_le": snapshot.first_seen_at, "revu_le": snapshot.last_seen_at, "echeancier": open,
+        }));
+    }
+    let value = json!({
+        "dossier": dossier.id, "opco": dossier.instance.opco, "siret_cfa": dossier.siret_cfa,
+        "numero_interne": dossier.numero_interne, "numero_externe": dossier.numero_externe,
+        "numero_deca": dossier.numero_deca, "etat": dossier.etat_raw,
+        "historique": history, "echeanciers": readings,
+    });
+    parts.push("dossiers", value);
+    Ok(())
+}
+
+fn stranger_in(parts: &mut Parts, held: &HeldStranger) {
+    let stranger = &held.stranger;
+    let told = Person::of_stranger(&parts.keys, stranger);
+    let told = told.and_then(|told| serde_json::to_value(told).ok());
+    let opco = stranger.instance.opco;
+    parts.title(&format!(
+        "Dossier lu chez l'OPCO {}, sans envoi d'ERP",
+        opco.name()
+    ));
+    parts.line("Numéro interne", &stranger.numero_interne);
+    if let Some(told) = &told {
+        for (name, value) in readable::lines(Kind::Document, told) {
+            parts.line(&name, &value);
+        }
+    }
+    let value = json!({
+        "dossier": stranger.id, "opco": opco, "siret_cfa": stranger.siret_cfa,
+        "numero_interne": stranger.numero_interne, "numero_externe": stranger.numero_externe,
+        "numero_deca": stranger.numero_deca, "etat": stranger.etat_raw, "lu": told,
+    });
+    parts.push("dossiers_sans_erp", value);
+}

@@ -35,6 +35,12 @@ pub fn day_in_france(now: Timestamp) -> Date {
     PARIS.to_datetime(now).date()
 }
 
+/// Returns the day it is in metropolitan France at an instant, and the hour its clocks show.
+pub fn hour_in_france(now: Timestamp) -> (Date, usize) {
+    let at = PARIS.to_datetime(now);
+    (at.date(), usize::try_from(at.hour()).unwrap_or_default())
+}
+
 /// Returns the instant at which a day begins in metropolitan France.
 pub fn start_of_day_in_france(day: Date) -> Timestamp {
     day.to_zoned(PARIS.clone())

@@ -3,6 +3,7 @@
 //!
 //! Modules in reading order.
 
+pub mod alert;
 pub mod bulk;
 pub mod calendar;
 pub mod clock;

@@ -41,6 +41,11 @@ pub fn hour_in_france(now: Timestamp) -> (Date, usize) {
     (at.date(), usize::try_from(at.hour()).unwrap_or_default())
 }
 
+/// Writes an instant as the clocks of metropolitan France show it.
+pub fn local_in_france(at: Timestamp) -> String {
+    PARIS.to_datetime(at).strftime("%d/%m/%Y %H:%M").to_string()
+}
+
 /// Returns the instant at which a day begins in metropolitan France.
 pub fn start_of_day_in_france(day: Date) -> Timestamp {
     day.to_zoned(PARIS.clone())

@@ -125,6 +125,12 @@ ids! {
     TokenId;
     /// One act of such a person upon many deliveries.
     BulkId;
+    /// One time that something was wrong, from its beginning to its end.
+    AlertId;
+    /// A person's wish to hear no more of one alert until a time.
+    SilenceId;
+    /// A mail to one person.
+    MailId;
 }
 
 impl From<DeliveryId> for ContractId {

@@ -20,6 +20,7 @@ use crate::error::StoreError;
 use crate::pool::{Engine, Tx, on, on_engine};
 use crate::repeated::{self, Texts};
 
+pub(crate) use self::search::before;
 pub use self::search::{Found, Search, search};
 
 /// The most events of one page.
@@ -269,7 +270,8 @@ pub(crate) async fn next_position(
 /// position to go on from: what lies between is not for it.
 ///
 /// An event is seen with its delivery's world and site; one that concerns no delivery only by who
-/// speaks for all sites, and in the world that its data names, if it names one.
+/// speaks for all sites, and in the world that its data names, if it names one. Alerts and reports
+/// name the site they are about: who speaks for it sees them too.
 pub async fn seen_after(
     tx: &mut Tx,
     tenant: TenantId,
@@ -282,7 +284,8 @@ pub async fn seen_after(
         "select ",
         columns!(),
         " from event where tenant_id = $1 and position > $2
-          and ((delivery_id = $6 and dossier_id is null and $4 is null) or exists (
+          and ((delivery_id = $6 and dossier_id is null and ($4 is null
+              or kind in ('alert.raised', 'alert.cleared', 'report.daily'))) or exists (
             select 1 from delivery d
             where d.tenant_id = event.tenant_id and d.delivery_id = event.delivery_id
               and d.environment = $3 and ($4 is null or $4 like '%' || d.siret_cfa || '%'))
@@ -316,7 +319,10 @@ pub async fn seen_after(
     let events = rows
         .into_iter()
         .map(Event::try_from)
-        .filter(|event| !event.as_ref().is_ok_and(|event| elsewhere(event, sight)))
+        .filter(|event| {
+            let hidden = |event: &Event| elsewhere(event, sight) || of_another_site(event, sight);
+            !event.as_ref().is_ok_and(hidden)
+        })
         .collect::<Result<_, _>>()?;
     Ok((events, if full { last } else { last.max(head) }))
 }
@@ -328,6 +334,17 @@ fn elsewhere(event: &Event, sight: &Sight) -> bool {
         .get("environment")
         .and_then(|named| named.as_str());
     event.delivery.is_none() && named.is_some_and(|named| named != sight.environment.as_str())
+}
+
+/// Returns whether an event of no delivery and no dossier is about no site of these.
+fn of_another_site(event: &Event, sight: &Sight) -> bool {
+    let Some(sites) = &sight.sites else {
+        return false;
+    };
+    let named = event.data.get("siretCfa").and_then(|named| named.as_str());
+    event.delivery.is_none()
+        && event.dossier.is_none()
+        && !sites.iter().any(|site| Some(site.as_str()) == named)
 }
 
 /// Returns the events of one delivery, in the order they happened.

@@ -1,7 +1,7 @@
 //! How the OPCOs answered a network lately, and what waits for each of them.
 
 use domain::id::TenantId;
-use domain::{Environment, Opco, Siret, Timestamp};
+use domain::{Environment, Instance, Opco, Siret, Timestamp};
 
 use crate::column::{At, first_id_of, ms, raw};
 use crate::dossiers::joined;
@@ -106,6 +106,53 @@ pub async fn backlog(tx: &mut Tx, whose: &Whose) -> Result<Vec<Backlog>, StoreEr
             opco: at.word("opco", &opco)?,
             count: at.number("count", count)?,
             oldest: at.instant("created_at", oldest)?,
+        })
+    };
+    rows.into_iter().map(one).collect()
+}
+
+/// The oldest thing that should have left for a system of an OPCO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overdue {
+    /// Which system.
+    pub instance: Instance,
+    /// Since when it should have.
+    pub since: Timestamp,
+}
+
+/// Returns since when something should have left for each system. What waits for a person, for another
+/// payload or for a day is not late; what was tried is late since the first try, the rest since the gateway
+/// last could not act.
+pub async fn overdue(
+    tx: &mut Tx,
+    tenant: TenantId,
+    environment: Environment,
+) -> Result<Vec<Overdue>, StoreError> {
+    const SQL: &str = "select opco, instance, min(coalesce((
+            select min(a.opened_at) from attempt a
+            where a.tenant_id = d.tenant_id and a.delivery_id = d.delivery_id), d.updated_at))
+        from delivery d
+        where tenant_id is not distinct from $1
+          and status in ('queued', 'sending', 'waiting', 'held', 'unknown') and status <> 'held'
+          and environment = $2 and opco is not null
+          and (wait_reason is null or wait_reason in ('retry', 'limit', 'breaker'))
+        group by opco, instance";
+    let rows: Vec<(String, i64, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(environment.as_str())
+        .fetch_all(conn)
+        .await?);
+    let at = At {
+        table: "delivery",
+        row: &"overdue",
+    };
+    let one = |(opco, number, since): (String, i64, i64)| {
+        Ok(Overdue {
+            instance: Instance {
+                opco: at.word("opco", &opco)?,
+                number: at.number("instance", number)?,
+            },
+            since: at.instant("updated_at", since)?,
         })
     };
     rows.into_iter().map(one).collect()

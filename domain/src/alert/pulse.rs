@@ -57,6 +57,16 @@ impl Pulse {
         part.iter().copied()
     }
 
+    /// Returns how much happened from an hour on.
+    pub fn since(&self, slot: Slot) -> u32 {
+        let days = self.days.range(slot.day..).map(|(day, hours)| {
+            let from = if *day == slot.day { slot.hour } else { 0 };
+            let part = hours.get(from..).unwrap_or_default();
+            part.iter().copied().fold(0, u32::saturating_add)
+        });
+        days.fold(0, u32::saturating_add)
+    }
+
     /// Returns the last hour, up to and with `slot`, in which something happened.
     pub(crate) fn last_until(&self, slot: Slot) -> Option<Slot> {
         self.days.range(..=slot.day).rev().find_map(|(day, hours)| {

@@ -191,6 +191,16 @@ async fn span(tx: &mut Tx, tenant: TenantId, asked: &Search) -> Result<(i64, i64
     Ok((low, high))
 }
 
+/// Returns a position before which nothing happened at an instant or later.
+pub(crate) async fn before(
+    tx: &mut Tx,
+    tenant: TenantId,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let end = head(tx, tenant).await?;
+    up_to(tx, tenant, end, ms(at).saturating_sub(LAG_MS)).await
+}
+
 /// Returns the last position before an instant, as far as positions follow time.
 async fn up_to(tx: &mut Tx, tenant: TenantId, end: i64, instant: i64) -> Result<i64, StoreError> {
     const SQL: &str = "select position, at from event where tenant_id = $1 and position > $2

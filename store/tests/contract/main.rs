@@ -7,6 +7,7 @@
 )]
 
 mod accept;
+mod alerts;
 mod claim;
 mod deliveries;
 mod files;

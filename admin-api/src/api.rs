@@ -1,5 +1,6 @@
 //! The admin API: what programs ask of the control plane.
 
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod bulks;
 pub(crate) mod causes;

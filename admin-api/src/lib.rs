@@ -6,6 +6,7 @@
 //! [`Works`].
 
 mod access;
+mod alerts;
 mod api;
 mod assets;
 mod audit;

@@ -1,6 +1,7 @@
 //! The dashboard: pages made on the server, one module each. Every page works without the script.
 
 pub(crate) mod account;
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod bulk;
 pub(crate) mod chart;

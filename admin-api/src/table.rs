@@ -91,6 +91,10 @@ table! {
     get "/deliveries/{id}" May(ReadDeliveries) => pages::delivery::show;
     post "/deliveries/{id}/act" May(Act) => pages::delivery::act;
     post "/deliveries/{id}/open" MayConfirmed(OpenSealed) => pages::sealed::open;
+    get "/alerts" May(ReadDeliveries) => pages::alerts::list;
+    post "/alerts/choice" Account => pages::alerts::choose;
+    post "/alerts/{id}/silence" May(Act) => pages::alerts::silence;
+    post "/alerts/{id}/speak" May(Act) => pages::alerts::speak;
     get "/to-fix" May(ReadDeliveries) => pages::to_fix::show;
     get "/bulk" May(ReadDeliveries) => pages::bulk::list;
     post "/bulk" May(Act) => pages::bulk::draft;
@@ -148,6 +152,11 @@ table! {
     get "/admin/v1/bulks/{id}/sheet" May(ReadDeliveries) => api::bulks::sheet;
     post "/admin/v1/bulks/{id}/begin" May(Act) => api::bulks::begin;
     post "/admin/v1/bulks/{id}/cancel" May(Act) => api::bulks::cancel;
+    get "/admin/v1/alerts" May(ReadDeliveries) => api::alerts::list;
+    get "/admin/v1/alerts/choice" Account => api::alerts::choice;
+    put "/admin/v1/alerts/choice" Account => api::alerts::choose;
+    post "/admin/v1/alerts/{id}/silence" May(Act) => api::alerts::silence;
+    post "/admin/v1/alerts/{id}/speak" May(Act) => api::alerts::speak;
     get "/admin/v1/me" Account => api::me::show;
     put "/admin/v1/me" Account => api::me::change;
     get "/admin/v1/today" May(ReadDeliveries) => api::today::show;

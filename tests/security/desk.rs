@@ -1,6 +1,7 @@
 //! The control plane from outside: who may what, for every line of its one table; signing in, and what
 //! stands against those who guess, forge or steal.
 
+mod alerts;
 mod apprentice;
 mod audit;
 mod bulk;

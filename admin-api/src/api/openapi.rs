@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
 use super::{
-    audit, bulks, causes, credentials, decisions, deliveries, dossiers, keys, me, money, opcos,
-    orphans, people, privacy, retention, sealed, settings, today, views, webhooks,
+    alerts, audit, bulks, causes, credentials, decisions, deliveries, dossiers, keys, me, money,
+    opcos, orphans, people, privacy, retention, sealed, settings, today, views, webhooks,
 };
 use crate::refusal;
 
@@ -17,6 +17,11 @@ use crate::refusal;
             Une clé de script (page « Mon compte ») s'envoie en « Authorization: Bearer ».",
     ),
     paths(
+        alerts::list,
+        alerts::choice,
+        alerts::choose,
+        alerts::silence,
+        alerts::speak,
         causes::list,
         credentials::list,
         credentials::create,

@@ -33,6 +33,12 @@ const SECTIONS: &[Section] = &[
         right: Right::ReadDeliveries,
     },
     Section {
+        path: "/alerts",
+        fr: "Alertes",
+        en: "Alerts",
+        right: Right::ReadDeliveries,
+    },
+    Section {
         path: "/deliveries",
         fr: "Livraisons",
         en: "Deliveries",

@@ -11,6 +11,7 @@ use store::keys::CfaKey;
 use super::chart;
 use super::layout::{self, Frame, figure, in_world, instant};
 use super::{page, words};
+use crate::alerts;
 use crate::board::{self, Board, Line};
 use crate::causes::Who;
 use crate::desk::Desk;
@@ -34,6 +35,7 @@ pub(crate) async fn show(
     viewer.require(Right::ReadDeliveries)?;
     let world = viewer.world(asked.world);
     let board = board::read(&desk, &viewer, world).await?;
+    let raised = alerts::lasting(&desk, &viewer, world).await?;
     let now = desk.clock.now();
     let language = viewer.language();
     let title = language.of("Aujourd'hui", "Today");
@@ -46,6 +48,7 @@ pub(crate) async fn show(
     Ok(page(frame.around(&html! {
         h1 { (title) }
         div data-live {
+            (super::alerts::strip(&raised, now, language))
             (cards(&board, world, now, language))
             (stuck(&board, world, now, language))
             (opcos(&board, language))

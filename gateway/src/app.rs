@@ -13,6 +13,7 @@ use store::{Files, Store};
 use crate::breaker::Breakers;
 use crate::committer::Committer;
 use crate::limits::Limits;
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::notary;
 use crate::notify::Notifier;
@@ -21,7 +22,7 @@ use crate::settle::Settler;
 use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
-use crate::{breaker, http, poll, retention, worker};
+use crate::{alerts, breaker, http, poll, retention, worker};
 
 /// One running gateway.
 #[derive(Debug, Clone)]
@@ -70,6 +71,12 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     /// How often the logs are sealed.
     pub(crate) proof: notary::Settings,
+    /// The way to people's mail, if there is one.
+    pub(crate) mailer: Option<Mailer>,
+    /// The address of the dashboard, as people see it.
+    pub(crate) link: String,
+    /// How often is looked for what is wrong.
+    pub(crate) alerts: alerts::Settings,
     /// How long finished data is kept.
     pub(crate) retention: retention::Settings,
     /// Whether something was destroyed whose traces are still in the files of the database. After a start

@@ -63,6 +63,12 @@ pub struct Config {
     /// How ERPs are told of events.
     #[serde(default)]
     pub webhook: crate::notify::Settings,
+    /// The mail server, if there is one.
+    #[serde(default)]
+    pub smtp: Option<crate::mail::Settings>,
+    /// What is noticed by itself.
+    #[serde(default)]
+    pub alerts: crate::alerts::Settings,
     /// How often the logs are sealed.
     #[serde(default)]
     pub proof: crate::notary::Settings,
@@ -227,6 +233,9 @@ impl Config {
         problems.extend(self.transport.problems());
         problems.extend(delivery::problems(&self.delivery));
         problems.extend(webhook_problems(&self.webhook));
+        problems.extend(self.smtp.iter().flat_map(crate::mail::Settings::problems));
+        problems.extend(within("alerts.report_hour", self.alerts.report_hour, 0, 23));
+        problems.extend(within("alerts.every_s", self.alerts.every_s, 10, 3_600));
         problems.extend(within("proof.every_s", self.proof.every_s, 1, 3_600));
         problems.extend(convergence_problems(&self.convergence));
         if let Err(error) = self.profiles() {

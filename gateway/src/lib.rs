@@ -4,6 +4,7 @@
 //! `dispatch` → `settle`. Numbers only rise; nothing calls back up.
 
 pub(crate) mod actions;
+pub mod alerts;
 pub(crate) mod app;
 pub(crate) mod billed;
 pub(crate) mod books;
@@ -27,6 +28,7 @@ pub(crate) mod http;
 pub(crate) mod intake;
 pub(crate) mod limits;
 pub(crate) mod look;
+pub mod mail;
 pub mod metrics;
 pub(crate) mod money;
 pub(crate) mod mutation;
@@ -44,6 +46,7 @@ pub(crate) mod probe;
 pub(crate) mod readable;
 pub(crate) mod reconciliation;
 pub(crate) mod refusals;
+pub(crate) mod report;
 pub(crate) mod reroute;
 pub(crate) mod retention;
 pub(crate) mod rounds;

@@ -24,6 +24,13 @@ pub(crate) fn days_later(at: Timestamp, days: i64) -> Timestamp {
     later(at, Duration::from_hours(hours))
 }
 
+/// Returns `at` moved earlier by whole days.
+pub(crate) fn days_before(at: Timestamp, days: i64) -> Timestamp {
+    let hours = u64::try_from(days).unwrap_or_default().saturating_mul(24);
+    at.checked_sub(Duration::from_hours(hours))
+        .unwrap_or(Timestamp::MIN)
+}
+
 /// Sleeps until the clock shows `at`.
 pub(crate) async fn until(clock: &dyn Clock, at: Timestamp) {
     loop {

@@ -19,6 +19,7 @@ use crate::committer::Committer;
 use crate::config::{Config, MaskedUrl};
 use crate::desk::Lent;
 use crate::limits::{Keeper, Limit, Limits, Shared, Sharing};
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::mutation::{self, Mutation};
 use crate::notify::{self, Notifier};
@@ -29,8 +30,8 @@ use crate::tasks::Tasks;
 use crate::view::Views;
 use crate::worker::Inbox;
 use crate::{
-    bulk, countdowns, details, expiry, files, http, limits, notary, poll, retention, routing,
-    sweep, worker,
+    alerts, bulk, countdowns, details, expiry, files, http, limits, mail, notary, poll, retention,
+    routing, sweep, worker,
 };
 
 /// The setting that names the API's door.
@@ -163,11 +164,13 @@ fn work(app: &App) {
     app.tasks.spawn(details::run(app.clone()));
     app.tasks.spawn(countdowns::run(app.clone()));
     app.tasks.spawn(expiry::run(app.clone()));
+    app.tasks.spawn(alerts::run(app.clone()));
     app.tasks.spawn(sweep::run(app.clone()));
     app.tasks.spawn(retention::run(app.clone()));
     app.tasks.spawn(files::run(app.clone()));
     app.tasks.spawn(notify::run(app.clone()));
     app.tasks.spawn(notary::run(app.clone()));
+    app.tasks.spawn(mail::run(app.clone()));
 }
 
 /// Tries what would keep a gateway from starting and needs no store, so that a refused start leaves
@@ -206,6 +209,12 @@ fn door_error(
         address,
         source,
     }
+}
+
+/// The address of the dashboard, as people see it.
+fn dashboard(config: &Config) -> String {
+    let listen = || format!("http://{}", config.admin.listen);
+    config.admin.public_url.clone().unwrap_or_else(listen)
 }
 
 /// Puts the parts together without starting anything that acts by itself.
@@ -262,6 +271,14 @@ pub(crate) fn assemble(
         store,
         tasks,
         settings,
+        mailer: config
+            .smtp
+            .as_ref()
+            .map(Mailer::new)
+            .transpose()
+            .context("the way to the mail server cannot be opened")?,
+        link: dashboard(config),
+        alerts: config.alerts.clone(),
         retention: config.retention.clone(),
         shredded: AtomicBool::new(true),
         proof: config.proof.clone(),

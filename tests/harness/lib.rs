@@ -21,6 +21,7 @@ pub mod norm;
 pub mod opcos;
 pub mod payload;
 pub mod pieces;
+pub mod postbox;
 pub mod process;
 pub mod receiver;
 pub mod redis;

@@ -20,7 +20,8 @@ pub(crate) const PUBLISHED: [&str; 9] = [
 pub(crate) const TEST: &str = "webhook.test";
 
 /// What the name of every event of the log starts with.
-const FAMILIES: [&str; 18] = [
+const FAMILIES: [&str; 20] = [
+    "alert.",
     "capability_switch.",
     "cfa.",
     "convention.",
@@ -34,6 +35,7 @@ const FAMILIES: [&str; 18] = [
     "network.",
     "opco_window.",
     "payload.",
+    "report.",
     "route_override.",
     "rule_override.",
     "site.",

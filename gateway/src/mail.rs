@@ -1,0 +1,219 @@
+//! Sends mails: one at a time, over TLS, again for three days while the mail server does not take them.
+
+mod post;
+
+use std::time::Duration;
+
+use domain::Secret;
+use serde::{Deserialize, Serialize};
+use store::StoreError;
+use store::mails::{self, Mail, Outcome};
+
+pub(crate) use self::post::Mailer;
+use crate::app::App;
+use crate::config::{Problem, within};
+use crate::{pause, rounds};
+
+/// How often is looked for mails that are due, on the gateway's clock.
+const EVERY: Duration = Duration::from_secs(15);
+/// For how long one sender has a mail: longer than any exchange with a mail server.
+const LEASE: Duration = Duration::from_mins(10);
+/// How many mails one round takes.
+const AT_ONCE: u32 = 20;
+/// The rests between tries; the last one serves for all that follow.
+const RESTS: [Duration; 5] = [
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+    Duration::from_hours(1),
+    Duration::from_hours(3),
+];
+/// For how long a mail is tried.
+const PATIENCE: Duration = Duration::from_hours(72);
+
+/// The section `[smtp]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The mail server.
+    pub host: String,
+    /// Its port; 465 or 587 by the way of TLS, when absent.
+    pub port: Option<u16>,
+    /// How the way there is kept secret.
+    #[serde(default)]
+    pub security: Security,
+    /// What we sign in with.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// Who the mails are from.
+    pub from: String,
+    /// How long the server may take to answer, in seconds.
+    #[serde(default = "timeout_s")]
+    pub timeout_s: u64,
+}
+
+/// How the way to the mail server is kept secret.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Security {
+    /// TLS after a first exchange in clear; without it nothing is sent.
+    #[default]
+    Starttls,
+    /// TLS from the first byte.
+    Tls,
+    /// None: on this very machine only.
+    None,
+}
+
+fn timeout_s() -> u64 {
+    30
+}
+
+impl Settings {
+    /// Lists what cannot be used.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = within("smtp.timeout_s", self.timeout_s, 1, 120)
+            .into_iter()
+            .collect();
+        if self.host.trim().is_empty() {
+            problems.push(Problem::new("smtp.host", "il faut un serveur"));
+        }
+        if self.security == Security::None && !self.is_near() {
+            let said =
+                "sans TLS, seul un serveur de cette machine même (127.0.0.1, ::1, localhost)";
+            problems.push(Problem::new("smtp.security", said));
+        }
+        if self.from.parse::<lettre::message::Mailbox>().is_err() {
+            let said = "il faut une adresse, telle que « CFA Gateway <passerelle@exemple.fr> »";
+            problems.push(Problem::new("smtp.from", said));
+        }
+        if self.user.is_some() != self.password.is_some() {
+            let said = "user et password vont ensemble";
+            problems.push(Problem::new("smtp.password", said));
+        }
+        problems
+    }
+
+    /// Returns whether the server is this very machine.
+    fn is_near(&self) -> bool {
+        let address = self.host.parse::<std::net::IpAddr>();
+        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// Runs until the process is asked to stop.
+pub(crate) async fn run(app: App) {
+    let failed = "the mails to send could not be looked at";
+    rounds::run(&app, (EVERY, EVERY), failed, round).await;
+}
+
+/// Sends what is due.
+async fn round(app: &App) -> Result<(), StoreError> {
+    let Some(mailer) = &app.mailer else {
+        return Ok(());
+    };
+    let now = app.clock.now();
+    let until = pause::later(now, LEASE);
+    let due = app.store.claim_mails(now, until, &app.owner, AT_ONCE);
+    for mail in due.await? {
+        if app.tasks.is_stopping() {
+            break;
+        }
+        let outcome = send(app, mailer, &mail).await?;
+        let mut tx = app.store.writing().await?;
+        mails::settle(&mut tx, &mail, &app.owner, outcome, app.clock.now()).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+async fn send(app: &App, mailer: &Mailer, mail: &Mail) -> Result<Outcome, StoreError> {
+    let mut tx = app.store.reading().await?;
+    let person = store::people::find(&mut tx, mail.tenant, mail.person).await?;
+    drop(tx);
+    let active = domain::person::PersonState::Active;
+    let Some(person) = person.filter(|person| person.state == active) else {
+        return Ok(Outcome::GivenUp("nobody"));
+    };
+    let now = app.clock.now();
+    let sent = mailer.send(mail, &person.email, now).await;
+    Ok(match sent {
+        Ok(()) => Outcome::Sent,
+        Err(refused) if refused.for_good => {
+            tracing::warn!(mail.id = %mail.id, error = %refused, "the mail server refuses a mail");
+            Outcome::GivenUp("refused")
+        }
+        Err(failed) if pause::later(mail.created_at, PATIENCE) <= now => {
+            tracing::warn!(mail.id = %mail.id, error = %failed, "a mail is given up after three days");
+            Outcome::GivenUp("late")
+        }
+        Err(failed) => {
+            tracing::warn!(mail.id = %mail.id, error = %failed, tries = mail.tries, "a mail is tried again later");
+            Outcome::Later(pause::later(now, rest(mail.tries)))
+        }
+    })
+}
+
+/// Returns how long to wait after so many tries.
+fn rest(tries: u32) -> Duration {
+    let place = usize::try_from(tries)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(1);
+    let rest = RESTS.get(place).or(RESTS.last());
+    rest.copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(host: &str, security: Security) -> Settings {
+        Settings {
+            host: host.to_owned(),
+            port: None,
+            security,
+            user: None,
+            password: None,
+            from: "CFA Gateway <passerelle@cfa.example>".to_owned(),
+            timeout_s: 30,
+        }
+    }
+
+    #[test]
+    fn nothing_goes_in_clear_to_another_machine() {
+        for (host, security, sound) in [
+            ("smtp.cfa.example", Security::Starttls, true),
+            ("smtp.cfa.example", Security::Tls, true),
+            ("smtp.cfa.example", Security::None, false),
+            ("127.0.0.1.cfa.example", Security::None, false),
+            ("10.0.0.1", Security::None, false),
+            ("127.0.0.1", Security::None, true),
+            ("::1", Security::None, true),
+            ("localhost", Security::None, true),
+        ] {
+            let problems = settings(host, security).problems();
+            assert_eq!(
+                problems.is_empty(),
+                sound,
+                "{host} {security:?} {problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn half_an_account_and_a_sender_without_address_are_refused() {
+        let mut odd = settings("smtp.cfa.example", Security::Tls);
+        odd.user = Some("passerelle".to_owned());
+        odd.from = "la passerelle".to_owned();
+        let keys: Vec<String> = odd.problems().into_iter().map(|one| one.key).collect();
+        assert_eq!(keys, ["smtp.from", "smtp.password"]);
+    }
+
+    #[test]
+    fn rests_grow() {
+        assert_eq!(rest(1), Duration::from_mins(1));
+        assert_eq!(rest(4), Duration::from_hours(1));
+        assert_eq!(rest(99), Duration::from_hours(3));
+    }
+}

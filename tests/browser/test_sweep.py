@@ -10,6 +10,7 @@ from manners import REST, Manner
 PAGES = {
     "today": "/",
     "to-fix": "/to-fix",
+    "alerts": "/alerts",
     "deliveries": "/deliveries",
     "dossiers": "/dossiers",
     "money": "/money",

@@ -66,6 +66,8 @@ pub(crate) fn event(kind: &str, language: Language) -> Option<&'static str> {
         "evidence.made" => language.of("Fichier de preuve remis", "Evidence file handed out"),
         "payload.nir_shredded" => language.of("NIR détruit", "NIR destroyed"),
         "payload.opened" => language.of("Contenu scellé ouvert", "Sealed content opened"),
+        "privacy.exported" => language.of("Copie remise (RGPD)", "Copy handed out (GDPR)"),
+        "privacy.erased" => language.of("Effacé (RGPD)", "Erased (GDPR)"),
         _ => return None,
     })
 }

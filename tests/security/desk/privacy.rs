@@ -267,9 +267,9 @@ on_both! { OPTIONAL;
         place.later(Duration::from_mins(11));
         let late = browser.submit(&open, &sent).await;
         assert!(late.header("location").unwrap().starts_with("/confirm"), "{}", late.text);
-        // A manager sees none of it.
+        // A manager is told that it was opened, and opens nothing.
         let mut manager = place.signed_in("gestion@cfa.example", Role::Operator).await;
-        assert!(!manager.get(&path).await.text.contains("Contenu scellé"));
+        assert!(!manager.get(&path).await.text.contains(&open));
     }
 
     async fn what_is_under_way_is_not_erased(place) {

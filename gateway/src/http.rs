@@ -237,7 +237,10 @@ fn table(config: &mut ServiceConfig) {
         .service(path("/problems", [open(docs::problems)]))
         .service(path("/problems/{code}", [open(docs::problem)]))
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
-        .app_data(web::QueryConfig::default().error_handler(unreadable_query))
+        .app_data(
+            web::QueryConfig::default()
+                .error_handler(|error, request| unreadable_query(&error, request)),
+        )
         .default_service(web::to(unknown_route));
 }
 
@@ -309,10 +312,10 @@ fn webhook_table(config: &mut ServiceConfig) {
 
 /// Refuses an address of which a part does not read.
 fn unreadable_query(
-    error: actix_web::error::QueryPayloadError,
+    error: &actix_web::error::QueryPayloadError,
     request: &actix_web::HttpRequest,
 ) -> actix_web::Error {
-    let detail = query_detail(&error, request.query_string());
+    let detail = query_detail(error, request.query_string());
     Problem::new(Code::InvalidRequest, detail).into()
 }
 

@@ -232,7 +232,7 @@ mod tests {
             "/admin/v1/deliveries/{id}/open",
         ),
         ("GET /alerts", "GET", "/admin/v1/alerts"),
-        ("GET /alerts", "GET", "/admin/v1/alerts/choice"),
+        ("POST /alerts/choice", "GET", "/admin/v1/alerts/choice"),
         ("POST /alerts/choice", "PUT", "/admin/v1/alerts/choice"),
         (
             "POST /alerts/{id}/silence",

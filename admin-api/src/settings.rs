@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use ipnet::IpNet;
+use domain::subnet::Subnet;
 use serde::{Deserialize, Serialize};
 
 pub use crate::signin::oidc::Oidc;
@@ -17,7 +17,7 @@ pub struct Settings {
     /// The address people see, when it is another: `https://…` behind a proxy.
     pub public_url: Option<String>,
     /// The proxies in front, whose word on who calls is taken (`X-Forwarded-For`).
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<String>,
     /// Threads that read requests; 0 means one for each core.
     pub threads: usize,
     /// How long a session lasts at most, in hours.
@@ -55,6 +55,9 @@ pub enum SettingsError {
     /// The public address is none.
     #[error("admin.public_url must be http://HOST or https://HOST, without a path")]
     PublicUrl,
+    /// One of the proxies is no network of addresses.
+    #[error("admin.trusted_proxies: {0} is not a network such as 10.0.0.0/8")]
+    Proxy(String),
     /// The provider of identities could not be asked safely.
     #[error("admin.oidc.issuer must be an https:// address, and admin.oidc.client_id a name")]
     Oidc,
@@ -92,6 +95,10 @@ impl Settings {
             if value == 0 {
                 return Err(SettingsError::Zero(name));
             }
+        }
+        let mut proxies = self.trusted_proxies.iter();
+        if let Some(text) = proxies.find(|text| text.parse::<Subnet>().is_err()) {
+            return Err(SettingsError::Proxy(text.clone()));
         }
         if self.oidc.as_ref().is_some_and(|oidc| !oidc.is_safe()) {
             return Err(SettingsError::Oidc);
@@ -140,8 +147,9 @@ impl Settings {
     pub(crate) fn caller(&self, peer: IpAddr, forwarded: Option<&str>) -> Option<IpAddr> {
         let ours = |address: &IpAddr| {
             let address = address.to_canonical();
-            let mut proxies = self.trusted_proxies.iter();
-            proxies.any(|proxies| proxies.contains(&address))
+            let texts = self.trusted_proxies.iter();
+            let mut proxies = texts.filter_map(|text| text.parse::<Subnet>().ok());
+            proxies.any(|proxies| proxies.holds(address))
         };
         if !ours(&peer) {
             let direct = self.public_url.is_none() || !self.trusted_proxies.is_empty();
@@ -202,9 +210,18 @@ mod tests {
         let unnamed = Settings { public_url, ..near };
         assert_eq!(unnamed.caller(at("10.0.0.1"), Some("198.51.100.9")), None);
         let named = Settings {
-            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            trusted_proxies: vec!["10.0.0.0/8".to_owned()],
             ..unnamed
         };
+        assert_eq!(named.check(), Ok(()));
+        let unreadable = Settings {
+            trusted_proxies: vec!["10.0.0.0/8".to_owned(), "dix".to_owned()],
+            ..named.clone()
+        };
+        assert_eq!(
+            unreadable.check(),
+            Err(SettingsError::Proxy("dix".to_owned()))
+        );
         for (peer, forwarded, caller) in [
             ("10.0.0.1", Some("198.51.100.9"), Some("198.51.100.9")),
             // Written by the caller itself.

@@ -34,6 +34,7 @@ pub mod rules;
 pub mod secret;
 pub mod siret;
 pub mod step;
+pub mod subnet;
 
 pub use crate::clock::{Clock, Timestamp};
 pub use crate::delivery::{Environment, HoldReason, Kind, Status, WaitReason};

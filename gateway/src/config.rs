@@ -277,6 +277,10 @@ fn admin_problems(admin: &admin_api::Settings) -> Vec<Problem> {
             "admin.public_url",
             "il faut https://HÔTE ou http://HÔTE, sans chemin",
         )),
+        SettingsError::Proxy(text) => Some(Problem::new(
+            "admin.trusted_proxies",
+            format!("« {text} » n'est pas un réseau, tel que 10.0.0.0/8"),
+        )),
         SettingsError::Oidc => Some(Problem::new(
             "admin.oidc",
             "il faut un issuer en https:// (http:// sur cette machine seulement) et un client_id",

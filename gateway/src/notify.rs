@@ -16,11 +16,12 @@ use std::time::Duration;
 
 use admin_api::hooks::{Unfit, Wanted};
 use domain::Timestamp;
+use domain::subnet::Subnet;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
 use tokio::sync::{Notify, Semaphore};
 
-use self::address::{Network, Rule};
+use self::address::Rule;
 pub(crate) use self::post::test;
 #[cfg(test)]
 pub(crate) use self::wire::Outcome;
@@ -91,7 +92,7 @@ impl Settings {
     /// Returns what is wrong with the networks, by their place in the list.
     pub(crate) fn unreadable(&self) -> impl Iterator<Item = &str> {
         let networks = self.allowed_networks.iter().map(String::as_str);
-        networks.filter(|text| text.parse::<Network>().is_err())
+        networks.filter(|text| text.parse::<Subnet>().is_err())
     }
 }
 

@@ -110,17 +110,6 @@ pub async fn start(
         ended: None,
         drain: Duration::from_secs(config.server.drain_seconds),
     };
-    if let Some(address) = config.server.monitoring_listen {
-        let door = http::serve_monitoring(app.clone(), address);
-        let (address, handle, serving) = door.map_err(door_error(MONITORING_LISTEN, address))?;
-        // Probes are answered until the end, so no stop waits for this door.
-        Tasks::serve(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(error = %error, "the door for probes and measures broke");
-            }
-        });
-        running.monitoring = Some((address, handle));
-    }
     if roles.admin {
         let lent = Arc::new(Lent(app.clone()));
         let desk = admin_api::Desk::new(
@@ -140,7 +129,7 @@ pub async fn start(
         running.admin = Some((address, handle));
     }
     if roles.api {
-        let door = http::serve(app, &config.server);
+        let door = http::serve(app.clone(), &config.server);
         let (address, handle, serving) = door.map_err(door_error(LISTEN, config.server.listen))?;
         let (end, ended) = oneshot::channel();
         // Actix's own threads answer; this task only waits for their end.
@@ -153,6 +142,18 @@ pub async fn start(
         });
         running.server = Some((address, handle));
         running.ended = Some(ended);
+    }
+    // Last: whoever hears here that this process is ready finds its other doors open.
+    if let Some(address) = config.server.monitoring_listen {
+        let door = http::serve_monitoring(app, address);
+        let (address, handle, serving) = door.map_err(door_error(MONITORING_LISTEN, address))?;
+        // Probes are answered until the end, so no stop waits for this door.
+        Tasks::serve(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(error = %error, "the door for probes and measures broke");
+            }
+        });
+        running.monitoring = Some((address, handle));
     }
     Ok(running)
 }

@@ -7,7 +7,7 @@ pub(crate) mod webhooks;
 
 use actix_web::{HttpResponse, web};
 use domain::person::{Language, Right};
-use domain::{Siret, Timestamp};
+use domain::{Secret, Siret, Timestamp};
 use maud::{Markup, html};
 use store::tenants::{self, Cfa, Site};
 
@@ -40,6 +40,16 @@ pub(crate) fn sirets(text: &str) -> Result<Vec<Siret>, Refusal> {
             "A SIRET is none of the network's sites.",
         )
     })
+}
+
+/// Shows a text that nobody will see again, under what to do with it.
+pub(crate) fn shown_once(what: &str, text: &Secret) -> Markup {
+    html! {
+        div.notice.done role="status" {
+            p { (what) }
+            p { code { (text.expose()) } }
+        }
+    }
 }
 
 /// Everything the page shows.

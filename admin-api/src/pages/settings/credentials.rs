@@ -227,17 +227,11 @@ pub(crate) async fn revoked(desk: &Desk, viewer: &Viewer, id: CredentialId) -> R
 }
 
 fn shown_once(text: &Secret, language: Language) -> Markup {
-    html! {
-        div.notice.done role="status" {
-            p {
-                (language.of(
-                    "Donnez cette clé à l'ERP : elle n'est montrée que cette fois.",
-                    "Give this key to the ERP: it is shown this time only.",
-                ))
-            }
-            p { code { (text.expose()) } }
-        }
-    }
+    let what = language.of(
+        "Donnez cette clé à l'ERP : elle n'est montrée que cette fois.",
+        "Give this key to the ERP: it is shown this time only.",
+    );
+    super::shown_once(what, text)
 }
 
 async fn list_page(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Markup, Refusal> {

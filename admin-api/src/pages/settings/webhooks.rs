@@ -88,17 +88,11 @@ pub(crate) async fn create(
 }
 
 fn shown_once(secret: &Secret, language: Language) -> Markup {
-    html! {
-        div.notice.done role="status" {
-            p {
-                (language.of(
-                    "Donnez ce secret à l'ERP, qui vérifie avec lui ce qu'il reçoit : il n'est montré que cette fois.",
-                    "Give this secret to the ERP, which checks with it what it receives: it is shown this time only.",
-                ))
-            }
-            p { code { (secret.expose()) } }
-        }
-    }
+    let what = language.of(
+        "Donnez ce secret à l'ERP, qui vérifie avec lui ce qu'il reçoit : il n'est montré que cette fois.",
+        "Give this secret to the ERP, which checks with it what it receives: it is shown this time only.",
+    );
+    super::shown_once(what, secret)
 }
 
 async fn list_page(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Markup, Refusal> {

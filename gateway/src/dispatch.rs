@@ -1,5 +1,7 @@
 //! One attempt, from claim to verdict, as a list. No transaction is open while a stranger answers.
 
+mod call;
+
 use std::time::{Duration, Instant};
 
 use domain::rejet::Rejet;
@@ -7,18 +9,19 @@ use domain::step::{self, AfterLost, Course, Next, Policy, Progress, Sight};
 use domain::{Fault, FaultKind, HoldReason, Kind, NormVersion, Outcome, Timestamp, WaitReason};
 use jiff::civil::Date;
 use opco::{Filed, Identity, Operation, Profile, Refus};
-use store::{Claimed, Delivery, TenantKey, Was};
+use store::{Claimed, TenantKey, Was};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
+pub(crate) use self::call::identity;
+use self::call::{lease_holds, open_now, ready, turn, write};
 use crate::app::App;
 use crate::failpoint::{self, Step};
-use crate::limits::{Turn, silence};
 use crate::mutation::{self, Mutation};
 use crate::settle::{Record, Verdict};
 use crate::system::System;
 use crate::view::{CfaKey, View};
-use crate::{contract, follow_up, look, pause, refusals, telemetry};
+use crate::{contract, follow_up, learn, look, pause, refusals, telemetry};
 
 /// How long a job whose attempt broke on our side rests before it is taken again.
 const BROKEN_REST: Duration = Duration::from_secs(30);
@@ -89,7 +92,7 @@ async fn deliver(
     // On the heap: what a payload is judged by is large.
     let verdict = match Box::pin(attempt(app, &job, system)).await {
         Ok(mut exchanged) => {
-            learn(app, system, &exchanged.outcome).await;
+            learn::of(app, system, &exchanged.outcome).await;
             exchanged.outcome = misread(exchanged.outcome);
             refus.clone_from(&exchanged.said.refus);
             decided(app, job, system, exchanged)
@@ -370,148 +373,10 @@ async fn refused_in_doubt(
     }
 }
 
-/// Lets a call go on only where no works were announced for now. What waits for their end was woken if
-/// they ended before their hour: what was read a moment ago is then read again.
-async fn open_now(app: &App, delivery: &Delivery, view: &View, system: System) -> Result<(), Stop> {
-    let now = app.clock.now();
-    let mut end = view.closed_until(system, now);
-    if end.is_some() && view.is_stale() {
-        let read = app.views.fresh(app, delivery.tenant, delivery.siret_cfa);
-        end = read.await.map_err(broken)?.closed_until(system, now);
-    }
-    match end {
-        Some(end) => Err(Stop::Later(WaitReason::Maintenance, end)),
-        None => Ok(()),
-    }
-}
-
-/// Waits for the call's turn.
-async fn turn(app: &App, system: System, key: &CfaKey, deadline: Timestamp) -> Result<(), Stop> {
-    let asked = Instant::now();
-    let turn = app.limits.turn(system, &key.id.to_string(), deadline).await;
-    app.metrics
-        .limiter_wait(system.instance.opco, asked.elapsed());
-    match turn {
-        Turn::Go => Ok(()),
-        Turn::NotBefore(at) => Err(Stop::Later(WaitReason::Limit, at)),
-    }
-}
-
-/// Lets a call start only if its lease outlasts it: whatever held us up until here (a database, a
-/// frozen machine), another replica may be about to take the job over.
-fn lease_holds(app: &App, job: &Claimed, profile: &Profile) -> Result<(), Stop> {
-    let now = app.clock.now();
-    let latest = pause::later(now, profile.timeout());
-    if job
-        .delivery
-        .standing
-        .due_at
-        .is_some_and(|until| latest < until)
-    {
-        return Ok(());
-    }
-    tracing::warn!(delivery.id = %job.delivery.id, "too late to call under this lease");
-    Err(Stop::Later(WaitReason::Limit, now))
-}
-
-/// Has a token at hand before the call's turn comes, within the time that the turn may take.
-async fn ready(
-    app: &App,
-    profile: &Profile,
-    identity: &Identity,
-    version: NormVersion,
-) -> Result<(), Fault> {
-    let bound = app.real(app.settings.worker.turn_wait());
-    let asked = opco::ready(&app.transport, profile, identity, version);
-    tokio::time::timeout(bound, asked)
-        .await
-        .unwrap_or_else(|_| {
-            let why = "no token within the wait for a turn";
-            Err(Fault::new(FaultKind::Unavailable, why))
-        })
-}
-
-/// Writes, and bounds the wait on the gateway's own clock: a lease must never end under a call.
-async fn write(context: &Attempt<'_>, operation: &Operation) -> Filed {
-    let app = context.app;
-    let bound = app.real(context.profile.timeout());
-    let call = opco::hand_over(
-        &app.transport,
-        context.profile,
-        &context.identity,
-        operation,
-    );
-    match tokio::time::timeout(bound, call).await {
-        Ok(filed) => filed,
-        Err(_) => Outcome::Lost(Fault::new(FaultKind::Unavailable, "no answer in time")).into(),
-    }
-}
-
 /// Returns the salted hash of what was answered.
 fn answer_hash(keys: &TenantKey, job: &Claimed, filed: &Filed) -> Result<Option<[u8; 32]>, Stop> {
     let hash = |digest: [u8; 32]| keys.content_hash(job.delivery.id, &job.sealed, &digest);
     filed.answer.map(hash).transpose().map_err(broken)
-}
-
-/// Returns the CFA key and the identity to call with.
-pub(crate) fn identity(app: &App, view: &View, system: System) -> Result<(CfaKey, Identity), Stop> {
-    let software = view
-        .software(system)
-        .ok_or_else(|| hold(HoldReason::NoSoftwareCredential, "no software credential"))?;
-    let key = view
-        .site
-        .key(system)
-        .ok_or_else(|| hold(HoldReason::NoKey, "no active CFA key"))?
-        .clone();
-    let cfa_key = view.open_key(&key).map_err(broken)?;
-    let software = software.open().map_err(broken)?;
-    let identity = Identity {
-        environment: system.environment,
-        software: Some(software),
-        cfa_key,
-        editor: app.editor.clone(),
-    };
-    Ok((key, identity))
-}
-
-/// Tells limits and breaker what the OPCO's behaviour teaches about its health.
-pub(crate) async fn learn(app: &App, system: System, outcome: &Outcome) {
-    let fault = match outcome {
-        Outcome::Taken(_) | Outcome::Found(_) | Outcome::Absent => {
-            return answered(app, system);
-        }
-        Outcome::Failed(fault) | Outcome::Lost(fault) | Outcome::CouldNotTell(fault) => fault,
-    };
-    learn_fault(app, system, fault).await;
-}
-
-/// The same for a read.
-pub(crate) async fn learn_fault(app: &App, system: System, fault: &Fault) {
-    let now = app.clock.now();
-    if let Some(span) = fault.retry_after
-        && !mutation::planted(Mutation::ForgetRetryAfter)
-    {
-        silence::ask(app, system, pause::later(now, span)).await;
-    }
-    match fault.kind {
-        FaultKind::Unavailable | FaultKind::Unreadable => {
-            if let Some(until) = app.breakers.failed(system, now) {
-                tracing::warn!(%system, %until, "an OPCO is unwell and rests");
-                app.metrics
-                    .breaker(system.instance, crate::metrics::BreakerState::Open);
-            }
-        }
-        FaultKind::Misconfigured => app.breakers.withdraw(system),
-        _ => answered(app, system),
-    }
-}
-
-fn answered(app: &App, system: System) {
-    if app.breakers.answered(system) {
-        tracing::info!(%system, "an OPCO is well again");
-        app.metrics
-            .breaker(system.instance, crate::metrics::BreakerState::Closed);
-    }
 }
 
 fn decided(app: &App, job: Claimed, system: System, exchanged: Exchanged) -> Verdict {

@@ -17,7 +17,7 @@ use store::{NewEvent, StoreError, countdowns};
 use crate::app::App;
 use crate::breaker::State;
 use crate::states::{self, Account, Unread};
-use crate::{dispatch, pause, plan, rounds};
+use crate::{learn, pause, plan, rounds};
 
 /// How long until an OPCO that answered is asked again.
 const ASKED_AGAIN: Duration = Duration::from_hours(24);
@@ -144,11 +144,11 @@ async fn ask(app: &App, key: &CfaKey, account: &Account<'_>) -> Result<bool, Sto
     let (opco, system) = (key.instance.opco, account.system);
     let (word, info) = match answer {
         Ok(info) => {
-            dispatch::learn(app, system, &Outcome::Absent).await;
+            learn::of(app, system, &Outcome::Absent).await;
             ("read", Some(info))
         }
         Err(Unread::Fault(fault)) => {
-            dispatch::learn_fault(app, system, &fault).await;
+            learn::of_fault(app, system, &fault).await;
             tracing::info!(%system, fault = fault.kind.as_str(), said = %fault.detail, "the end of a key could not be read");
             (fault.kind.as_str(), None)
         }

@@ -26,6 +26,7 @@ pub(crate) mod follow_up;
 pub(crate) mod group;
 pub(crate) mod http;
 pub(crate) mod intake;
+pub(crate) mod learn;
 pub(crate) mod limits;
 pub(crate) mod look;
 pub mod mail;

@@ -16,7 +16,7 @@ pub(crate) use self::interval::Settings;
 use crate::app::App;
 use crate::billed;
 use crate::breaker::State;
-use crate::dispatch;
+use crate::learn;
 use crate::pause;
 use crate::plan;
 use crate::retention;
@@ -137,11 +137,11 @@ async fn read(app: App, job: ReadJob, system: System, _place: OwnedSemaphorePerm
     let now = app.clock.now();
     let (word, result) = match listed {
         Ok(seen) => {
-            dispatch::learn(&app, system, &domain::Outcome::Absent).await;
+            learn::of(&app, system, &domain::Outcome::Absent).await;
             written(&app, &job, &seen, now).await
         }
         Err(ReadFault::Opco(fault)) => {
-            dispatch::learn_fault(&app, system, &fault).await;
+            learn::of_fault(&app, system, &fault).await;
             let rest = app.settings.poll.rest(job.interval_ms, FAILED_REST);
             let rest = fault.retry_after.unwrap_or_default().max(rest);
             tracing::info!(%system, fault = fault.kind.as_str(), said = %fault.detail, "states could not be read");
@@ -329,7 +329,7 @@ async fn listed(app: &App, job: &ReadJob) -> Result<Vec<EtatSeen>, ReadFault> {
     match tokio::time::timeout(bound, invoices).await {
         // The states of the dossiers were read all the same: the invoices wait for the next time.
         Ok(Err(Unread::Fault(fault))) => {
-            dispatch::learn_fault(app, account.system, &fault).await;
+            learn::of_fault(app, account.system, &fault).await;
             tracing::info!(fault = fault.kind.as_str(), said = %fault.detail, "invoices could not be listed");
         }
         Ok(Ok(()) | Err(Unread::NotBefore(_))) | Err(_) => {}

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::breaker::State;
 use crate::dispatch::{self, Stop};
 use crate::http::caller::Caller;
+use crate::learn;
 use crate::limits::Turn;
 use crate::pause;
 use crate::plan;
@@ -256,12 +257,12 @@ async fn exchange(
         .read(system.instance.opco, "detail", word, started.elapsed());
     match answer {
         Ok(Answer::Detail(detail)) => {
-            dispatch::learn(app, system, &domain::Outcome::Absent).await;
+            learn::of(app, system, &domain::Outcome::Absent).await;
             Ok(detail)
         }
         Ok(_) => Err(silent(RETRY_AFTER_DEFAULT_S)),
         Err(fault) => {
-            dispatch::learn_fault(app, system, &fault).await;
+            learn::of_fault(app, system, &fault).await;
             Err(said(&fault))
         }
     }

@@ -10,7 +10,7 @@ use store::read_jobs::ReadKey;
 use crate::app::App;
 use crate::states::{self, Account, Reader, Unread};
 use crate::system::System;
-use crate::{dispatch, follow_up, pause, plan};
+use crate::{follow_up, learn, pause, plan};
 
 /// The least rest after a reading that failed; it doubles.
 const FAILED_REST: Duration = Duration::from_mins(5);
@@ -121,7 +121,7 @@ async fn list(
 ) {
     match ask(app, account, Operation::Liste { numeros }).await {
         Ok(Answer::Liste(details)) => {
-            dispatch::learn(app, system, &domain::Outcome::Absent).await;
+            learn::of(app, system, &domain::Outcome::Absent).await;
             for detail in details {
                 read.took(detail);
             }
@@ -143,7 +143,7 @@ async fn single(app: &App, account: &Account<'_>, system: System, numero: String
     };
     match ask(app, account, operation).await {
         Ok(Answer::Detail(mut detail)) => {
-            dispatch::learn(app, system, &domain::Outcome::Absent).await;
+            learn::of(app, system, &domain::Outcome::Absent).await;
             // Asked for by that number, it is that dossier, whatever it repeats.
             detail.numeros.numero_interne = Some(numero);
             read.took(*detail);
@@ -166,7 +166,7 @@ async fn give_up(app: &App, system: System, unread: Unread, read: &mut Read) {
     match unread {
         Unread::NotBefore(at) => read.stop("limit", Some(at)),
         Unread::Fault(fault) => {
-            dispatch::learn_fault(app, system, &fault).await;
+            learn::of_fault(app, system, &fault).await;
             tracing::info!(%system, fault = fault.kind.as_str(), said = %fault.detail, "a dossier could not be read");
             let until = fault
                 .retry_after

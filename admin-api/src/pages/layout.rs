@@ -81,12 +81,6 @@ const SECTIONS: &[Section] = &[
         right: Right::ReadSettings,
     },
     Section {
-        path: "/retention",
-        fr: "Conservation",
-        en: "Retention",
-        right: Right::ReadSettings,
-    },
-    Section {
         path: "/privacy",
         fr: "RGPD",
         en: "Privacy",

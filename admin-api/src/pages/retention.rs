@@ -1,10 +1,11 @@
 //! How long each class of data is kept, and what goes next.
 
 use actix_web::{HttpResponse, web};
+use domain::calendar::day_in_france;
 use domain::person::{Language, Right};
 use maud::{Markup, html};
 
-use super::layout::{Frame, figure, local};
+use super::layout::{Frame, day, figure};
 use super::page;
 use crate::desk::Desk;
 use crate::privacy::{Class, Retention};
@@ -19,11 +20,12 @@ pub(crate) async fn show(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
     let title = language.of("Durées de conservation", "Retention");
     let frame = Frame {
         viewer: &viewer,
-        section: "/retention",
+        section: "/settings",
         title,
         world: None,
     };
     Ok(page(frame.around(&html! {
+        p { a href="/settings" { (language.of("← Réglages", "← Settings")) } }
         h1 { (title) }
         p { (language.of(
             "Ce qui est fini est détruit classe par classe, une fois son temps passé. Le journal reste : il ne contient rien de personnel.",
@@ -62,7 +64,7 @@ fn table(schedule: &Retention, language: Language) -> Markup {
                 @for (rank, at) in schedule.horizons.iter().enumerate() {
                     th.number scope="col" {
                         @if rank == 0 { (language.of("À la prochaine ronde", "At the next round")) }
-                        @else { (language.of("D'ici au ", "By ")) (local(*at, language)) }
+                        @else { (language.of("D'ici au ", "By ")) (day(day_in_france(*at), language)) }
                     }
                 }
             } }
@@ -70,7 +72,7 @@ fn table(schedule: &Retention, language: Language) -> Markup {
                 @for class in &schedule.classes { tr {
                     td { (name(class, language)) }
                     td { (kept(class, language)) }
-                    td { (class.ended_before.map_or_else(|| "—".to_owned(), |at| local(at, language))) }
+                    td { (class.ended_before.map_or_else(|| "—".to_owned(), |at| day(day_in_france(at), language))) }
                     @for count in &class.going { td.number { (figure(*count, language)) } }
                 } }
             }

@@ -87,6 +87,7 @@ pub(crate) async fn show(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
             a.button href="/settings/webhooks" { "Webhooks" }
             a.button href="/settings/decisions" { (language.of("Décisions du réseau", "Decisions of the network")) }
             a.button href="/settings/openings" { (language.of("Ouvertures et maintenances", "Openings and maintenance")) }
+            a.button href="/retention" { (language.of("Durées de conservation", "Retention")) }
         }
         (places(&shown, language))
     })))

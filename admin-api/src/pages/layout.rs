@@ -160,7 +160,7 @@ fn world_switch(section: &str, world: Environment, language: Language) -> Markup
     };
     html! {
         @if world == Environment::Test {
-            span.badge.test { (language.of("Recette", "Test")) }
+            span.badge.test { (world_name(Environment::Test, language)) }
         }
         a href=(in_world(section, Some(other))) { (to) }
     }
@@ -237,6 +237,30 @@ pub(crate) fn notice(kind: &str, text: &str) -> Markup {
 /// An instant as people in France read it; the exact one on demand.
 pub(crate) fn instant(at: domain::Timestamp, language: Language) -> Markup {
     html! { time datetime=(at) title=(at) { (local(at, language)) } }
+}
+
+/// What people call a world.
+pub(crate) fn world_name(environment: Environment, language: Language) -> &'static str {
+    match environment {
+        Environment::Live => "Production",
+        Environment::Test => language.of("Recette", "Test"),
+    }
+}
+
+/// Lets a person choose a world, the given one first.
+pub(crate) fn world_field(first: Environment, language: Language) -> Markup {
+    let other = match first {
+        Environment::Live => Environment::Test,
+        Environment::Test => Environment::Live,
+    };
+    html! {
+        label for="environment" { (language.of("Monde", "World")) }
+        select #environment name="environment" {
+            @for one in [first, other] {
+                option value=(one.as_str()) { (world_name(one, language)) }
+            }
+        }
+    }
 }
 
 /// A day as people read it.

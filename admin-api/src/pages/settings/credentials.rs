@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use store::credentials::{self, Credential};
 
-use super::super::layout::{Frame, csrf, instant, notice};
+use super::super::layout::{Frame, csrf, instant, notice, world_field, world_name};
 use super::super::login::again;
 use super::super::page;
 use super::sirets;
@@ -269,7 +269,7 @@ async fn list_page(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Markup
                         tr {
                             td { (one.label) }
                             td { code { (one.prefix) "…" } }
-                            td { (one.environment) }
+                            td { (world_name(one.environment, language)) }
                             td { (sites(one, language)) }
                             td { (one.actions.join(", ")) }
                             td.number { (one.quota_per_minute) }
@@ -353,11 +353,7 @@ fn form(viewer: &Viewer) -> Markup {
                 (csrf(viewer))
                 label for="label" { (language.of("Qui s'en sert (l'ERP)", "Who uses it (the ERP)")) }
                 input #label name="label" required maxlength="200" autocomplete="off";
-                label for="environment" { (language.of("Monde", "World")) }
-                select #environment name="environment" {
-                    option value="test" { (language.of("Recette", "Test")) }
-                    option value="live" { "Production" }
-                }
+                (world_field(Environment::Test, language))
                 label for="sites" { (language.of("SIRET des sites, un par ligne ; vide : tous", "SIRET of the sites, one a line; empty: all")) }
                 textarea #sites name="sites" rows="3" {}
                 fieldset {

@@ -2,14 +2,14 @@
 
 use actix_web::{HttpResponse, web};
 use domain::person::Right;
-use domain::{Capability, Openness, TenantId, Timestamp};
+use domain::{Capability, Environment, Openness, TenantId, Timestamp};
 use maud::{Markup, html};
 use store::Tx;
 use store::switches::{self, CapabilitySwitch};
 use store::windows::{self, Window};
 
 use super::super::keys::{system_name, systems};
-use super::super::layout::{Frame, csrf, instant, notice};
+use super::super::layout::{Frame, csrf, instant, notice, world_field, world_name};
 use super::super::login::again;
 use super::super::page;
 use super::decisions::{days, ending};
@@ -140,7 +140,7 @@ fn works(viewer: &Viewer, said: &Said, now: Timestamp, may: bool) -> Markup {
                                 (system_name(one.instance))
                                 @if one.from <= now { " " span.badge.warn { (language.of("en cours", "under way")) } }
                             }
-                            td { (one.environment) }
+                            td { (world_name(one.environment, language)) }
                             td { (instant(one.from, language)) }
                             td { (instant(one.until, language)) }
                             td { (said.name(&one.author)) }
@@ -220,11 +220,7 @@ fn window_form(desk: &Desk, viewer: &Viewer) -> Markup {
                 (csrf(viewer))
                 input type="hidden" name="act" value="announce";
                 (opco_field(desk, "window"))
-                label for="environment" { (language.of("Monde", "World")) }
-                select #environment name="environment" {
-                    option value="live" { "Production" }
-                    option value="test" { (language.of("Recette", "Test")) }
-                }
+                (world_field(Environment::Live, language))
                 label for="begins" { (language.of("De (heure de France)", "From (hour in France)")) }
                 input #begins name="from" type="datetime-local" required;
                 label for="ends" { (language.of("À (heure de France)", "To (hour in France)")) }

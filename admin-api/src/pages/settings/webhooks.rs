@@ -10,7 +10,7 @@ use serde::Deserialize;
 use store::events;
 use store::webhooks::{self, Endpoint, parking};
 
-use super::super::layout::{Frame, csrf, instant, notice};
+use super::super::layout::{Frame, csrf, instant, notice, world_field, world_name};
 use super::super::login::again;
 use super::super::page;
 use super::{because, sirets};
@@ -143,7 +143,7 @@ fn table(found: &[(Endpoint, usize)], head: i64, language: Language) -> Markup {
                         tr {
                             td { a href={ (HERE) "/" (one.id) } { (name(one)) } }
                             td { (host(&one.url)) }
-                            td { (one.environment) }
+                            td { (world_name(one.environment, language)) }
                             td { (state(one, language)) }
                             td.number { (head.saturating_sub(one.position).max(0)) }
                             td.number { (aside) }
@@ -188,11 +188,7 @@ fn form(viewer: &Viewer) -> Markup {
                 (csrf(viewer))
                 label for="label" { (language.of("Nom", "Name")) }
                 input #label name="label" required maxlength="100" autocomplete="off";
-                label for="environment" { (language.of("Monde", "World")) }
-                select #environment name="environment" {
-                    option value="test" { (language.of("Recette", "Test")) }
-                    option value="live" { "Production" }
-                }
+                (world_field(Environment::Test, language))
                 label for="url" { (language.of("Adresse", "Address")) }
                 input #url name="url" type="url" required maxlength="2000" placeholder="https://" autocomplete="off";
                 label for="kinds" { (language.of("Événements, un par ligne ; vide : les événements publiés", "Events, one a line; empty: the published ones")) }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use actix_web::web::Bytes;
 use futures_util::StreamExt as _;
@@ -37,20 +37,6 @@ const VERSION: u16 = 20;
 /// 1 January 1980: the archive says in its contents when it was made.
 const DAY: u16 = 0x0021;
 
-static SUMS: LazyLock<[u32; 256]> = LazyLock::new(|| {
-    std::array::from_fn(|number| {
-        let mut sum = u32::try_from(number).unwrap_or_default();
-        for _ in 0..8 {
-            sum = if sum & 1 == 1 {
-                0xEDB8_8320 ^ (sum >> 1)
-            } else {
-                sum >> 1
-            };
-        }
-        sum
-    })
-});
-
 /// What is written of an entry at the end.
 struct Written {
     name: String,
@@ -63,7 +49,7 @@ struct Written {
 struct Going {
     name: String,
     at: u32,
-    sum: u32,
+    sum: crc32fast::Hasher,
     bytes: u64,
     chunks: BoxStream<'static, io::Result<Bytes>>,
 }
@@ -137,7 +123,7 @@ impl Archive {
         self.going = Some(Going {
             at: small(self.at)?,
             name: entry.name,
-            sum: u32::MAX,
+            sum: crc32fast::Hasher::new(),
             bytes: 0,
             chunks,
         });
@@ -149,7 +135,7 @@ impl Archive {
         let Some(going) = self.going.take() else {
             return Ok(Bytes::new());
         };
-        let (sum, bytes) = (!going.sum, small(going.bytes)?);
+        let (sum, bytes) = (going.sum.finalize(), small(going.bytes)?);
         self.written.push(Written {
             name: going.name,
             sum,
@@ -187,11 +173,7 @@ impl Archive {
 
 impl Going {
     fn take(&mut self, chunk: &[u8]) {
-        for byte in chunk {
-            let [low, ..] = (self.sum ^ u32::from(*byte)).to_le_bytes();
-            let known = SUMS.get(usize::from(low)).copied().unwrap_or_default();
-            self.sum = known ^ (self.sum >> 8);
-        }
+        self.sum.update(chunk);
         self.bytes = self.bytes.saturating_add(length(chunk));
     }
 }

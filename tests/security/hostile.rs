@@ -137,8 +137,8 @@ on_both! {
             let boundary = if case == "a boundary too long" { format!("; boundary={boundary}") } else { boundary.to_owned() };
             let kind = format!("multipart/form-data{boundary}");
             for path in ["/api/v1/conventions", "/api/v1/validations/documents"] {
-                let head = [("content-type", kind.as_str())];
-                // The door may hang up on a head that no one writes.
+                // The door may hang up on a head that no one writes: nothing else goes by that connection.
+                let head = [("content-type", kind.as_str()), ("connection", "close")];
                 let Some(answer) = scene.erp.try_request(Method::POST, path, &head, body.clone()).await else {
                     continue;
                 };

@@ -17,6 +17,7 @@ use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::notary;
 use crate::notify::Notifier;
+use crate::reconciliation::Papers;
 use crate::routing::Routing;
 use crate::settle::Settler;
 use crate::tasks::Tasks;
@@ -37,6 +38,8 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     /// What is known of each network without asking the store again.
     pub(crate) views: Views,
+    /// What was opened to count the money of networks.
+    pub(crate) papers: Papers,
     /// The wire to the OPCOs.
     pub(crate) transport: Transport,
     /// The facts of each OPCO.

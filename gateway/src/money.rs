@@ -5,7 +5,7 @@ use domain::Timestamp;
 use domain::echeancier::Echeancier;
 use domain::id::DeliveryId;
 use domain::payload::{Facture, Ligne, NatureLigne, Payload};
-use domain::reconciliation::{FactureSuivie, LigneSuivie};
+use domain::reconciliation::LigneSuivie;
 use domain::{Kind, Status, echeancier::EtatFacture};
 use store::invoices::{self, Invoice};
 use store::{Dossier, StoreError, TenantKey, Tx, schedules as readings};
@@ -117,15 +117,6 @@ impl Bill {
             (true, None) => false,
         }
     }
-
-    /// Returns where it stands for whoever counts money.
-    pub(crate) fn etat(&self) -> EtatFacture {
-        match self.invoice.status {
-            Status::Rejected | Status::Dead => EtatFacture::Rejete,
-            Status::Cancelled => EtatFacture::Annule,
-            _ => self.invoice.etat.unwrap_or(EtatFacture::Transmis),
-        }
-    }
 }
 
 impl Money {
@@ -161,21 +152,19 @@ impl Money {
             .filter(|(nature, _)| !nature.is_scheduled())
             .collect()
     }
+}
 
-    /// Returns the invoices as the reconciliation counts them.
-    pub(crate) fn followed(&self, numero_externe: Option<&str>) -> Vec<FactureSuivie> {
-        let bills = self.bills.iter();
-        bills
-            .map(|bill| FactureSuivie {
-                numero: bill.invoice.numero.clone(),
-                etat: bill.etat(),
-                lignes: bill.lines(numero_externe).filter_map(followed).collect(),
-            })
-            .collect()
+/// Returns where an invoice stands for whoever counts money.
+pub(crate) fn standing(status: Status, etat: Option<EtatFacture>) -> EtatFacture {
+    match status {
+        Status::Rejected | Status::Dead => EtatFacture::Rejete,
+        Status::Cancelled => EtatFacture::Annule,
+        _ => etat.unwrap_or(EtatFacture::Transmis),
     }
 }
 
-fn followed(ligne: &Ligne) -> Option<LigneSuivie> {
+/// Returns a line as the reconciliation counts it; nothing of one that bills no échéance.
+pub(crate) fn followed(ligne: &Ligne) -> Option<LigneSuivie> {
     Some(LigneSuivie {
         numero_echeance: ligne.numero_echeance?,
         nature: ligne.nature_ligne?,

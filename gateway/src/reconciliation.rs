@@ -1,7 +1,8 @@
 //! What is wrong with the money of a network: every dossier with a schedule, reconciled to the cent,
-//! summed by site and OPCO. Schedules, invoices and contracts are opened one dossier at a time.
+//! summed by site and OPCO. Where each paper stands is read anew for every answer; what it says, once.
 
 mod blocked;
+mod papers;
 pub(crate) mod sheet;
 
 use std::collections::BTreeMap;
@@ -10,19 +11,20 @@ use std::sync::Arc;
 
 use admin_api::books::{Answer, Question, Row, Rows, Unanswered};
 use domain::calendar::day_in_france;
-use domain::deadline;
 use domain::echeancier::Echeancier;
-use domain::reconciliation::{self, Account, Limit, Line};
+use domain::reconciliation::{self, Account, FactureSuivie, Line};
 use domain::{Capability, Siret};
 use jiff::civil::Date;
+use store::accounts;
 use store::dossiers::{self, Filter};
-use store::{Dossier, NewEvent, StoreError, TenantKey, Tx};
+use store::{Dossier, NewEvent, StoreError, Tx};
 
 pub(crate) use self::blocked::blocked;
+pub(crate) use self::papers::Papers;
+use self::papers::Shelf;
 use crate::app::App;
-use crate::money::{self, Money};
-use crate::view::View;
-use crate::{contract, plan, schedules, system};
+use crate::view::{Network, View};
+use crate::{money, plan, system};
 
 /// Dossiers taken from the store at once.
 const PAGE: u32 = 500;
@@ -53,7 +55,14 @@ pub(crate) async fn asked(
 /// Reconciles every dossier that a question is about.
 async fn answer(app: &App, question: &Question, shown: Rows) -> Result<Answer, Unanswered> {
     let network = app.views.network(app, question.tenant).await?;
-    let today = day_in_france(app.clock.now());
+    let shelf = app.papers.of(question.tenant);
+    let counting = Counting {
+        app,
+        network: &network,
+        shelf: &shelf,
+        today: day_in_france(app.clock.now()),
+    };
+    let nothing = accounts::Account::default();
     let mut answer = Answer::default();
     let mut filter = Filter {
         environment: Some(question.environment),
@@ -66,7 +75,11 @@ async fn answer(app: &App, question: &Question, shown: Rows) -> Result<Answer, U
         let mut tx = app.store.reading().await?;
         let page = dossiers::list(&mut tx, question.tenant, &filter, PAGE).await?;
         drop(tx);
-        let Some(last) = page.last() else { break };
+        // The newest comes first.
+        let (Some(first), Some(last)) = (page.first(), page.last()) else {
+            break;
+        };
+        let range = (last.id, first.id);
         filter.after = Some(last.id);
         seen = seen.saturating_add(page.len());
         if seen > DOSSIERS_MAX {
@@ -80,11 +93,13 @@ async fn answer(app: &App, question: &Question, shown: Rows) -> Result<Answer, U
             }
         }
         let mut tx = app.store.reading().await?;
+        let accounts = accounts::between(&mut tx, question.tenant, range).await?;
         for dossier in page {
             let Some(view) = views.get(&dossier.siret_cfa) else {
                 continue;
             };
-            match one(app, &mut tx, (&network.keys, view), &dossier, today).await? {
+            let account = accounts.get(&dossier.id).unwrap_or(&nothing);
+            match counting.one(&mut tx, view, &dossier, account).await? {
                 Some(found) => count(&mut answer, question, shown, (dossier, found)),
                 None if is_committed(&dossier) => answer.unread = answer.unread.saturating_add(1),
                 None => {}
@@ -100,46 +115,105 @@ fn is_committed(dossier: &Dossier) -> bool {
 
 /// A dossier's money, and the labels of its échéances.
 struct Found {
-    echeancier: Echeancier,
+    echeancier: Arc<Echeancier>,
     lines: Vec<Line>,
 }
 
-/// Reconciles one dossier; nothing when no schedule of it was read.
-async fn one(
-    app: &App,
-    tx: &mut Tx,
-    (keys, view): (&TenantKey, &View),
-    dossier: &Dossier,
+/// What every dossier of an answer is counted with.
+struct Counting<'a> {
+    app: &'a App,
+    network: &'a Network,
+    shelf: &'a Shelf,
     today: Date,
-) -> Result<Option<Found>, StoreError> {
-    let money = money::of(tx, keys, dossier).await?;
-    let Some(echeancier) = &money.echeancier else {
-        return Ok(None);
-    };
-    let mut factures = money.followed(dossier.numero_externe.as_deref());
-    if !factures.is_empty() {
-        then_scheduled(tx, keys, dossier, (&money, &mut factures)).await?;
+}
+
+impl Counting<'_> {
+    /// Reconciles one dossier; nothing when no schedule of it was read.
+    async fn one(
+        &self,
+        tx: &mut Tx,
+        view: &View,
+        dossier: &Dossier,
+        account: &accounts::Account,
+    ) -> Result<Option<Found>, StoreError> {
+        let Some(current) = account.readings.iter().find(|reading| reading.current) else {
+            return Ok(None);
+        };
+        let keys = &self.network.keys;
+        let Some(echeancier) = self.shelf.schedule(tx, keys, dossier, current.id).await? else {
+            return Ok(None);
+        };
+        let mut factures = Vec::with_capacity(account.invoices.len());
+        for bill in &account.invoices {
+            factures.push(self.facture(tx, dossier, account, bill).await?);
+        }
+        let lost_after = match (left_cents(&echeancier), dossier.delivery) {
+            // Nothing is left to lose: the contract stays closed.
+            (0, _) => None,
+            (_, Some(delivery)) if account.contract => {
+                self.shelf.limit(tx, keys, dossier.tenant, delivery).await?
+            }
+            // Of one filed elsewhere, the contract is not here.
+            (_, delivery) => {
+                delivery.inspect(|gone| self.shelf.forget(*gone));
+                None
+            }
+        };
+        let lines = reconciliation::reconcile(&Account {
+            echeancier: &echeancier,
+            factures: &factures,
+            auto_echeance_1: plan::may(
+                self.app,
+                view,
+                system::of_dossier(dossier),
+                Capability::AutoEcheance1,
+            ),
+            lost_after,
+            today: self.today,
+        })
+        .lines;
+        Ok(Some(Found { echeancier, lines }))
     }
-    let lost_after = match left_cents(echeancier) {
-        // Nothing is left to lose: the contract stays closed.
-        0 => None,
-        _ => limit(tx, keys, dossier).await?,
-    };
-    let account = Account {
-        echeancier,
-        factures: &factures,
-        auto_echeance_1: plan::may(
-            app,
-            view,
-            system::of_dossier(dossier),
-            Capability::AutoEcheance1,
-        ),
-        lost_after,
-        today,
-    };
-    let lines = reconciliation::reconcile(&account).lines;
-    let echeancier = money.echeancier.unwrap_or_default();
-    Ok(Some(Found { echeancier, lines }))
+
+    /// Returns an invoice as far as it bills a dossier; without lines once it is shredded.
+    async fn facture(
+        &self,
+        tx: &mut Tx,
+        dossier: &Dossier,
+        account: &accounts::Account,
+        bill: &accounts::Bill,
+    ) -> Result<FactureSuivie, StoreError> {
+        let mut facture = FactureSuivie {
+            numero: bill.numero.clone(),
+            etat: money::standing(bill.status, bill.etat),
+            lignes: Vec::new(),
+        };
+        if !bill.there {
+            self.shelf.forget(bill.delivery);
+            return Ok(facture);
+        }
+        let keys = &self.network.keys;
+        let opened = self.shelf.bill(tx, keys, dossier.tenant, bill.delivery);
+        let Some(lines) = opened.await? else {
+            return Ok(facture);
+        };
+        facture.lignes = papers::of_dossier(&lines, dossier.numero_externe.as_deref());
+        if account.readings.len() < 2 {
+            return Ok(facture);
+        }
+        // What its échéance was worth when it was handed in, where the schedule has changed since.
+        let before = |reading: &&accounts::Reading| reading.first_seen_at <= bill.created_at;
+        let Some(then) = account.readings.iter().rfind(before) else {
+            return Ok(facture);
+        };
+        if let Some(then) = self.shelf.schedule(tx, keys, dossier, then.id).await? {
+            for ligne in &mut facture.lignes {
+                let line = then.find(ligne.numero_echeance);
+                ligne.scheduled_cents = line.map(domain::echeancier::Echeance::total_cents);
+            }
+        }
+        Ok(facture)
+    }
 }
 
 fn left_cents(echeancier: &Echeancier) -> i64 {
@@ -148,55 +222,6 @@ fn left_cents(echeancier: &Echeancier) -> i64 {
         .iter()
         .map(|line| line.left_cents().max(0));
     left.fold(0, i64::saturating_add)
-}
-
-/// Says of each line billed what its échéance was worth when the invoice was handed in, where the
-/// schedule has changed since.
-async fn then_scheduled(
-    tx: &mut Tx,
-    keys: &TenantKey,
-    dossier: &Dossier,
-    (money, factures): (&Money, &mut [reconciliation::FactureSuivie]),
-) -> Result<(), StoreError> {
-    let readings = store::schedules::snapshots(tx, dossier.tenant, dossier.id).await?;
-    if readings.len() < 2 {
-        return Ok(());
-    }
-    for (bill, facture) in money.bills.iter().zip(factures) {
-        let at = bill.invoice.created_at;
-        let before = readings.iter().rfind(|reading| reading.first_seen_at <= at);
-        let Some(then) = before.and_then(|reading| schedules::open(keys, reading)) else {
-            continue;
-        };
-        for ligne in &mut facture.lignes {
-            let line = then.find(ligne.numero_echeance);
-            ligne.scheduled_cents = line.map(domain::echeancier::Echeance::total_cents);
-        }
-    }
-    Ok(())
-}
-
-/// Returns the last day to bill, of a contract that is not destroyed.
-async fn limit(
-    tx: &mut Tx,
-    keys: &TenantKey,
-    dossier: &Dossier,
-) -> Result<Option<Limit>, StoreError> {
-    // Of one filed elsewhere, the contract is not here.
-    let Some(delivery) = dossier.delivery else {
-        return Ok(None);
-    };
-    let Some(sealed) = store::deliveries::payload(tx, dossier.tenant, delivery).await? else {
-        return Ok(None);
-    };
-    let Ok(opened) = contract::open_sealed(keys, delivery, &sealed) else {
-        return Ok(None);
-    };
-    let contrat = &opened.dossier.cerfa.contrat;
-    let concluded = contrat.date_conclusion.or(contrat.date_debut_contrat);
-    let both = concluded.zip(contrat.date_fin_contrat);
-    let lost = both.and_then(|(concluded, end)| deadline::balance_lost(concluded, end));
-    Ok(lost.map(|deadline| deadline.limit()))
 }
 
 /// Adds a dossier to an answer.

@@ -23,6 +23,7 @@ use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::mutation::{self, Mutation};
 use crate::notify::{self, Notifier};
+use crate::reconciliation::Papers;
 use crate::routing::Routing;
 use crate::settle::Settler;
 use crate::system::System;
@@ -266,6 +267,7 @@ pub(crate) fn assemble(
         files: config.files.open(&config.database)?,
         http: http::State::new(&config.server, &config.files, &config.convergence),
         views: Views::default(),
+        papers: Papers::default(),
         profiles,
         limits,
         clock,

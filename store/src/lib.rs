@@ -17,6 +17,7 @@ mod repeated;
 mod sealing;
 
 pub mod accept;
+pub mod accounts;
 pub mod alerts;
 pub mod attempts;
 pub mod bulks;

@@ -186,6 +186,25 @@ pub async fn current(
     row.map(|row| snapshot(row, dossier)).transpose()
 }
 
+/// Returns one reading of a dossier's schedule.
+pub async fn reading(
+    tx: &mut Tx,
+    tenant: TenantId,
+    dossier: DossierId,
+    id: SnapshotId,
+) -> Result<Option<Snapshot>, StoreError> {
+    const SQL: &str = "select snapshot_id, first_seen_at, last_seen_at, sealed
+        from schedule_snapshot
+        where tenant_id = $1 and dossier_id = $2 and snapshot_id = $3";
+    let row: Option<SnapshotRow> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(dossier))
+        .bind(raw(id))
+        .fetch_optional(conn)
+        .await?);
+    row.map(|row| snapshot(row, dossier)).transpose()
+}
+
 /// Returns the last reading of each dossier of a site at one system, by dossier, after one of them.
 pub async fn current_of_site(
     tx: &mut Tx,

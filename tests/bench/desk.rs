@@ -1,7 +1,8 @@
 //! Pages of the dashboard over many deliveries: how long each takes, from request to the last byte.
 //!
-//! Options: `--deliveries 1000000 --networks 200 --rounds 30 --engines both|sqlite|postgres`. The deliveries
-//! are spread evenly over the networks and over a year; nine in ten are at their OPCO.
+//! Options: `--deliveries 1000000 --networks 200 --dossiers 1250 --rounds 30 --engines both|sqlite|postgres`.
+//! The deliveries are spread evenly over the networks and over a year; nine in ten are at their OPCO. The
+//! network whose pages are read has, beside them, dossiers with a contract, a schedule and three invoices each.
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use store::tenants::Network;
 
 use crate::database::{Database, Engine, sqlite};
 use crate::figures::{machine_load, number, percentile};
-use crate::{Ground, option, setup};
+use crate::{Ground, ledger, option, setup};
 
 const YEAR_MS: i64 = 365 * 86_400_000;
 const EMAIL: &str = "banc@cfa.example";
@@ -66,7 +67,7 @@ const POSTGRES: &str = fill!(
 const PAIRS: &str = "insert into active_pair (tenant_id, opco, instance, environment, touched_at)
     values ($1, 'atlas', 1, 'live', $2), ($1, 'akto', 1, 'live', $2), ($1, 'afdas', 1, 'live', $2)";
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 20] = [
     "/?world=live",
     "/to-fix?world=live",
     "/deliveries?world=live",
@@ -75,15 +76,28 @@ const PAGES: [&str; 8] = [
     "/deliveries?world=live&kind=facture&since=2020-01-01",
     "/deliveries?world=live&text=D4999",
     "/admin/v1/causes?world=live",
+    "/dossiers?world=live",
+    "/dossiers?world=live&etat=ENGAGE&opco=atlas",
+    "/money?world=live",
+    "/money?world=live&opco=atlas",
+    "/orphans?world=live",
+    "/alerts",
+    "/opcos?world=live",
+    "/keys?world=live",
+    "/audit",
+    "/audit?kind=delivery.accepted",
+    "/sites",
+    "/retention",
 ];
 
 pub(crate) async fn run(ground: &Ground, rest: &[String]) -> anyhow::Result<()> {
     let deliveries: i64 = option(rest, "--deliveries", 1_000_000)?;
     let networks: i64 = option(rest, "--networks", 200)?.max(1);
+    let dossiers: u64 = option(rest, "--dossiers", 1_250)?;
     let rounds: usize = option(rest, "--rounds", 30)?;
     let engines: String = option(rest, "--engines", "both".to_owned())?;
     println!(
-        "{deliveries} deliveries over {networks} networks, {rounds} rounds; {}",
+        "{deliveries} deliveries over {networks} networks, {dossiers} dossiers in the one that is read, {rounds} rounds; {}",
         machine_load()
     );
     for engine in Engine::BOTH {
@@ -99,6 +113,7 @@ pub(crate) async fn run(ground: &Ground, rest: &[String]) -> anyhow::Result<()> 
         let now = SystemClock.now();
         let begun = Instant::now();
         let tenant = fill(ground, &database, &store, networks, deliveries / networks).await?;
+        ledger::fill(&store, tenant, dossiers).await?;
         println!(
             "{}: filled in {:.0} s",
             engine.name(),

@@ -20,6 +20,7 @@ mod e2e;
 mod figures;
 mod files;
 mod latency;
+mod ledger;
 mod load;
 mod memory;
 mod opcos;

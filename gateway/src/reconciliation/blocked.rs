@@ -2,13 +2,12 @@
 //! bill.
 
 use admin_api::books::{Blocked, Question, Stuck};
-use domain::payload::Payload;
 use domain::{Kind, Status};
 use store::deliveries::{self, Filter, Page};
-use store::{Delivery, StoreError, TenantKey, Tx};
+use store::privacy::is_sealed;
+use store::{Delivery, StoreError};
 
 use crate::app::App;
-use crate::follow_up::send;
 
 /// Invoices opened for one answer, of each status.
 const MOST: u32 = 1_000;
@@ -19,6 +18,7 @@ const STUCK: [Status; 4] = [Status::Held, Status::Unknown, Status::Waiting, Stat
 /// Counts the invoices that no OPCO has, by what keeps them here.
 pub(crate) async fn blocked(app: &App, question: &Question) -> Result<Blocked, StoreError> {
     let network = app.views.network(app, question.tenant).await?;
+    let shelf = app.papers.of(question.tenant);
     let mut blocked = Blocked::default();
     for status in STUCK {
         let filter = Filter {
@@ -37,8 +37,19 @@ pub(crate) async fn blocked(app: &App, question: &Question) -> Result<Blocked, S
         let found = deliveries::list(&mut tx, question.tenant, &filter, page).await?;
         blocked.truncated |= u32::try_from(found.len()).unwrap_or(MOST) >= MOST;
         for delivery in &found {
-            let cents = billed(&mut tx, &network.keys, delivery).await?;
-            count(&mut blocked, delivery, cents);
+            // Only what ended is ever shredded.
+            let ended = delivery.standing.status.is_final();
+            if ended
+                && is_sealed(&mut tx, delivery.tenant, delivery.id)
+                    .await?
+                    .is_none()
+            {
+                shelf.forget(delivery.id);
+            }
+            let opened = shelf.bill(&mut tx, &network.keys, delivery.tenant, delivery.id);
+            let lines = opened.await?.unwrap_or_default();
+            let cents = lines.iter().map(|ligne| ligne.cents);
+            count(&mut blocked, delivery, cents.fold(0, i64::saturating_add));
         }
     }
     Ok(blocked)
@@ -63,16 +74,4 @@ fn count(blocked: &mut Blocked, delivery: &Delivery, cents: i64) {
         });
     stuck.count = stuck.count.saturating_add(1);
     stuck.cents = stuck.cents.saturating_add(cents);
-}
-
-/// Returns what an invoice bills, in cents; nothing once it is shredded.
-async fn billed(tx: &mut Tx, keys: &TenantKey, delivery: &Delivery) -> Result<i64, StoreError> {
-    let sealed = deliveries::payload(tx, delivery.tenant, delivery.id).await?;
-    let Some(sealed) = sealed else { return Ok(0) };
-    let opened = send::open(keys, delivery.id, Kind::Facture, &sealed);
-    let Ok(Payload::Facture(facture)) = opened.map(|open| open.reading.payload) else {
-        return Ok(0);
-    };
-    let amounts = facture.lignes.iter().filter_map(|ligne| ligne.montant);
-    Ok(amounts.fold(0, |sum, amount| sum.saturating_add(amount.cents)))
 }

@@ -1,0 +1,128 @@
+//! What the money of dossiers hangs on, read at once.
+
+use domain::echeancier::EtatFacture;
+use domain::id::{ContractId, DossierId, SnapshotId, TenantId};
+use domain::{DeliveryId, Kind, Receipt, Secret, Status};
+use store::accounts::{self, Account};
+use store::invoices::{self, NewInvoice};
+use store::{Dossier, NewDelivery, NewDossier, deliveries, dossiers, retention, schedules};
+
+use crate::harness::{Database, at, contract, now, on_both, site};
+
+/// A dossier of a new contract, under a number.
+async fn dossier(db: &Database, tenant: TenantId, numero: &str) -> Dossier {
+    let keys = db.store.keys(tenant).await.unwrap();
+    let new = contract(&keys, now());
+    let id = new.id;
+    db.store.accept(&[new]).await.unwrap();
+    let mut tx = db.store.writing().await.unwrap();
+    let delivery = deliveries::find(&mut tx, tenant, id)
+        .await
+        .unwrap()
+        .unwrap();
+    let opened = NewDossier {
+        id: DossierId::new(now()),
+        pairing: None,
+        receipt: Receipt {
+            numero_interne: Some(numero.to_owned()),
+            ..Receipt::default()
+        },
+    };
+    dossiers::open(&mut tx, &delivery, &opened, now())
+        .await
+        .unwrap();
+    let found = dossiers::find_by_delivery(&mut tx, &delivery).await;
+    tx.commit().await.unwrap();
+    found.unwrap().unwrap()
+}
+
+/// Hands in an invoice that bills contracts.
+async fn bill(db: &Database, tenant: TenantId, numero: &str, of: &[ContractId]) -> DeliveryId {
+    let keys = db.store.keys(tenant).await.unwrap();
+    let new = NewDelivery {
+        kind: Kind::Facture,
+        invoice: Some(NewInvoice {
+            siret_emetteur: site(),
+            numero: numero.to_owned(),
+            contracts: of.to_vec(),
+        }),
+        ..contract(&keys, at(60))
+    };
+    let id = new.id;
+    db.store.accept(&[new]).await.unwrap();
+    id
+}
+
+/// Keeps a reading of a schedule.
+async fn read(db: &Database, dossier: &Dossier, seconds: i64) -> SnapshotId {
+    let keys = db.store.keys(dossier.tenant).await.unwrap();
+    let id = SnapshotId::new(at(seconds));
+    let sealed = keys.seal_secret(id.as_bytes(), schedules::PART, &Secret::new("{}"));
+    let mut tx = db.store.writing().await.unwrap();
+    schedules::hurry(&mut tx, dossier, at(seconds))
+        .await
+        .unwrap();
+    let kept = (id, &sealed.unwrap());
+    schedules::keep(&mut tx, dossier.tenant, dossier.id, kept, at(seconds))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+async fn account(db: &Database, dossier: &Dossier) -> Account {
+    let mut tx = db.store.reading().await.unwrap();
+    let range = (dossier.id, dossier.id);
+    let found = accounts::between(&mut tx, dossier.tenant, range).await;
+    found.unwrap().remove(&dossier.id).unwrap_or_default()
+}
+
+on_both! {
+    async fn each_dossier_has_its_own_readings_invoices_and_contract(db) {
+        let tenant = db.network().await;
+        let one = dossier(db, tenant, "I1").await;
+        let other = dossier(db, tenant, "I2").await;
+        let first = read(db, &one, 1).await;
+        let second = read(db, &one, 2).await;
+        let shared = bill(db, tenant, "F1", &[one.contract(), other.contract()]).await;
+        let own = bill(db, tenant, "F2", &[one.contract()]).await;
+        let stranger = db.network().await;
+        let theirs = dossier(db, stranger, "I1").await;
+        bill(db, stranger, "F1", &[theirs.contract()]).await;
+
+        let mut tx = db.store.writing().await.unwrap();
+        let told = invoices::Told { etat: Some(EtatFacture::Regle), ..invoices::Told::default() };
+        invoices::tell(&mut tx, tenant, own, &told, at(70)).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let found = account(db, &one).await;
+        let readings: Vec<_> = found.readings.iter().map(|r| (r.id, r.current)).collect();
+        assert_eq!(readings, [(first, false), (second, true)]);
+        let bills: Vec<_> = found.invoices.iter().map(|b| (b.delivery, b.etat)).collect();
+        assert_eq!(bills, [(shared, None), (own, Some(EtatFacture::Regle))]);
+        assert!(found.contract && found.invoices.iter().all(|bill| bill.there));
+        assert_eq!(found.invoices[0].status, Status::Queued);
+
+        let found = account(db, &other).await;
+        assert!(found.readings.is_empty());
+        assert_eq!(found.invoices.iter().map(|b| b.delivery).collect::<Vec<_>>(), [shared]);
+    }
+
+    async fn what_was_shredded_is_told_to_be_gone(db) {
+        let tenant = db.network().await;
+        let one = dossier(db, tenant, "I1").await;
+        read(db, &one, 1).await;
+        let invoice = bill(db, tenant, "F1", &[one.contract()]).await;
+        assert!(account(db, &one).await.contract);
+
+        let mut tx = db.store.writing().await.unwrap();
+        retention::shred_payload(&mut tx, tenant, one.delivery.unwrap()).await.unwrap();
+        retention::shred_payload(&mut tx, tenant, invoice).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let found = account(db, &one).await;
+        assert!(!found.contract);
+        assert!(found.readings.is_empty());
+        assert_eq!(found.invoices.iter().map(|bill| bill.there).collect::<Vec<_>>(), [false]);
+    }
+}

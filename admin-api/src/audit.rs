@@ -14,7 +14,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use store::events::{self, Event, Search};
-use store::proofs::{self, ProofError};
+use store::proofs::{self, Party, ProofError, Standing};
 use store::{NewEvent, StoreError, Tx, credentials, deliveries, people};
 
 use crate::csv;
@@ -65,6 +65,8 @@ pub(crate) struct Found {
     pub(crate) head: i64,
     /// Up to which position the log is sealed.
     pub(crate) sealed: i64,
+    /// Who vouches for it beside its own keys.
+    pub(crate) vouchers: Vec<Standing>,
 }
 
 /// What people call who acts: the network's own, by the name events give them.
@@ -163,6 +165,7 @@ pub(crate) async fn search(
         next: found.next,
         head: events::head(&mut tx, tenant).await?,
         sealed: proofs::size(&mut tx, tenant).await?,
+        vouchers: proofs::standings(&mut tx, Some(tenant)).await?,
         names,
     })
 }
@@ -201,6 +204,49 @@ pub(crate) async fn evidence(
         // What is signed is these bytes: nothing on the way may write them anew.
         .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
         .body(file))
+}
+
+/// Somebody who vouches for the log beside its own keys, as the admin API writes it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditVoucher)]
+pub(crate) struct VoucherBody {
+    /// `witness`, which saw the log, or `timestamp`, which dated it.
+    kind: &'static str,
+    /// Its name.
+    who: String,
+    /// Up to which position.
+    size: u64,
+    /// When, as it says; absent where it never vouched.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+    /// What it says that contradicts the log: `ahead`, `other`, `fork` or `forgot`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflict: Option<&'static str>,
+}
+
+impl VoucherBody {
+    /// Writes how a party stands.
+    pub(crate) fn new(standing: &Standing) -> Self {
+        Self {
+            kind: match standing.party {
+                Party::Witness(_) => "witness",
+                Party::Authority => "timestamp",
+            },
+            who: name_of(standing),
+            size: standing.size,
+            at: standing.at,
+            conflict: standing.conflict.map(|(conflict, _)| conflict.as_str()),
+        }
+    }
+}
+
+/// Returns what people call somebody who vouches: nothing for an authority that never did.
+pub(crate) fn name_of(standing: &Standing) -> String {
+    match &standing.party {
+        Party::Witness(key) => key.name().to_owned(),
+        Party::Authority => standing.name.clone().unwrap_or_default(),
+    }
 }
 
 /// One event, as an export and the admin API write it.

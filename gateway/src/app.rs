@@ -22,6 +22,7 @@ use crate::routing::Routing;
 use crate::settle::Settler;
 use crate::tasks::Tasks;
 use crate::view::Views;
+use crate::vouching::Vouching;
 use crate::worker::Inbox;
 use crate::{alerts, breaker, http, poll, retention, worker};
 
@@ -74,6 +75,8 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     /// How often the logs are sealed.
     pub(crate) proof: notary::Settings,
+    /// Who else vouches for the logs.
+    pub(crate) vouching: Vouching,
     /// The way to people's mail, if there is one.
     pub(crate) mailer: Option<Mailer>,
     /// The address of the dashboard, as people see it.

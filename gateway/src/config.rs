@@ -236,7 +236,7 @@ impl Config {
         problems.extend(self.smtp.iter().flat_map(crate::mail::Settings::problems));
         problems.extend(within("alerts.report_hour", self.alerts.report_hour, 0, 23));
         problems.extend(within("alerts.every_s", self.alerts.every_s, 10, 3_600));
-        problems.extend(within("proof.every_s", self.proof.every_s, 1, 3_600));
+        problems.extend(crate::vouching::problems(&self.proof));
         problems.extend(convergence_problems(&self.convergence));
         if let Err(error) = self.profiles() {
             problems.push(Problem::new("opco", chain(&error)));

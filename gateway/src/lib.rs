@@ -62,5 +62,6 @@ pub(crate) mod tasks;
 pub mod telemetry;
 pub(crate) mod unseal;
 pub(crate) mod view;
+pub(crate) mod vouching;
 pub(crate) mod worker;
 pub(crate) mod zip;

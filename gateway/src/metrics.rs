@@ -4,6 +4,7 @@
 mod labels;
 #[cfg(test)]
 mod tests;
+mod vouching;
 mod zeros;
 
 use std::collections::BTreeMap;
@@ -74,6 +75,7 @@ pub struct Metrics {
     webhooks: Webhooks,
     commit: Histogram,
     log: Sealing,
+    vouching: self::vouching::Vouching,
     commit_members: Histogram,
     commits_failed: Counter,
     files: Family<ByKind, Counter>,
@@ -202,6 +204,7 @@ impl Metrics {
             webhooks: Webhooks::new(r),
             commit,
             log: Sealing::new(r),
+            vouching: self::vouching::Vouching::new(r),
             commit_members,
             commits_failed: counts(r, "commits_failed", "Group commits that failed"),
             files: counts(r, "files_received", "Files received whole"),

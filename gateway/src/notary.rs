@@ -5,6 +5,7 @@
 //! the store's business. A log that was changed by hand gets no new signature: it is told in the log
 //! of the process and counted until somebody has looked (`cfa-gateway audit verify --store`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::id::{DeliveryId, TenantId};
@@ -14,7 +15,7 @@ use store::{NewEvent, StoreError};
 
 use crate::app::App;
 use crate::mutation::{self, Mutation};
-use crate::{pause, rounds};
+use crate::{pause, rounds, vouching};
 
 /// How long one replica has a log to itself, on the gateway's clock.
 const LEASE: Duration = Duration::from_mins(2);
@@ -22,17 +23,28 @@ const LEASE: Duration = Duration::from_mins(2);
 /// How many steps a request takes to seal what it asks about: more are left to the next round.
 const STEPS_OF_A_REQUEST: u32 = 8;
 
-/// How often checkpoints are signed.
+/// How often checkpoints are signed, and who else vouches for them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Seconds between two checkpoints of a log that has something new.
     pub every_s: u64,
+    /// How those who vouch are called.
+    pub outside: vouching::Settings,
+    /// The witnesses, each by the name it is counted under.
+    pub witness: BTreeMap<String, vouching::Witness>,
+    /// The authority that dates.
+    pub timestamp: Option<vouching::Authority>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { every_s: 60 }
+        Self {
+            every_s: 60,
+            outside: vouching::Settings::default(),
+            witness: BTreeMap::new(),
+            timestamp: None,
+        }
     }
 }
 

@@ -3,13 +3,13 @@
 //! it. An endpoint that does not answer is tried for days, then told no more until a
 //! person says so; its position stays, so nothing is lost.
 
-mod address;
+pub(crate) mod address;
 pub(crate) mod names;
 mod page;
 mod parking;
 mod post;
 pub(crate) mod signature;
-mod wire;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -29,6 +29,7 @@ use crate::settle::Settler;
 use crate::system::System;
 use crate::tasks::Tasks;
 use crate::view::Views;
+use crate::vouching::{self, Vouching};
 use crate::worker::Inbox;
 use crate::{
     alerts, bulk, countdowns, details, expiry, files, http, limits, mail, notary, poll, retention,
@@ -172,6 +173,7 @@ fn work(app: &App) {
     app.tasks.spawn(files::run(app.clone()));
     app.tasks.spawn(notify::run(app.clone()));
     app.tasks.spawn(notary::run(app.clone()));
+    vouching::start(app);
     app.tasks.spawn(mail::run(app.clone()));
 }
 
@@ -187,6 +189,9 @@ pub fn rehearse(config: &Config, roles: Roles) -> anyhow::Result<()> {
     Routing::open(config.routing.index.clone(), None)?;
     if let Some(url) = &config.redis.url {
         redis_client(url)?;
+    }
+    if let Some(authority) = &config.proof.timestamp {
+        vouching::trusted(authority)?;
     }
     let api = roles.api.then_some((LISTEN, config.server.listen));
     let monitoring = config
@@ -285,6 +290,7 @@ pub(crate) fn assemble(
         retention: config.retention.clone(),
         shredded: AtomicBool::new(true),
         proof: config.proof.clone(),
+        vouching: Vouching::new(&config.proof)?,
         owner,
     }))
 }

@@ -5,10 +5,13 @@
 //! checkpoint are written in one transaction, which moves the size only from what was read: of two
 //! that grow the same log at once, one writes and the other has lost nothing but its work.
 
+mod anchors;
 mod audit;
 mod evidence;
 mod finding;
 mod keys;
+mod parties;
+mod vouched;
 
 use domain::Timestamp;
 use domain::id::TenantId;
@@ -19,6 +22,11 @@ pub use self::audit::Audited;
 pub use self::evidence::Shown;
 pub use self::finding::{Finding, Place};
 pub use self::keys::{LogKey, keys, rotate};
+pub use self::parties::{
+    Due, Party, Standing, Submission, conflict, due, keep_cosignature, keep_timestamp, looked_at,
+    put_off, standings, waits_since,
+};
+pub use self::vouched::Vouched;
 
 use crate::column::{ms, raw};
 use crate::error::StoreError;

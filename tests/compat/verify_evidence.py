@@ -1,4 +1,6 @@
-"""Verifies an evidence file, offline: `verify_evidence.py FILE KEY…`. Written from docs/proof.md alone."""
+"""Verifies an evidence file, offline: `verify_evidence.py FILE KEY…`. Written from docs/proof.md alone.
+
+A key is the log's, or a witness's, which must then have seen the log."""
 
 import base64
 import json
@@ -12,6 +14,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 MEMBERS = ["format", "network", "delivery", "made_at_ms", "events", "salt", "rotations", "checkpoint", "signer"]
+ANCHORED = [*MEMBERS[:-1], "anchors", "signer"]
+ANCHOR = ["checkpoint", "consistency", "cosignatures", "timestamp"]
 FIELDS = ["network", "position", "event", "at_ms", "kind", "delivery", "dossier", "actor", "data"]
 FIELDS += ["content_hash", "answer_hash"]
 
@@ -102,6 +106,30 @@ def roots_of(old: int, new: int, whole: bytes | None, proof: list[bytes]) -> tup
     return node(proof[-1], before), node(proof[-1], after)
 
 
+def consistent(old: Checkpoint, new: Checkpoint, proof: list[str]) -> None:
+    roots = roots_of(old.size, new.size, old.root, [bytes.fromhex(one) for one in proof])
+    need(old.size > 0 and roots == (old.root, new.root), "the log was rewritten")
+
+
+def seen_by(witness: str, evidence: dict[str, Any]) -> list[tuple[int, int]]:
+    """Returns each size of the log that a witness saw, and when it says so, in seconds."""
+    name, named, public = witness.split("+", 2)
+    need(b64(public)[:1] == b"\4", "not the key of a witness")
+    need(sha256(name.encode() + b"\n" + b64(public)).digest()[:4].hex() == named, "a key that is not its own name")
+    seen = []
+    for anchor in evidence.get("anchors", []):
+        checkpoint = Checkpoint(anchor["checkpoint"], f"cfa-gateway/{evidence['network']}")
+        for line in anchor["cosignatures"]:
+            dash, who, data = line.split(" ")
+            if (dash, who, b64(data)[:4].hex()) != ("\u2014", name, named):
+                continue
+            at = int.from_bytes(b64(data)[4:12], "big")
+            message = f"cosignature/v1\ntime {at}\n".encode() + checkpoint.message
+            need(signed_by(witness, message, b64(data)[12:]), "a cosignature that is false")
+            seen.append((checkpoint.size, at))
+    return seen
+
+
 def verify(file: bytes, trusted: list[str]) -> dict[str, Any]:
     """Returns what the file says, once all of it is verified."""
     try:
@@ -117,7 +145,9 @@ def verified(file: bytes, trusted: list[str]) -> dict[str, Any]:
     if parted is None:
         raise Refused("no signature at its end")
     evidence: dict[str, Any] = json.loads(parted[1] + b"\n}")
-    need(list(evidence) == MEMBERS and evidence["format"] == "cfa-gateway/evidence/1", "another format")
+    anchored = evidence.get("format") == "cfa-gateway/evidence/2"
+    need(anchored or evidence["format"] == "cfa-gateway/evidence/1", "another format")
+    need(list(evidence) == (ANCHORED if anchored else MEMBERS), "other members")
     origin = f"cfa-gateway/{evidence['network']}"
     checkpoint, before = Checkpoint(evidence["checkpoint"], origin), 0
     need(bool(evidence["events"]), "no event")
@@ -131,12 +161,17 @@ def verified(file: bytes, trusted: list[str]) -> dict[str, Any]:
         need(root == checkpoint.root, f"event {before} is not in the tree")
     for rotation in evidence["rotations"]:
         old = Checkpoint(rotation["checkpoint"], origin)
-        proof = [bytes.fromhex(one) for one in rotation["consistency"]]
-        roots = roots_of(old.size, checkpoint.size, old.root, proof)
-        need(old.size > 0 and roots == (old.root, checkpoint.root), "the log was rewritten")
+        consistent(old, checkpoint, rotation["consistency"])
         need(old.next_key is not None and old.signed_by(old.next_key), "a rotation without its key")
         if any(old.signed_by(key) for key in trusted):
             trusted.append(str(old.next_key))
+    size = 0
+    for anchor in evidence.get("anchors", []):
+        old = Checkpoint(anchor["checkpoint"], origin)
+        need(list(anchor) == ANCHOR and bool(anchor["cosignatures"] or anchor["timestamp"]), "an anchor of nobody")
+        need(old.size > size, "an anchor out of place")
+        size = old.size
+        consistent(old, checkpoint, anchor["consistency"])
     signer = evidence["signer"]
     need(signer in trusted, "signed by a stranger")
     need(checkpoint.signed_by(signer), "the checkpoint is not signed")
@@ -146,7 +181,10 @@ def verified(file: bytes, trusted: list[str]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     try:
-        proven = verify(Path(sys.argv[1]).read_bytes(), sys.argv[2:])
+        witnesses = [key for key in sys.argv[2:] if b64(key.split("+", 2)[2])[:1] == b"\4"]
+        proven = verify(Path(sys.argv[1]).read_bytes(), [key for key in sys.argv[2:] if key not in witnesses])
+        for witness in witnesses:
+            need(bool(seen_by(witness, proven)), "a witness that saw nothing")
     except Refused as refused:
         sys.exit(f"refused: {refused}")
     for event in proven["events"]:

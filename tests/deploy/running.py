@@ -17,6 +17,8 @@ from confined import confinement
 from packages import BINARY, RULES
 
 BOUND_S = 90
+# Named so that what is measured of those who vouch for logs is there; this gateway has no log to show to anybody.
+WITNESS = "temoin.exemple+127e658b+BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 T = TypeVar("T")
 
 
@@ -71,6 +73,7 @@ class Running:
         settings.write_text(
             f'[server]\nmonitoring_listen = "127.0.0.1:{self.worker}"\n'
             f'[database]\nurl = "sqlite:{folder}/data/worker.db"\n[master_key]\nfile = "{folder}/data/master.key"\n'
+            f'[proof.witness.exemple]\nurl = "https://temoin.exemple.invalid"\nkey = "{WITNESS}"\n'
         )
         self.start("worker", BINARY, "--config", str(settings), "serve", "--roles", "worker")
         self.has_prometheus = shutil.which("prometheus") is not None

@@ -22,6 +22,8 @@ GAUGES = (
     "files_in_custody",
     "log_broken",
     "log_unsealed",
+    "vouching_behind",
+    "vouching_conflicts",
 )
 OF_THE_DATABASE = re.compile(rf"cfa_gateway_(?:{'|'.join(GAUGES)})")
 LARGEST = re.compile(rf"\bmax(?: by \([^)]*\) )?\({OF_THE_DATABASE.pattern}")

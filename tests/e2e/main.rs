@@ -18,4 +18,5 @@ mod orphans;
 mod people;
 mod reading;
 mod trouble;
+mod vouching;
 mod webhooks;

@@ -27,6 +27,7 @@ pub mod receiver;
 pub mod redis;
 pub mod scene;
 pub mod stage;
+pub mod vouchers;
 pub mod wait;
 
 /// Returns a variable by which tests are told of servers, when it is there.

@@ -5,7 +5,7 @@ use domain::id::DeliveryId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::audit::{self, Asked, EventBody};
+use crate::audit::{self, Asked, EventBody, VoucherBody};
 use crate::desk::Desk;
 use crate::refusal::{self, Refusal};
 use crate::viewer::Viewer;
@@ -26,6 +26,8 @@ pub(crate) struct Page {
     head: i64,
     /// Up to which position it is sealed.
     sealed: i64,
+    /// Who vouches for it beside its own keys, where the configuration names some.
+    vouchers: Vec<VoucherBody>,
 }
 
 /// Searches the log.
@@ -58,6 +60,7 @@ pub(crate) async fn list(
         next: found.next,
         head: found.head,
         sealed: found.sealed,
+        vouchers: found.vouchers.iter().map(VoucherBody::new).collect(),
     }))
 }
 

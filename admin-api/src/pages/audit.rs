@@ -5,6 +5,7 @@ use domain::id::DeliveryId;
 use domain::person::Language;
 use maud::{Markup, html};
 use store::events::Event;
+use store::proofs::{Party, Standing};
 
 use super::layout::{Frame, instant};
 use super::page;
@@ -35,6 +36,7 @@ pub(crate) async fn list(
     Ok(page(frame.around(&html! {
         h1 { (title) }
         (seal(&found, language))
+        @for standing in &found.vouchers { (voucher(standing, language)) }
         (filters(&asked, language))
         p.actions {
             a.button.quiet href=(asked.address("/audit/export", None, "csv")) { "CSV" }
@@ -81,6 +83,32 @@ fn seal(found: &Found, language: Language) -> Markup {
                 span.badge.warn { (language.of("scellement en cours", "being sealed")) } " "
                 (language.of("jusqu'à la position ", "up to position ")) (found.sealed)
                 (language.of(" sur ", " of ")) (found.head)
+            }
+        }
+    }
+}
+
+/// One line for each who vouches for the log beside its own keys.
+fn voucher(standing: &Standing, language: Language) -> Markup {
+    let (fr, en) = match standing.party {
+        Party::Witness(_) => ("vu par ", "seen by "),
+        Party::Authority => ("daté par ", "dated by "),
+    };
+    let name = audit::name_of(standing);
+    html! {
+        p {
+            @if let Some((conflict, since)) = standing.conflict {
+                span.badge.bad { (language.of("contredit par ", "contradicted by ")) (name) } " "
+                (conflict.said(language)) (language.of(", depuis le ", ", since ")) (instant(since, language))
+            } @else if let Some(at) = standing.at {
+                span.badge.good { (language.of(fr, en)) (name) } " "
+                (language.of("jusqu'à la position ", "up to position ")) (standing.size)
+                (language.of(", le ", ", on ")) (instant(at, language))
+            } @else {
+                span.badge.warn {
+                    @if name.is_empty() { (language.of("horodatage en attente", "time-stamp awaited")) }
+                    @else { (language.of("pas encore ", "not yet ")) (language.of(fr, en)) (name) }
+                }
             }
         }
     }

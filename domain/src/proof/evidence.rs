@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::anchor::Anchor;
 use super::checkpoint::Checkpoint;
 use super::entry::Entry;
 use super::hash::{Hash, strict_base64};
@@ -13,8 +14,10 @@ use super::note::{Note, SignerKey, VerifierKey};
 use super::verify::{is_consistent, is_included};
 use crate::id::{DeliveryId, TenantId};
 
-/// What the file says it is.
+/// What the file says it is, where only the log's own keys vouch for it.
 const FORM: &str = "cfa-gateway/evidence/1";
+/// What it says where others do too.
+const FORM_ANCHORED: &str = "cfa-gateway/evidence/2";
 /// What stands between the signed bytes and the signature.
 const BEFORE_SIGNATURE: &str = ",\n  \"signature\": \"";
 /// What ends the file.
@@ -40,6 +43,9 @@ pub struct Evidence {
     pub rotations: Vec<Rotation>,
     /// The signed note over the tree that the proofs lead to.
     pub checkpoint: String,
+    /// What others say of checkpoints of the log, the smallest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anchors: Vec<Anchor>,
     /// The key that signs the file and the checkpoint.
     pub signer: VerifierKey,
 }
@@ -122,7 +128,24 @@ impl Evidence {
             salt: salt.map(Hash),
             rotations,
             checkpoint: checkpoint.to_string(),
+            anchors: Vec::new(),
             signer,
+        }
+    }
+
+    /// Adds what others say of checkpoints of the log, the smallest first.
+    #[must_use]
+    pub fn anchored(mut self, anchors: Vec<Anchor>) -> Self {
+        self.anchors = anchors;
+        self.form().clone_into(&mut self.format);
+        self
+    }
+
+    fn form(&self) -> &'static str {
+        if self.anchors.is_empty() {
+            FORM
+        } else {
+            FORM_ANCHORED
         }
     }
 
@@ -142,7 +165,7 @@ impl Evidence {
         let (signed, signature) = parted(file)?;
         let evidence: Self = serde_json::from_str(&format!("{signed}\n}}"))
             .map_err(|_| Unproven::Form("le document JSON n'a pas les champs attendus"))?;
-        if evidence.format != FORM || evidence.signed_part() != signed {
+        if evidence.format != evidence.form() || evidence.signed_part() != signed {
             return Err(Unproven::Form("il n'est pas écrit comme il doit l'être"));
         }
         let checkpoint = evidence.hold_together()?;
@@ -220,6 +243,15 @@ impl Evidence {
                 });
             }
         }
+        let mut before = 0;
+        for anchor in &self.anchors {
+            let (_, old) = read_checkpoint(&anchor.checkpoint, self.network)?;
+            anchor.holds_together(&old, &checkpoint)?;
+            if old.size <= before {
+                return Err(Unproven::Form("les points de contrôle ne se suivent pas"));
+            }
+            before = old.size;
+        }
         Ok(checkpoint)
     }
 
@@ -259,7 +291,10 @@ pub fn salted(salt: &[u8; 32], content: &[u8]) -> Hash {
     Hash::from_slice(tag.as_ref()).unwrap_or(Hash([0; 32]))
 }
 
-fn read_checkpoint(text: &str, network: TenantId) -> Result<(Note, Checkpoint), Unproven> {
+pub(super) fn read_checkpoint(
+    text: &str,
+    network: TenantId,
+) -> Result<(Note, Checkpoint), Unproven> {
     let wrong = |_| Unproven::Form("un point de contrôle n'est pas lisible");
     let note: Note = text.parse().map_err(wrong)?;
     let checkpoint: Checkpoint = note.text.parse().map_err(wrong)?;

@@ -37,11 +37,12 @@ pub struct Note {
     signatures: Vec<Signature>,
 }
 
+/// One line of a note: who signs, with which key, and the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Signature {
-    name: String,
-    key: [u8; 4],
-    bytes: Vec<u8>,
+pub(super) struct Signature {
+    pub(super) name: String,
+    pub(super) key: [u8; 4],
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Why something is no key or no note.
@@ -85,16 +86,39 @@ impl VerifierKey {
     }
 
     fn id(&self) -> [u8; 4] {
-        let mut named = self.name.clone().into_bytes();
-        named.push(b'\n');
-        named.extend(self.kinded());
-        key_hash(&named)
+        key_id(ED25519_KIND, &self.name, &self.public)
     }
+}
 
-    fn kinded(&self) -> Vec<u8> {
-        let mut bytes = vec![ED25519_KIND];
-        bytes.extend(self.public);
-        bytes
+/// Returns the four bytes that name a key of a kind.
+pub(super) fn key_id(kind: u8, name: &str, public: &[u8; 32]) -> [u8; 4] {
+    key_hash(&[name.as_bytes(), b"\n", &[kind], public].concat())
+}
+
+/// Writes a key of a kind as it is published.
+pub(super) fn key_text(kind: u8, name: &str, public: &[u8; 32]) -> String {
+    let id = u32::from_be_bytes(key_id(kind, name, public));
+    let key = STANDARD.encode([&[kind], public.as_slice()].concat());
+    format!("{name}+{id:08x}+{key}")
+}
+
+/// Reads a published key of a kind: its name and its public half.
+pub(super) fn read_key(kind: u8, text: &str) -> Result<(String, [u8; 32]), NoteError> {
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(_), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(NoteError::Key);
+    };
+    let bytes = strict_base64(key).ok_or(NoteError::Key)?;
+    let public = match bytes.split_first() {
+        Some((first, public)) if *first == kind => public.try_into(),
+        _ => return Err(NoteError::Key),
+    };
+    let public = public.map_err(|_| NoteError::Key)?;
+    // The hash in the middle is of the rest.
+    if is_name(name) && key_text(kind, name, &public) == text {
+        Ok((name.to_owned(), public))
+    } else {
+        Err(NoteError::Key)
     }
 }
 
@@ -169,7 +193,10 @@ impl FromStr for Note {
         }
         let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::Form)?;
         let lines = lines.strip_suffix('\n').ok_or(NoteError::Form)?;
-        let signatures = lines.split('\n').map(signature).collect::<Option<Vec<_>>>();
+        let signatures = lines
+            .split('\n')
+            .map(Signature::read)
+            .collect::<Option<Vec<_>>>();
         Ok(Self {
             text: format!("{text}\n"),
             signatures: signatures.ok_or(NoteError::Form)?,
@@ -177,15 +204,25 @@ impl FromStr for Note {
     }
 }
 
-fn signature(line: &str) -> Option<Signature> {
-    let (name, bytes) = line.strip_prefix(DASH)?.split_once(' ')?;
-    let bytes = strict_base64(bytes)?;
-    let (key, bytes) = bytes.split_first_chunk::<4>()?;
-    (is_name(name) && !bytes.is_empty()).then(|| Signature {
-        name: name.to_owned(),
-        key: *key,
-        bytes: bytes.to_vec(),
-    })
+impl Signature {
+    /// Reads one line, without its end.
+    pub(super) fn read(line: &str) -> Option<Self> {
+        let (name, bytes) = line.strip_prefix(DASH)?.split_once(' ')?;
+        let bytes = strict_base64(bytes)?;
+        let (key, bytes) = bytes.split_first_chunk::<4>()?;
+        (is_name(name) && !bytes.is_empty()).then(|| Self {
+            name: name.to_owned(),
+            key: *key,
+            bytes: bytes.to_vec(),
+        })
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = [self.key.as_slice(), &self.bytes].concat();
+        write!(f, "{DASH}{} {}", self.name, STANDARD.encode(bytes))
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -196,9 +233,7 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
         for one in &self.signatures {
-            let mut bytes = one.key.to_vec();
-            bytes.extend(&one.bytes);
-            writeln!(f, "{DASH}{} {}", one.name, STANDARD.encode(bytes))?;
+            writeln!(f, "{one}")?;
         }
         Ok(())
     }
@@ -206,11 +241,7 @@ impl fmt::Display for Note {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}+", self.name)?;
-        for byte in self.id() {
-            write!(f, "{byte:02x}")?;
-        }
-        write!(f, "+{}", STANDARD.encode(self.kinded()))
+        f.write_str(&key_text(ED25519_KIND, &self.name, &self.public))
     }
 }
 
@@ -218,22 +249,8 @@ impl FromStr for VerifierKey {
     type Err = NoteError;
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(_), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(NoteError::Key);
-        };
-        let bytes = strict_base64(key).ok_or(NoteError::Key)?;
-        let public = match bytes.split_first() {
-            Some((&ED25519_KIND, public)) => public.try_into().map_err(|_| NoteError::Key)?,
-            _ => return Err(NoteError::Key),
-        };
-        let key = Self::new(name, public)?;
-        // The hash in the middle is of the rest.
-        if key.to_string() == text {
-            Ok(key)
-        } else {
-            Err(NoteError::Key)
-        }
+        let (name, public) = read_key(ED25519_KIND, text)?;
+        Ok(Self { name, public })
     }
 }
 

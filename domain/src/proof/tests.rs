@@ -1,5 +1,7 @@
 //! Published vectors, proofs of all sizes, and that nothing altered passes.
 
+mod anchors;
+
 use proptest::prelude::*;
 
 use super::*;

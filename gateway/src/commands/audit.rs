@@ -2,6 +2,7 @@
 //! file, offline; of the database, row by row.
 
 mod file;
+mod parties;
 mod told;
 
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use domain::clock::{Clock, SystemClock};
 use domain::id::DeliveryId;
-use domain::proof::{Checkpoint, Note, VerifierKey};
+use domain::proof::{Authorities, Checkpoint, Note, VerifierKey, WitnessKey};
 use domain::{TenantId, Timestamp};
 use serde_json::json;
 use store::proofs::{self, Grown, LogKey, MAX_STEP, Shown};
@@ -39,6 +40,12 @@ enum What {
     Evidence(EvidenceArgs),
     #[command(about = "Vérifie un fichier de preuve hors ligne, ou la base entière (--store)")]
     Verify(VerifyArgs),
+    #[command(
+        about = "Affiche qui d'autre se porte garant de chaque journal, jusqu'où et depuis quand"
+    )]
+    Vouchers,
+    #[command(about = "Après examen : demande de nouveau à un témoin qui contredisait un journal")]
+    Settle(parties::SettleArgs),
 }
 
 #[derive(Debug, Args)]
@@ -105,13 +112,25 @@ struct VerifyArgs {
     trusted_key: Vec<VerifierKey>,
     #[arg(
         long,
+        value_name = "CLÉ",
+        help = "Clé publiée d'un témoin (nom+empreinte+base64), dont la cosignature est exigée ; peut être répétée"
+    )]
+    witness: Vec<WitnessKey>,
+    #[arg(
+        long,
+        value_name = "FICHIER",
+        help = "Certificats (PEM) de l'autorité d'horodatage, dont le jeton est exigé"
+    )]
+    timestamp_ca: Option<PathBuf>,
+    #[arg(
+        long,
         value_name = "CONTRAT",
         help = "Contenu à rapprocher du fichier : un contrat, tel qu'il a été déposé"
     )]
     content: Option<PathBuf>,
     #[arg(
         long,
-        conflicts_with_all = ["file", "trusted_key", "content"],
+        conflicts_with_all = ["file", "trusted_key", "witness", "content"],
         help = "Relit la base : chaque événement, chaque condensat, chaque signature"
     )]
     store: bool,
@@ -142,11 +161,17 @@ pub(crate) fn run(context: &Context, args: AuditArgs) -> Result<Exit, Failure> {
     if let What::Verify(VerifyArgs {
         file: Some(file),
         trusted_key,
+        witness,
+        timestamp_ca,
         content,
         ..
     }) = &args.what
     {
-        return file::verify(context, file, trusted_key, content.as_deref());
+        let vouch = file::Vouch {
+            witnesses: witness,
+            authorities: timestamp_ca.as_deref().map(authorities).transpose()?,
+        };
+        return file::verify(context, file, (trusted_key, &vouch), content.as_deref());
     }
     let config = context.config()?;
     quiet_logs(&config);
@@ -160,7 +185,14 @@ pub(crate) fn run(context: &Context, args: AuditArgs) -> Result<Exit, Failure> {
             What::Key(of) => key(&mut desk, &of).await,
             What::Rotate(args) => rotate(&mut desk, &args).await,
             What::Evidence(args) => evidence(&mut desk, &args).await,
-            What::Verify(args) => audit(&mut desk, &args.checkpoint).await,
+            What::Verify(args) => {
+                let named = config.proof.timestamp.as_ref().map(|one| one.ca.as_path());
+                let ca = args.timestamp_ca.as_deref().or(named);
+                let trusted = ca.map(authorities).transpose()?;
+                audit(&mut desk, &args.checkpoint, trusted.as_ref()).await
+            }
+            What::Vouchers => parties::show(&mut desk).await,
+            What::Settle(args) => parties::settle(&mut desk, &args).await,
         };
         desk.store.close().await;
         done
@@ -295,7 +327,11 @@ async fn written(
 }
 
 /// Reads the whole store, log after log.
-async fn audit(desk: &mut Desk, kept: &[PathBuf]) -> Result<Exit, Failure> {
+async fn audit(
+    desk: &mut Desk,
+    kept: &[PathBuf],
+    trusted: Option<&Authorities>,
+) -> Result<Exit, Failure> {
     let kept = kept.iter().map(|path| kept_elsewhere(path));
     let kept = kept.collect::<Result<Vec<_>, _>>()?;
     let logs = logs(desk).await?;
@@ -321,7 +357,8 @@ async fn audit(desk: &mut Desk, kept: &[PathBuf]) -> Result<Exit, Failure> {
         if mutation::planted(Mutation::AuditBlind) {
             audited.findings.clear();
         }
-        all.push((log, audited));
+        let vouched = desk.store.audit_vouched(log.tenant, trusted).await?;
+        all.push((log, audited, vouched));
     }
     progress.clear();
     told::tell(&mut desk.out, &all)
@@ -346,6 +383,13 @@ async fn logs(desk: &Desk) -> Result<Vec<Log>, Failure> {
             name: name(tenant),
         })
         .collect())
+}
+
+/// Reads the certificates of a time-stamping authority.
+fn authorities(path: &Path) -> Result<Authorities, Failure> {
+    let pem = input::read(path)?;
+    Authorities::from_pem(&pem)
+        .map_err(|error| Failure::new(Code::InputInvalid, format!("{} : {error}", path.display())))
 }
 
 /// Reads a checkpoint from a file of its own, or from an evidence file.

@@ -69,6 +69,18 @@ pub(super) struct Word {
     pub(super) outcome: &'static str,
 }
 
+/// A party is one that the configuration names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Vouched {
+    pub(super) party: String,
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByParty {
+    pub(super) party: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Standing {
     pub(super) state: &'static str,

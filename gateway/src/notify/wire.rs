@@ -1,5 +1,5 @@
-//! One call to an ERP: the address is checked and resolved here, and what was checked is what is
-//! called. No redirect is followed, and next to nothing of the answer is read.
+//! One call to an ERP, or to somebody who vouches for a log: the address is checked and resolved here, and what was checked is what is
+//! called. No redirect is followed, and of an ERP's answer next to nothing is read.
 
 use std::error::Error as _;
 use std::fmt;
@@ -95,6 +95,13 @@ pub(crate) struct Call {
     /// How long the ERP asks to be left alone.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) took: Duration,
+}
+
+/// An answer that was read whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
 }
 
 /// A name leads where nothing may be sent.
@@ -200,6 +207,29 @@ impl Wire {
             return Err(Unfit::Address);
         }
         Ok(url)
+    }
+
+    /// Posts to somebody whose answer matters, and reads it up to a size, within `bound` of the machine's time.
+    pub(crate) async fn exchange(
+        &self,
+        url: &str,
+        (content_type, body): (&'static str, Vec<u8>),
+        bound: Duration,
+        bytes_max: usize,
+    ) -> Result<Answer, Outcome> {
+        let url = self.check(url).map_err(|_| Outcome::UrlRefused)?;
+        let request = self.client.post(url).timeout(bound).body(body);
+        let request = request.header(CONTENT_TYPE, content_type);
+        let mut answer = request.send().await.map_err(|error| failed(&error))?;
+        let status = answer.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(|error| failed(&error))? {
+            if body.len().saturating_add(part.len()) > bytes_max {
+                return Err(Outcome::Refused);
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(Answer { status, body })
     }
 
     /// Makes one call, within `bound` of the machine's time.

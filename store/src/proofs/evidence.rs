@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use domain::Timestamp;
 use domain::id::{DeliveryId, TenantId};
-use domain::proof::{Evidence, Proven, Rotation, Span, Tiles};
+use domain::proof::{Evidence, Proven, Rotation, SignerKey, Span, Tiles};
 
+use super::anchors::anchors;
 use super::{Kept, ProofError, keys, read, tiles};
 use crate::column::{ms, raw};
 use crate::error::StoreError;
 use crate::events;
 use crate::pool::{Store, Tx, on};
+use crate::sealing::TenantKey;
 
 /// What there is to show of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,19 +88,28 @@ impl Store {
             Some(key) if with_salt => Some(*sealed.content_salt(delivery, &key)?),
             _ => None,
         };
-        let signers = keys::rows(&mut tx, tenant).await?.into_iter().rev();
-        let mut signers = signers.filter_map(|row| row.open(&sealed).ok());
-        let signer = signers.find(|key| kept.note.is_signed_by(&key.verifier()));
-        let signer = signer.ok_or_else(|| broken("its last checkpoint has no good signature"))?;
+        let anchors = anchors(&mut tx, tenant, (last, size)).await?;
+        let signer = signer(&mut tx, &sealed, &kept).await?;
         let trail = (rotations, &kept.note);
         let whose = (tenant, ms(now));
         let evidence = Evidence::new(delivery, whose, proven, salt, trail, signer.verifier());
-        let file = evidence.write(&signer);
+        let file = evidence.anchored(anchors).write(&signer);
         // What would not verify is not handed out.
         Evidence::verify(file.as_bytes(), &[signer.verifier()])
             .map_err(|_| broken("an event is not the one that was sealed"))?;
         Ok(Shown::File(file))
     }
+}
+
+/// Returns the key that signed a checkpoint.
+async fn signer(tx: &mut Tx, sealed: &TenantKey, kept: &Kept) -> Result<SignerKey, ProofError> {
+    let rows = keys::rows(tx, sealed.tenant()).await?.into_iter().rev();
+    let mut signers = rows.filter_map(|row| row.open(sealed).ok());
+    let signer = signers.find(|key| kept.note.is_signed_by(&key.verifier()));
+    signer.ok_or(ProofError::Broken {
+        network: sealed.tenant(),
+        said: "its last checkpoint has no good signature",
+    })
 }
 
 /// Returns the checkpoints at which another key took over, oldest first.

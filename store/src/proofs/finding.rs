@@ -76,6 +76,10 @@ pub enum Place {
         /// The size that is left.
         found: u64,
     },
+    /// What lies beside a checkpoint as a witness's line is not that witness's, or not of it.
+    CosignatureForged(i64),
+    /// What lies beside a checkpoint as an authority's token is none that is trusted, or not of it.
+    TimestampForged(i64),
     /// A checkpoint kept elsewhere was signed over other events than those that are there.
     Rewritten {
         /// Its size.

@@ -23,4 +23,5 @@ mod settle;
 mod strangers;
 mod tenants;
 mod validity;
+mod vouching;
 mod webhooks;

@@ -1,13 +1,16 @@
 //! The verification of an evidence file: nothing is asked of any database or network.
 
+mod vouched;
+
 use std::path::Path;
 
 use domain::dossier::Dossier;
 use domain::payload::Payload;
-use domain::proof::{Evidence, Unproven, Verified, VerifierKey};
+use domain::proof::{Authorities, Evidence, Unproven, Verified, VerifierKey, WitnessKey};
 use domain::{Kind, Timestamp};
 use serde_json::{Value, json};
 
+use self::vouched::Vouched;
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::Out;
 use crate::commands::{Context, input};
@@ -17,11 +20,17 @@ use crate::http::follow_ups::OPCO;
 use crate::http::upload::FICHIER;
 use crate::mutation::{self, Mutation};
 
+/// Who else must vouch for a file.
+pub(super) struct Vouch<'a> {
+    pub(super) witnesses: &'a [WitnessKey],
+    pub(super) authorities: Option<Authorities>,
+}
+
 /// Verifies a file and says what it proves.
 pub(super) fn verify(
     context: &Context,
     file: &Path,
-    trusted: &[VerifierKey],
+    (trusted, vouch): (&[VerifierKey], &Vouch<'_>),
     held: Option<&Path>,
 ) -> Result<Exit, Failure> {
     let bytes = input::read(file)?;
@@ -39,14 +48,17 @@ pub(super) fn verify(
         }
     };
     let found = held.map(|path| positions_of(&verified, path)).transpose()?;
-    tell(&mut out, &verified, found.as_deref())?;
-    Ok(if found.is_some_and(|found| found.is_empty()) {
-        Exit::Negative
-    } else if verified.anchored {
-        Exit::Success
-    } else {
-        Exit::Unanchored
-    })
+    let vouched = vouched::vouched(&verified, vouch);
+    tell(&mut out, &verified, &vouched, found.as_deref())?;
+    Ok(
+        if found.is_some_and(|found| found.is_empty()) || !vouched.holds {
+            Exit::Negative
+        } else if verified.anchored {
+            Exit::Success
+        } else {
+            Exit::Unanchored
+        },
+    )
 }
 
 fn verified(bytes: &[u8], trusted: &[VerifierKey]) -> Result<Verified, Unproven> {
@@ -122,7 +134,12 @@ fn others(verified: &Verified, bytes: &[u8]) -> Vec<String> {
     forms
 }
 
-fn tell(out: &mut Out, verified: &Verified, content: Option<&[u64]>) -> Result<(), Failure> {
+fn tell(
+    out: &mut Out,
+    verified: &Verified,
+    vouched: &Vouched,
+    content: Option<&[u64]>,
+) -> Result<(), Failure> {
     let Verified {
         evidence,
         checkpoint,
@@ -144,6 +161,7 @@ fn tell(out: &mut Out, verified: &Verified, content: Option<&[u64]>) -> Result<(
         "network": evidence.network, "delivery": evidence.delivery,
         "size": checkpoint.size, "date": checkpoint.date.to_string(),
         "signer": evidence.signer.to_string(), "events": events, "content": content,
+        "witnesses": vouched.witnesses, "timestamp": vouched.timestamp,
     });
     let mut shown = vec![
         (
@@ -166,6 +184,7 @@ fn tell(out: &mut Out, verified: &Verified, content: Option<&[u64]>) -> Result<(
         ),
         ("signataire", evidence.signer.to_string()),
     ];
+    shown.extend(vouched.shown.iter().cloned());
     for one in &evidence.events {
         let entry = &one.entry;
         let line = format!(

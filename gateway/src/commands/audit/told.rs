@@ -2,23 +2,25 @@
 
 use domain::proof::TileId;
 use serde_json::{Value, json};
-use store::proofs::{Audited, Place};
+use store::proofs::{Audited, Place, Vouched};
 
 use super::Log;
 use crate::commands::failure::{Exit, Failure};
 use crate::commands::output::{Format, Out};
 
 /// Writes one line a network, then what was found.
-pub(super) fn tell(out: &mut Out, all: &[(Log, Audited)]) -> Result<Exit, Failure> {
+pub(super) fn tell(out: &mut Out, all: &[(Log, Audited, Vouched)]) -> Result<Exit, Failure> {
     let lines: Vec<Value> = all
         .iter()
-        .map(|(log, audited)| line(log, audited))
+        .map(|(log, audited, vouched)| line(log, audited, vouched))
         .collect();
     let titles = [
         "RÉSEAU",
         "ÉVÉNEMENTS",
         "NON SCELLÉS",
         "POINTS DE CONTRÔLE",
+        "COSIGNATURES",
+        "DATES",
         "CONSTATS",
     ];
     out.list(&titles, &lines, |line| {
@@ -28,15 +30,21 @@ pub(super) fn tell(out: &mut Out, all: &[(Log, Audited)]) -> Result<Exit, Failur
             Some(other) => other.to_string(),
             None => "-".to_owned(),
         };
-        ["name", "events", "unsealed", "checkpoints", "findings"]
-            .map(text)
-            .to_vec()
+        [
+            "name",
+            "events",
+            "unsealed",
+            "checkpoints",
+            "cosignatures",
+            "timestamps",
+            "findings",
+        ]
+        .map(text)
+        .to_vec()
     })?;
-    let findings = all.iter().flat_map(|(log, audited)| {
-        audited
-            .findings
-            .iter()
-            .map(move |finding| (log, finding.place))
+    let findings = all.iter().flat_map(|(log, audited, vouched)| {
+        let findings = audited.findings.iter().chain(&vouched.findings);
+        findings.map(move |finding| (log, finding.place))
     });
     let mut exit = Exit::Success;
     for (log, place) in findings {
@@ -48,11 +56,14 @@ pub(super) fn tell(out: &mut Out, all: &[(Log, Audited)]) -> Result<Exit, Failur
     Ok(exit)
 }
 
-fn line(log: &Log, audited: &Audited) -> Value {
-    let findings: Vec<Value> = audited.findings.iter().map(|one| word(one.place)).collect();
+fn line(log: &Log, audited: &Audited, vouched: &Vouched) -> Value {
+    let findings = audited.findings.iter().chain(&vouched.findings);
+    let findings: Vec<Value> = findings.map(|one| word(one.place)).collect();
     json!({
         "network": log.tenant, "name": log.name, "events": audited.events,
-        "unsealed": audited.unsealed, "checkpoints": audited.checkpoints, "findings": findings,
+        "unsealed": audited.unsealed, "checkpoints": audited.checkpoints,
+        "cosignatures": vouched.cosignatures, "timestamps": vouched.timestamps,
+        "findings": findings,
     })
 }
 
@@ -77,6 +88,8 @@ fn word(place: Place) -> Value {
         Place::CheckpointForged(size) => json!({ "found": "checkpoint_forged", "size": size }),
         Place::CheckpointGap(size) => json!({ "found": "checkpoint_gap", "size": size }),
         Place::CheckpointKey(size) => json!({ "found": "checkpoint_key", "size": size }),
+        Place::CosignatureForged(size) => json!({ "found": "cosignature_forged", "size": size }),
+        Place::TimestampForged(size) => json!({ "found": "timestamp_forged", "size": size }),
         Place::Fork { first, last } => json!({ "found": "fork", "first": first, "last": last }),
         Place::Size { said, signed } => json!({ "found": "size", "said": said, "signed": signed }),
         Place::KeyAltered(number) => json!({ "found": "key_altered", "number": number }),
@@ -131,6 +144,12 @@ fn sentence(place: Place) -> String {
                 "au point de contrôle de taille {size}, la clé change sans que l'ancienne l'ait signé"
             )
         }
+        Place::CosignatureForged(size) => format!(
+            "la cosignature gardée avec le point de contrôle de taille {size} n'est pas de ce témoin, ou pas de lui"
+        ),
+        Place::TimestampForged(size) => format!(
+            "le jeton d'horodatage gardé avec le point de contrôle de taille {size} n'en date rien"
+        ),
         Place::Fork { first, last } => {
             format!(
                 "entre les événements {first} et {last}, le journal n'est plus celui qui a été signé, en plusieurs endroits"

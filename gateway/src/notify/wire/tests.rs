@@ -174,3 +174,24 @@ async fn a_receiver_may_ask_for_a_rest_of_a_day_at_most() {
         assert_eq!(call(&wire, &server.uri()).await.retry_after, kept);
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_matters_is_read_whole_up_to_a_size_and_from_nowhere_inside() {
+    let answer = ResponseTemplate::new(409).set_body_string("12\n");
+    let (server, open) = answering(answer).await;
+    let ask = async |wire: &Wire, url: &str, most: usize| {
+        let body = ("text/plain", b"old 0".to_vec());
+        wire.exchange(url, body, BOUND, most).await
+    };
+    let told = Answer {
+        status: 409,
+        body: b"12\n".to_vec(),
+    };
+    assert_eq!(ask(&open, &server.uri(), 3).await, Ok(told));
+    assert_eq!(ask(&open, &server.uri(), 2).await, Err(Outcome::Refused));
+    let shut = knowing(Rule::default(), &["10.0.0.1"]);
+    let refused = ask(&shut, &server.uri(), 3).await;
+    assert_eq!(refused, Err(Outcome::UrlRefused));
+    let refused = ask(&shut, "https://temoin.example/", 3).await;
+    assert_eq!(refused, Err(Outcome::AddressRefused));
+}

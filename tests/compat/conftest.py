@@ -13,8 +13,9 @@ from norme.answers import Refused
 from norme.client import BARE
 from norme.payloads import Apprenti, apprentis
 from stage.facade import FACADE_SLUGS, Facade
-from stage.gateway import Gateway
+from stage.gateway import SETTINGS, Gateway
 from stage.simulator import Simulator
+from stage.witness import Witness
 
 NOT_OPEN = "not open yet"
 
@@ -57,11 +58,24 @@ def cle(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
+def witness() -> Iterator[Witness]:
+    """A witness of the shared gateway's logs."""
+    running = Witness()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
 def gateway(
-    binary: Path, tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], opcos: Simulator
+    binary: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    environment: dict[str, str],
+    opcos: Simulator,
+    witness: Witness,
 ) -> Iterator[Gateway]:
     """A gateway that tests share, before the shared simulator."""
-    running = Gateway(binary, tmp_path_factory.mktemp("gateway"), environment, opcos, ("akto", "afdas", "opcoep"))
+    folder, slugs = tmp_path_factory.mktemp("gateway"), ("akto", "afdas", "opcoep")
+    running = Gateway(binary, folder, environment, opcos, slugs, settings=SETTINGS + witness.settings())
     yield running
     running.stop()
 

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from norme.payloads import Apprenti, Contrat
 from stage.gateway import Gateway
 from stage.wait import until
-from verify_evidence import Refused, verify
+from stage.witness import AT, Witness
+from verify_evidence import Refused, seen_by, verify
 
 
 def stranger(name: str) -> str:
@@ -107,6 +108,35 @@ def test_a_termination_is_known_by_its_content_as_a_contract_is(
     assert own.returncode == 0, own.stdout + own.stderr
     content.write_text(json.dumps({**rupture, "remarque": "une autre"}))
     assert audit(gateway, "verify", str(path), *key, "--content", str(content)).returncode == 1
+
+
+def test_a_witness_that_saw_the_log_is_in_the_file_and_another_is_not(
+    gateway: Gateway, contract: tuple[str, Path], witness: Witness, tmp_path: Path
+) -> None:
+    keys, path = published(gateway), tmp_path / "preuve.json"
+
+    def seen() -> list[tuple[int, int]]:
+        path.write_bytes(evidence(gateway, contract[0]))
+        return seen_by(witness.key, verify(path.read_bytes(), keys))
+
+    until("the witness saw the contract", lambda: bool(seen()))
+    assert all(at == AT for _, at in seen())
+    key = ("--trusted-key", keys[-1])
+    own = audit(gateway, "verify", str(path), *key, "--witness", witness.key)
+    assert own.returncode == 0, own.stdout + own.stderr
+    told = json.loads(own.stdout)["witnesses"][0]
+    assert (told["name"], told["verdict"], told["size"]) == (witness.key.split("+")[0], "seen", seen()[0][0])
+    other = Witness()
+    other.stop()
+    assert audit(gateway, "verify", str(path), *key, "--witness", other.key).returncode == 1
+    assert seen_by(other.key, verify(path.read_bytes(), keys)) == []
+    assert audit(gateway, "verify", str(path), *key, "--timestamp-ca", str(path)).returncode != 0
+    # Held against a line that was changed, whoever signs the file.
+    altered = json.loads(path.read_bytes())
+    for anchor in altered["anchors"]:
+        anchor["checkpoint"] = anchor["checkpoint"].replace("\ndate 2", "\ndate 3")
+    with pytest.raises(Refused, match="false"):
+        seen_by(witness.key, altered)
 
 
 def test_a_file_with_any_one_byte_changed_is_refused(gateway: Gateway, contract: tuple[str, Path]) -> None:

@@ -4,8 +4,10 @@
 use domain::Timestamp;
 use domain::id::DeliveryId;
 use domain::person::Role;
+use domain::proof::{Conflict, WitnessKey};
 use harness::network::network;
 use serde_json::{Value, json};
+use store::proofs::{self, Party};
 use store::{NewEvent, events};
 
 use super::{OPTIONAL, Place, on_both};
@@ -109,11 +111,24 @@ on_both! { OPTIONAL;
         let mut tx = place.store.writing().await.unwrap();
         let theirs = NewEvent::new(place.now(), "theirs.told").by("cli:autre");
         events::append(&mut tx, other.tenant, &[theirs]);
+        // Nor what is said of it: who vouches for a log is told of one's own.
+        for (tenant, name) in [(other.tenant, "temoin.autre"), (place.network.tenant, "temoin.notre")] {
+            let witness = Party::Witness(WitnessKey::new(name, [7; 32]).unwrap());
+            let ahead = Conflict::Ahead(9_999);
+            assert!(proofs::conflict(&mut tx, tenant, &witness, ahead, place.now()).await.unwrap());
+        }
         tx.commit().await.unwrap();
         let mut auditor = place.signed_in("auditeur@cfa.example", Role::Auditor).await;
         for path in ["/admin/v1/audit", "/audit", "/audit/export?format=ndjson"] {
             let text = auditor.get(path).await.text;
-            assert!(!text.contains("theirs.told") && !text.contains("cli:autre"), "{path}: {text}");
+            for theirs in ["theirs.told", "cli:autre", "temoin.autre"] {
+                assert!(!text.contains(theirs), "{path}: {text}");
+            }
         }
+        let told = auditor.get("/admin/v1/audit").await.expect(200);
+        let ours = json!([{"kind": "witness", "who": "temoin.notre", "size": 0, "conflict": "ahead"}]);
+        assert_eq!(told["vouchers"], ours);
+        let page = auditor.get("/audit").await.text;
+        assert!(page.contains("contredit par temoin.notre") && page.contains("a vu 9999"), "{page}");
     }
 }

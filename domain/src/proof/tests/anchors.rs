@@ -33,9 +33,9 @@ impl Witness {
     }
 
     fn key(&self) -> WitnessKey {
-        let id: String = self.id().iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = u32::from_be_bytes(self.id());
         let key = STANDARD.encode(self.named());
-        format!("{}+{id}+{key}", self.name).parse().unwrap()
+        format!("{}+{id:08x}+{key}", self.name).parse().unwrap()
     }
 
     fn cosign(&self, text: &str, seconds: u64) -> String {

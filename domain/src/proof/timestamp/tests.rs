@@ -66,7 +66,7 @@ fn every_reason_not_to_believe_has_its_word() {
     assert_eq!(asked().read(ELLIPTIC, &stranger), Err(Undated::Stranger));
     assert_eq!(asked().read(b"", &trusted), Err(Undated::Form));
     assert_eq!(
-        asked().read(&[0x30; ANSWER_BYTES_MAX + 1], &trusted),
+        asked().read(&vec![0x30; ANSWER_BYTES_MAX + 1], &trusted),
         Err(Undated::Form)
     );
 }

@@ -251,17 +251,14 @@ impl<'a> Signer<'a> {
     /// Reads `SignerInfo` (RFC 5652 §5.3).
     fn read(mut inside: Reader<'a>) -> Option<Self> {
         let version = inside.small(INTEGER)?;
-        let id = match inside.optional(SEQUENCE) {
-            Some(named) => {
-                let mut named = named.inside();
-                let issuer = named.take(SEQUENCE)?.whole;
-                let serial = named.take(INTEGER)?.content;
-                (version == 1 && named.is_empty()).then_some(SignerId::Issued { issuer, serial })?
-            }
-            None => {
-                let key = inside.take(context_primitive(0))?.content;
-                (version == 3).then_some(SignerId::Key(key))?
-            }
+        let id = if let Some(named) = inside.optional(SEQUENCE) {
+            let mut named = named.inside();
+            let issuer = named.take(SEQUENCE)?.whole;
+            let serial = named.take(INTEGER)?.content;
+            (version == 1 && named.is_empty()).then_some(SignerId::Issued { issuer, serial })?
+        } else {
+            let key = inside.take(context_primitive(0))?.content;
+            (version == 3).then_some(SignerId::Key(key))?
         };
         let hash = inside.algorithm()?;
         let attributes = inside.take(context(0))?;

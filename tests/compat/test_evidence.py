@@ -131,6 +131,11 @@ def test_a_witness_that_saw_the_log_is_in_the_file_and_another_is_not(
     assert audit(gateway, "verify", str(path), *key, "--witness", other.key).returncode == 1
     assert seen_by(other.key, verify(path.read_bytes(), keys)) == []
     assert audit(gateway, "verify", str(path), *key, "--timestamp-ca", str(path)).returncode != 0
+    vouchers = audit(gateway, "vouchers")
+    assert vouchers.returncode == 0, vouchers.stdout + vouchers.stderr
+    assert witness.key in [json.loads(line)["key"] for line in vouchers.stdout.splitlines()]
+    settled = audit(gateway, "settle", "--witness", witness.key, "--reason", "essai")
+    assert settled.returncode == 1, "there is nothing to settle"
     # Held against a line that was changed, whoever signs the file.
     altered = json.loads(path.read_bytes())
     for anchor in altered["anchors"]:

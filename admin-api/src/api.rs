@@ -21,5 +21,6 @@ pub(crate) mod retention;
 pub(crate) mod sealed;
 pub(crate) mod settings;
 pub(crate) mod today;
+pub(crate) mod tree;
 pub(crate) mod views;
 pub(crate) mod webhooks;

@@ -1,6 +1,8 @@
 //! Tables as French spreadsheets read them: UTF-8 with its mark, semicolons, CRLF. A text never becomes
 //! a formula.
 
+pub(crate) mod read;
+
 /// What a file starts with.
 pub const MARK: &str = "\u{feff}";
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use store::overrides::{self, RouteOverride, RuleOverride, Subject};
 use store::switches::{self, CapabilitySwitch};
 use store::windows::{self, Window};
-use store::{StoreError, Tx};
+use store::{StoreError, Tx, tenants};
 
 use crate::hand::Hand;
 
@@ -284,7 +284,7 @@ pub async fn announce(
     Ok(window)
 }
 
-/// Ends a network's window; what waited for its end leaves at once.
+/// Ends a network's window, or the platform's; what waited for its end leaves at once.
 ///
 /// # Errors
 /// When it is over already, or there is none.
@@ -297,10 +297,22 @@ pub async fn end_window(
     let ended = windows::end(tx, tenant, id, hand.now).await?;
     let window = ended.ok_or(DecisionError::Unknown)?;
     let place = (window.instance, window.environment);
-    let woken = windows::wake(tx, tenant, place, hand.now).await?;
+    let mut woken = 0_u64;
+    for waiting in waiting(tx, tenant).await? {
+        woken = woken.saturating_add(windows::wake(tx, waiting, place, hand.now).await?);
+    }
     let data = json!({ "window": id, "woken": woken });
     hand.write(tx, tenant, "opco_window.ended", data);
     Ok(())
+}
+
+/// Returns for whom a window holds: the platform's for every network.
+async fn waiting(tx: &mut Tx, tenant: TenantId) -> Result<Vec<TenantId>, StoreError> {
+    if tenant != TenantId::PLATFORM {
+        return Ok(vec![tenant]);
+    }
+    let all = tenants::networks(tx).await?;
+    Ok(all.into_iter().map(|network| network.id).collect())
 }
 
 /// Writes a system as forms, documents and the command line do.

@@ -17,6 +17,11 @@ pub(crate) const BYTES_MAX: usize = 64 * 1024;
 /// The name of the field that holds the page's own word.
 pub(crate) const CSRF_FIELD: &str = "csrf";
 
+/// The names of the field that says which act a form asks for.
+const ACT_FIELDS: [&str; 2] = ["act", "action"];
+/// How the reader of forms and documents begins when a word is none of a list.
+const UNKNOWN: &str = "unknown variant";
+
 /// The fields of a form that one of our pages sent, of at most `MAX` bytes.
 #[derive(Debug)]
 pub(crate) struct Sent<T, const MAX: usize = BYTES_MAX>(pub(crate) T);
@@ -56,7 +61,14 @@ fn read_fields<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Ref
         .map_err(|_| Refusal::from(Code::Invalid))?;
     serde_urlencoded::from_str(&text).map_err(|error| {
         let said = error.to_string();
+        let act = pairs
+            .iter()
+            .find(|(name, _)| ACT_FIELDS.contains(&name.as_str()));
         match said.split('`').nth(1) {
+            Some(word) if said.starts_with(UNKNOWN) && act.is_some_and(|(_, act)| act == word) => {
+                Code::UnknownAct.into()
+            }
+            _ if said.starts_with(UNKNOWN) => not_listed(&said),
             Some(field) => Refusal::from(Code::Invalid).saying(
                 format!("Le champ « {field} » manque ou n'a pas la forme attendue."),
                 format!("The field “{field}” is missing or not of the expected form."),
@@ -64,6 +76,17 @@ fn read_fields<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Ref
             None => Code::Invalid.into(),
         }
     })
+}
+
+/// Says which words were expected in place of one that is none of them, and never that one.
+fn not_listed(said: &str) -> Refusal {
+    // What was sent is the first word between quotes; those that are listed follow.
+    let words: Vec<&str> = said.split('`').skip(3).step_by(2).collect();
+    let words = words.join(", ");
+    Refusal::from(Code::Invalid).saying(
+        format!("Une valeur n'est pas l'une de celles attendues : {words}."),
+        format!("A value is none of those expected: {words}."),
+    )
 }
 
 /// Says what is wrong with a document, naming a member and never a value.
@@ -77,8 +100,12 @@ pub(crate) fn json_refusal(error: &JsonPayloadError) -> Refusal {
             "A JSON document is needed (content-type: application/json).",
         ),
         other => {
-            let said = other.to_string();
+            let said = match other {
+                JsonPayloadError::Deserialize(error) => error.to_string(),
+                other => other.to_string(),
+            };
             match said.split('`').nth(1) {
+                Some(_) if said.starts_with(UNKNOWN) => not_listed(&said),
                 Some(member) => Refusal::from(Code::Invalid).saying(
                     format!("Membre en cause : « {member} »."),
                     format!("Member at fault: “{member}”."),
@@ -86,5 +113,40 @@ pub(crate) fn json_refusal(error: &JsonPayloadError) -> Refusal {
                 None => Code::Invalid.into(),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::person::Language;
+
+    use super::*;
+    use crate::decisions::acts::Decision;
+
+    fn refused(pairs: &[(&str, &str)]) -> Refusal {
+        let pairs: Vec<(String, String)> = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        read_fields::<Decision>(&pairs).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_form_is_told_without_what_was_sent() {
+        let act = refused(&[("act", "danser")]);
+        assert_eq!(act.code, Code::UnknownAct);
+        let effect = refused(&[("act", "change-rule"), ("rule", "r"), ("effect", "danser")]);
+        let missing = refused(&[("reason", "r")]);
+        for (refusal, told) in [(&act, "act"), (&effect, "value"), (&missing, "act")] {
+            let said = refusal.detail(Language::En);
+            assert!(said.contains(told) && !said.contains("danser"), "{said}");
+        }
+        let document = serde_json::from_str::<Decision>(r#"{"act": "danser"}"#).unwrap_err();
+        let said = json_refusal(&JsonPayloadError::Deserialize(document));
+        let said = said.detail(Language::Fr);
+        assert!(
+            said.contains("say-route") && !said.contains("danser"),
+            "{said}"
+        );
     }
 }

@@ -37,6 +37,7 @@ mod settings;
 mod sheet;
 mod signin;
 mod table;
+pub mod tree;
 mod viewer;
 mod works;
 

@@ -28,6 +28,8 @@ pub(crate) enum Code {
     Method,
     /// A value is missing or wrong.
     Invalid,
+    /// The act is none of this page's.
+    UnknownAct,
     /// It exists already, or changed meanwhile.
     Conflict,
     /// The body is larger than anything we take.
@@ -52,6 +54,7 @@ impl Code {
             Self::NotFound => "introuvable",
             Self::Method => "methode-non-servie",
             Self::Invalid => "requete-invalide",
+            Self::UnknownAct => "acte-inconnu",
             Self::Conflict => "conflit",
             Self::TooLarge => "corps-trop-grand",
             Self::TooSlow => "trop-lent",
@@ -70,7 +73,7 @@ impl Code {
             | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::Invalid | Self::UnknownAct => StatusCode::BAD_REQUEST,
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -114,6 +117,12 @@ impl Code {
             Self::Invalid => language.of(
                 "Une valeur manque ou n'a pas la forme attendue.",
                 "A value is missing or not of the expected form.",
+            ),
+            Self::UnknownAct => language.of(
+                "Cet acte n'existe pas ici, ou il lui manque une valeur : rechargez la page, puis \
+                 recommencez. Rien n'a été changé.",
+                "There is no such act here, or a value of it is missing: reload the page, then do it again. \
+                 Nothing was changed.",
             ),
             Self::Conflict => language.of(
                 "Cela existe déjà, ou a changé entre-temps : rechargez la page.",

@@ -128,6 +128,12 @@ table! {
     post "/settings/decisions" MayConfirmed(ManageNetwork) => pages::settings::decisions::decide;
     get "/settings/openings" May(ReadSettings) => pages::settings::openings::show;
     post "/settings/openings" MayConfirmed(ManageNetwork) => pages::settings::openings::say;
+    get "/settings/tree" May(ReadSettings) => pages::settings::tree::show;
+    post "/settings/tree" MayConfirmed(ManageNetwork) => pages::settings::tree::act;
+    get "/settings/tree/import" May(ManageNetwork) => pages::settings::tree::import::form;
+    post "/settings/tree/import" MayConfirmed(ManageNetwork) => pages::settings::tree::import::preview;
+    post "/settings/tree/import/keep" MayConfirmed(ManageNetwork) => pages::settings::tree::import::keep;
+    get "/settings/tree/{id}" May(ReadSettings) => pages::settings::tree::one::show;
     get "/settings/webhooks" May(ReadSettings) => pages::settings::webhooks::list;
     post "/settings/webhooks" MayConfirmed(ManageCredentials) => pages::settings::webhooks::create;
     get "/settings/webhooks/{id}" May(ReadSettings) => pages::settings::webhooks::one::show;
@@ -191,6 +197,10 @@ table! {
     post "/admin/v1/decisions" MayConfirmed(ManageNetwork) => api::decisions::decide;
     get "/admin/v1/openings" May(ReadSettings) => api::decisions::openings;
     post "/admin/v1/openings" MayConfirmed(ManageNetwork) => api::decisions::say;
+    get "/admin/v1/tree" May(ReadSettings) => api::tree::show;
+    post "/admin/v1/tree" MayConfirmed(ManageNetwork) => api::tree::act;
+    post "/admin/v1/tree/import" MayConfirmed(ManageNetwork) => api::tree::import;
+    get "/admin/v1/tree/{id}" May(ReadSettings) => api::tree::site;
     get "/admin/v1/webhooks" May(ReadSettings) => api::webhooks::list;
     post "/admin/v1/webhooks" MayConfirmed(ManageCredentials) => api::webhooks::create;
     get "/admin/v1/webhooks/{id}" May(ReadSettings) => api::webhooks::show;
@@ -244,6 +254,20 @@ mod tests {
             "POST",
             "/admin/v1/alerts/{id}/speak",
         ),
+        ("GET /settings/tree", "GET", "/admin/v1/tree"),
+        ("POST /settings/tree", "POST", "/admin/v1/tree"),
+        ("GET /settings/tree/import", "POST", "/admin/v1/tree/import"),
+        (
+            "POST /settings/tree/import",
+            "POST",
+            "/admin/v1/tree/import",
+        ),
+        (
+            "POST /settings/tree/import/keep",
+            "POST",
+            "/admin/v1/tree/import",
+        ),
+        ("GET /settings/tree/{id}", "GET", "/admin/v1/tree/{id}"),
         ("GET /retention", "GET", "/admin/v1/retention"),
         ("GET /privacy", "POST", "/admin/v1/privacy/search"),
         ("POST /privacy", "POST", "/admin/v1/privacy/search"),

@@ -149,6 +149,15 @@ impl Viewer {
         &self.0.sites
     }
 
+    /// Returns the sites that a right reaches: those a person may choose from.
+    pub(crate) fn sites_with(&self, right: Right) -> Vec<&Site> {
+        let Some(reach) = self.reach(right) else {
+            return Vec::new();
+        };
+        let reached = |site: &&Site| reach.covers(&site.siret);
+        self.sites().iter().filter(reached).collect()
+    }
+
     /// Returns what people call a site; its SIRET when it is none of the network's any more.
     pub(crate) fn site_name(&self, siret: &Siret) -> String {
         let mut named = self.sites().iter().filter(|site| site.siret == *siret);

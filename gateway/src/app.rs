@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::{Files, Store};
 
 use crate::breaker::Breakers;
+use crate::ceilings::Ceilings;
 use crate::committer::Committer;
 use crate::limits::Limits;
 use crate::mail::Mailer;
@@ -51,6 +52,8 @@ pub(crate) struct Parts {
     pub(crate) editor: opco::Editor,
     /// From an employer to its OPCO.
     pub(crate) routing: Routing,
+    /// How much sites and networks have handed in.
+    pub(crate) ceilings: Ceilings,
     /// The turns of every call.
     pub(crate) limits: Limits,
     /// Who rests.

@@ -27,7 +27,7 @@ use store::Delivery;
 pub(crate) use self::custody::{again, written};
 use self::link::{Link, Linked};
 use crate::app::App;
-use crate::intake::{Refused, Sender};
+use crate::intake::{self, Refused, Sender};
 use crate::mutation::{self, Mutation};
 use crate::pause;
 use crate::plan::{self, Way};
@@ -74,6 +74,8 @@ pub(crate) struct Judged {
     pub(crate) completed: Payload,
     /// The site that sends.
     pub(crate) siret_cfa: Siret,
+    /// What is known of it.
+    pub(crate) view: Arc<View>,
     /// The system it goes to, once its contract has one.
     pub(crate) target: Option<Instance>,
     /// How it goes there, when a flow is open.
@@ -170,6 +172,11 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         return Err(Refused::Findings(with(examine(None, now), unlinked())));
     };
     let view = site(app, sender, siret_cfa).await?;
+    // What was taken goes on to its end, and so does what belongs to it.
+    let begins = sender.compares && !link.is_found();
+    if begins && intake::is_closed(app, sender.tenant, siret_cfa, &view).await? {
+        return Err(Refused::ClosedSite(siret_cfa));
+    }
     let billing = target.map(|target| billing(app, &view, target, sender.environment));
     let mut findings = rules::effective(examine(billing, now), &view.network.rules);
     if target.is_none() && !link.is_found() {
@@ -193,6 +200,7 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         link,
         also,
         siret_cfa,
+        view,
         target,
         channel,
         findings,

@@ -2,6 +2,7 @@
 
 mod likeness;
 mod same;
+mod site;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use store::{
 use zeroize::Zeroizing;
 
 use crate::app::App;
+use crate::ceilings::Reached;
 use crate::failpoint::{self, Step};
 use crate::mutation::{self, Mutation};
 use crate::plan::{self, Plan, Question, Way};
@@ -32,6 +34,7 @@ use crate::{contract, notes, pause, reroute, worker};
 
 pub(crate) use self::likeness::Twins;
 pub(crate) use self::same::{is_same, recall};
+pub(crate) use self::site::{enter, is_closed};
 
 /// How long an idempotency key is remembered. Published in the API's description.
 pub(crate) const IDEMPOTENCY_DAYS: i64 = 7;
@@ -124,6 +127,10 @@ pub(crate) enum Refused {
     },
     /// The site is not one the credential speaks for.
     ForeignSite(Siret),
+    /// The site is closed: it takes no new contract in.
+    ClosedSite(Siret),
+    /// The site, or the network, handed in as many as it may for now.
+    Ceiling(Reached),
     /// The idempotency key was used for another content.
     KeyReused(DeliveryId),
     /// The store cannot take it now.
@@ -156,9 +163,17 @@ pub(crate) async fn accept(
     sender: &Sender,
     submission: Submission,
 ) -> Result<Accepted, Refused> {
-    let judged = judge(app, sender, &submission)
-        .await
-        .inspect_err(|refused| count(app, refused))?;
+    let judged = match judge(app, sender, &submission).await {
+        Err(refused @ Refused::ClosedSite(_)) => {
+            // What was taken once stays taken, whatever was closed since.
+            return match recall(app, sender, &submission).await? {
+                Some((existing, true)) => replayed(app, sender, existing).await,
+                Some((existing, false)) => Err(Refused::KeyReused(existing)),
+                None => Err(refused),
+            };
+        }
+        judged => judged.inspect_err(|refused| count(app, refused))?,
+    };
     failpoint::pass(Step::Checked);
     take(app, sender, submission, judged).await
 }
@@ -199,6 +214,10 @@ async fn judge(app: &App, sender: &Sender, submission: &Submission) -> Result<Ju
         .is_none_or(|sites| sites.contains(&siret_cfa));
     if !allowed || !view.site.known {
         return Err(Refused::ForeignSite(siret_cfa));
+    }
+    // An amendment is about a contract that was taken before.
+    if is_closed(app, sender.tenant, siret_cfa, &view).await? && !contract::is_avenant(dossier) {
+        return Err(Refused::ClosedSite(siret_cfa));
     }
     let mut findings = rules::effective(findings, &view.network.rules);
     if findings
@@ -266,6 +285,8 @@ async fn take(
         _ => Ok(()),
     };
     kept(standing, &mut judged)?;
+    let whose = (judged.question.siret_cfa, &*view);
+    let entered = enter(app, sender, whose, judged.question.now).await?;
     let mut new = new_delivery(sender, &mut submission, &prints, &judged, standing)?;
     let id = new.id;
     let slot = match (standing.status, judged.plan.target) {
@@ -303,6 +324,9 @@ async fn take(
         stored = app.committer.accept(new, None).await?;
     }
     failpoint::pass(Step::Accepted);
+    if matches!(stored, Stored::Stored | Stored::Claimed) {
+        entered.kept();
+    }
     let Judged { plan, findings, .. } = judged;
     answer(app, sender, stored, (id, standing, plan, findings)).await
 }

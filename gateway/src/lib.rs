@@ -10,6 +10,7 @@ pub(crate) mod billed;
 pub(crate) mod books;
 pub(crate) mod breaker;
 pub(crate) mod bulk;
+pub(crate) mod ceilings;
 pub mod commands;
 pub(crate) mod committer;
 pub mod config;

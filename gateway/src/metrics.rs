@@ -23,8 +23,8 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 use store::deliveries::Count;
 
 use self::labels::{
-    Accepted, ByKind, ByOpco, ByRule, BySystem, Exchange, Held, Http, Lookup, Queue, Refusal,
-    Settled, Standing, Word,
+    Accepted, ByKind, ByOpco, ByRule, BySystem, Ceiling, Exchange, Held, Http, Lookup, Queue,
+    Refusal, Settled, Standing, Word,
 };
 
 /// The media type of [`Metrics::encode`]'s text.
@@ -56,6 +56,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     accepted: Family<Accepted, Counter>,
     refused: Family<ByRule, Counter>,
+    ceilings: Family<Ceiling, Counter>,
     settled: Family<Settled, Counter>,
     held: Family<Held, Counter>,
     refusals: Family<Refusal, Counter>,
@@ -165,6 +166,11 @@ impl Metrics {
                 "findings_refused",
                 "Findings that refused a payload, by rule",
             ),
+            ceilings: counts(
+                r,
+                "ceilings_reached",
+                "Payloads refused because a site or a network handed in as many as it may",
+            ),
             settled: counts(r, "deliveries_settled", "Deliveries that reached an end"),
             held: counts(r, "deliveries_held", "Deliveries held for a person"),
             refusals: counts(
@@ -240,6 +246,11 @@ impl Metrics {
                 rule: rule.to_owned(),
             })
             .inc();
+    }
+
+    /// Counts a payload beyond a ceiling: whose, and over what time.
+    pub(crate) fn ceiling_reached(&self, (of, per): (&'static str, &'static str)) {
+        self.ceilings.get_or_create(&Ceiling { of, per }).inc();
     }
 
     /// Counts a delivery that reached an end.

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::app::{App, Parts};
 use crate::breaker::Breakers;
+use crate::ceilings::Ceilings;
 use crate::committer::Committer;
 use crate::config::{Config, MaskedUrl};
 use crate::desk::Lent;
@@ -274,6 +275,7 @@ pub(crate) fn assemble(
         views: Views::default(),
         papers: Papers::default(),
         profiles,
+        ceilings: Ceilings::default(),
         limits,
         clock,
         store,

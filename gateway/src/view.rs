@@ -12,6 +12,7 @@ use domain::id::{KeyId, TenantId};
 use domain::{Instance, Secret, Siret, Timestamp, rules};
 use jiff::civil::Date;
 use opco::{SoftwareCredential, Switch};
+use store::ceilings::Ceiling;
 use store::windows::Window;
 use store::{SealError, SealedSecret, StoreError, TenantKey};
 
@@ -79,6 +80,8 @@ pub(crate) struct Network {
     pub(crate) rules: rules::Overrides,
     /// Whether it follows dossiers that no delivery brought, and that a contract may turn out to be.
     pub(crate) awaits: bool,
+    /// How much it may hand in.
+    pub(crate) ceiling: Option<Ceiling>,
     /// Its own answers for employers.
     pub(crate) routes: Vec<RouteOverride>,
     software: HashMap<System, Arc<Software>>,
@@ -91,6 +94,10 @@ pub(crate) struct Network {
 pub(crate) struct Site {
     /// Whether the network has such a site at all.
     pub(crate) known: bool,
+    /// Whether it takes no new contract in.
+    pub(crate) closed: bool,
+    /// How much it may hand in.
+    pub(crate) ceiling: Option<Ceiling>,
     keys: HashMap<System, CfaKey>,
     attestations: Vec<(Date, Option<Date>)>,
 }

@@ -21,6 +21,7 @@ pub mod accounts;
 pub mod alerts;
 pub mod attempts;
 pub mod bulks;
+pub mod ceilings;
 pub mod claim;
 pub mod countdowns;
 pub mod credentials;

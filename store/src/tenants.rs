@@ -1,5 +1,7 @@
 //! Networks, their training centres and sites, and the key of each network.
 
+pub mod census;
+
 use domain::id::{CfaId, SiteId, TenantId};
 use domain::{Siren, Siret, Timestamp};
 use uuid::Uuid;
@@ -54,6 +56,8 @@ pub struct Site {
     pub name: String,
     /// Since when.
     pub created_at: Timestamp,
+    /// Since when it takes no new contract in.
+    pub closed_at: Option<Timestamp>,
 }
 
 impl Store {
@@ -249,13 +253,37 @@ pub async fn find_cfa(tx: &mut Tx, tenant: TenantId, id: CfaId) -> Result<Option
     Ok(cfas(tx, tenant).await?.into_iter().find(|cfa| cfa.id == id))
 }
 
+/// Gives a training centre of this network another name; says whether there is one.
+pub async fn rename_cfa(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: CfaId,
+    name: &str,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "update cfa set name = $3 where tenant_id = $1 and cfa_id = $2";
+    let renamed = run!(
+        tx,
+        sqlx::query(SQL).bind(raw(tenant)).bind(raw(id)).bind(name)
+    );
+    Ok(renamed > 0)
+}
+
+macro_rules! columns {
+    () => {
+        "site_id, cfa_id, siret, uai, name, created_at, closed_at"
+    };
+}
+
 /// Creates a site of a training centre.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when the network has a site with this SIRET already.
 pub async fn create_site(tx: &mut Tx, site: &Site) -> Result<(), StoreError> {
-    const SQL: &str = "insert into site (tenant_id, site_id, cfa_id, siret, uai, name, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7)";
+    const SQL: &str = concat!(
+        "insert into site (tenant_id, ",
+        columns!(),
+        ") values ($1, $2, $3, $4, $5, $6, $7, $8)"
+    );
     run!(
         tx,
         sqlx::query(SQL)
@@ -266,15 +294,33 @@ pub async fn create_site(tx: &mut Tx, site: &Site) -> Result<(), StoreError> {
             .bind(site.uai.as_deref())
             .bind(&site.name)
             .bind(ms(site.created_at))
+            .bind(site.closed_at.map(ms))
     );
     Ok(())
 }
 
-type SiteRow = (Uuid, Uuid, String, Option<String>, String, i64);
+/// Writes what may change of a site: its training centre, UAI, name, and since when it is closed.
+pub async fn update_site(tx: &mut Tx, site: &Site) -> Result<(), StoreError> {
+    const SQL: &str = "update site set cfa_id = $3, uai = $4, name = $5, closed_at = $6
+        where tenant_id = $1 and site_id = $2";
+    run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(site.tenant))
+            .bind(raw(site.id))
+            .bind(raw(site.cfa))
+            .bind(site.uai.as_deref())
+            .bind(&site.name)
+            .bind(site.closed_at.map(ms))
+    );
+    Ok(())
+}
+
+type SiteRow = (Uuid, Uuid, String, Option<String>, String, i64, Option<i64>);
 
 fn site(
     tenant: TenantId,
-    (id, cfa, siret, uai, name, created_at): SiteRow,
+    (id, cfa, siret, uai, name, created_at, closed_at): SiteRow,
 ) -> Result<Site, StoreError> {
     let at = At {
         table: "site",
@@ -288,6 +334,7 @@ fn site(
         uai,
         name,
         created_at: at.instant("created_at", created_at)?,
+        closed_at: at.maybe_instant("closed_at", closed_at)?,
     })
 }
 
@@ -297,8 +344,11 @@ pub async fn find_site(
     tenant: TenantId,
     siret: &Siret,
 ) -> Result<Option<Site>, StoreError> {
-    const SQL: &str = "select site_id, cfa_id, siret, uai, name, created_at from site
-        where tenant_id = $1 and siret = $2";
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from site where tenant_id = $1 and siret = $2"
+    );
     let row: Option<SiteRow> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(raw(tenant))
         .bind(siret.as_str())
@@ -309,8 +359,11 @@ pub async fn find_site(
 
 /// Lists the sites of a network by SIRET.
 pub async fn sites(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Site>, StoreError> {
-    const SQL: &str = "select site_id, cfa_id, siret, uai, name, created_at from site
-        where tenant_id = $1 order by siret";
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from site where tenant_id = $1 order by siret"
+    );
     let rows: Vec<SiteRow> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(raw(tenant))
         .fetch_all(conn)

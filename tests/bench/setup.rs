@@ -190,6 +190,7 @@ async fn add_site(
         uai: None,
         name: format!("Site {siret}"),
         created_at: now,
+        closed_at: None,
     };
     store::tenants::create_site(tx, &site).await?;
     let attestation = Mandate {

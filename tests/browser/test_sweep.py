@@ -20,6 +20,8 @@ PAGES = {
     "audit": "/audit?kind=person.invited",
     "settings": "/settings",
     "credentials": "/settings/credentials",
+    "tree": "/settings/tree",
+    "tree-import": "/settings/tree/import",
     "webhooks": "/settings/webhooks",
     "bulk": "/bulk",
     "people": "/people",

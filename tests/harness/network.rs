@@ -125,6 +125,7 @@ impl Plan {
                 uai: Some("0939999N".to_owned()),
                 name: format!("Site {siret}"),
                 created_at: now,
+                closed_at: None,
             };
             tenants::create_site(&mut tx, &site).await.unwrap();
             if self.attested {

@@ -13,6 +13,7 @@ mod orphans;
 mod privacy;
 mod roles;
 mod sessions;
+mod tree;
 mod views;
 mod webhooks;
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::keys::{self, CfaKey};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::csv::read::decode;
 use crate::desk::Desk;
 use crate::keyring::NewKey;
 use crate::keyring::forecast::{self, Forecast};
@@ -236,7 +237,7 @@ pub(crate) async fn import(
     let bytes = read
         .map_err(|_| Refusal::from(Code::TooLarge))?
         .map_err(|_| Refusal::from(Code::Invalid))?;
-    let text = sheet::decode(&bytes);
+    let text = decode(&bytes);
     let judged = import::judged(&desk, &viewer, asked.environment, &text)?;
     let judged = judged.ok_or(Code::TooLarge)?;
     let kept = !asked.preview;

@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 
 use super::{
     alerts, audit, bulks, causes, credentials, decisions, deliveries, dossiers, keys, me, money,
-    opcos, orphans, people, privacy, retention, sealed, settings, today, views, webhooks,
+    opcos, orphans, people, privacy, retention, sealed, settings, today, tree, views, webhooks,
 };
 use crate::refusal;
 
@@ -68,6 +68,10 @@ use crate::refusal;
         decisions::decide,
         decisions::openings,
         decisions::say,
+        tree::show,
+        tree::act,
+        tree::import,
+        tree::site,
         webhooks::list,
         webhooks::create,
         webhooks::show,

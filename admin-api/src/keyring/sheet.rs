@@ -8,6 +8,7 @@ use domain::{Environment, Instance, Opco, Secret, Siret};
 use jiff::civil::Date;
 
 use super::{KeyError, NewKey};
+use crate::csv::read::{cell, lines};
 
 /// The largest sheet, in bytes.
 pub(crate) const BYTES_MAX: usize = 1024 * 1024;
@@ -117,19 +118,11 @@ pub(crate) struct Judge<'a> {
     pub(crate) systems: &'a [Instance],
 }
 
-/// Returns the text of a sheet: UTF-8, or what old spreadsheets write.
-pub(crate) fn decode(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
-        Err(_) => bytes.iter().copied().map(char::from).collect(),
-    }
-}
-
 /// Reads a sheet; nothing when it has more lines than are taken at once.
 pub(crate) fn read(text: &str, judge: &Judge<'_>) -> Option<Vec<Judged>> {
     let mut seen = BTreeSet::new();
     let mut judged = Vec::new();
-    for (number, cells) in lines(text, separator(text)) {
+    for (number, cells) in lines(text) {
         if judged.is_empty() && is_title(&cells) {
             continue;
         }
@@ -155,10 +148,6 @@ pub(crate) fn read(text: &str, judge: &Judge<'_>) -> Option<Vec<Judged>> {
 /// What is shown of a cell that is not what it should be: it may be a key in the wrong column.
 fn unreadable() -> String {
     "…".to_owned()
-}
-
-fn cell(cells: &[String], at: usize) -> &str {
-    cells.get(at).map_or("", |cell| cell.trim())
 }
 
 fn siret(text: &str) -> Option<Siret> {
@@ -222,68 +211,6 @@ fn is_title(cells: &[String]) -> bool {
     cell(cells, 0).to_lowercase().starts_with("siret")
 }
 
-/// Returns what separates the columns: what the first line has most of.
-fn separator(text: &str) -> char {
-    let first = text.lines().next().unwrap_or_default();
-    let count = |separator: &char| first.matches(*separator).count();
-    // The last of equals wins: a semicolon where nothing tells.
-    [',', '\t', ';']
-        .into_iter()
-        .max_by_key(count)
-        .unwrap_or(';')
-}
-
-/// A sheet being split into lines and cells.
-#[derive(Default)]
-struct Split {
-    found: Vec<(usize, Vec<String>)>,
-    cells: Vec<String>,
-    cell: String,
-}
-
-impl Split {
-    fn end_of_cell(&mut self) {
-        self.cells.push(std::mem::take(&mut self.cell));
-    }
-
-    /// Ends a line that began at `number`; an empty one is left out.
-    fn end_of_line(&mut self, number: usize) {
-        self.end_of_cell();
-        let line = std::mem::take(&mut self.cells);
-        if line.iter().any(|cell| !cell.trim().is_empty()) {
-            self.found.push((number, line));
-        }
-    }
-}
-
-/// Splits a sheet; a cell in quotes holds what it likes.
-fn lines(text: &str, separator: char) -> Vec<(usize, Vec<String>)> {
-    let mut split = Split::default();
-    let (mut quoted, mut number, mut began) = (false, 1, 1);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c == '\n' {
-            number += 1;
-        }
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                split.cell.push('"');
-                chars.next();
-            }
-            '"' if quoted || split.cell.trim().is_empty() => quoted = !quoted,
-            '\n' if !quoted => {
-                split.end_of_line(began);
-                began = number;
-            }
-            '\r' if !quoted => {}
-            c if c == separator && !quoted => split.end_of_cell(),
-            c => split.cell.push(c),
-        }
-    }
-    split.end_of_line(began);
-    split.found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,11 +272,5 @@ mod tests {
         };
         let lines = read("la-cle-secrete;akto;98765432400019", &judge).unwrap();
         assert!(!format!("{lines:?}").contains("secrete"), "{lines:?}");
-    }
-
-    #[test]
-    fn a_sheet_of_windows_reads_too() {
-        assert_eq!(decode(b"R\xe9seau"), "Réseau");
-        assert_eq!(decode("\u{feff}Réseau".as_bytes()), "Réseau");
     }
 }

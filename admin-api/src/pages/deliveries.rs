@@ -134,7 +134,7 @@ fn filters(viewer: &Viewer, asked: &Asked, columns: &[Column], world: Environmen
                 label for="site" { "Site" }
                 select #site name="site" {
                     option value="" { (any) }
-                    @for site in viewer.sites() {
+                    @for site in viewer.sites_with(Right::ReadDeliveries) {
                         @let siret = site.siret.to_string();
                         option value=(siret) selected[asked.site == siret] { (site.name) }
                     }

@@ -102,7 +102,7 @@ pub(crate) fn opco_and_site(viewer: &Viewer, opco: &str, site: &str) -> Markup {
             label for="site" { "Site" }
             select #site name="site" {
                 option value="" { (any) }
-                @for one in viewer.sites() {
+                @for one in viewer.sites_with(Right::ReadDeliveries) {
                     @let siret = one.siret.to_string();
                     option value=(siret) selected[site == siret] { (one.name) }
                 }

@@ -53,7 +53,7 @@ pub(crate) async fn act(
     let asked: Asked = serde_urlencoded::from_str(&sent.query).unwrap_or_default();
     let (action, delivery) = match sent.act.as_str() {
         "tie" => (Action::Adopt, sent.delivery),
-        other => (other.parse().map_err(|_| Code::Invalid)?, None),
+        other => (other.parse().map_err(|_| Code::UnknownAct)?, None),
     };
     let act = Act {
         action,

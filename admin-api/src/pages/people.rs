@@ -58,7 +58,7 @@ pub(crate) async fn invite(
 ) -> Result<HttpResponse, Refusal> {
     let Sent(sent) = sent;
     let language = viewer.language();
-    let scope = people::scope(&sent.scope).ok_or(Code::Invalid)?;
+    let scope = people::scope(&sent.scope).ok_or(people::PeopleError::Scope)?;
     let invited = Invited {
         email: sent.email,
         name: sent.name,
@@ -105,7 +105,7 @@ pub(crate) async fn change(
     let mut roles: Vec<(Role, Scope)> = grants.iter().map(|g| (g.role, g.scope)).collect();
     let named = || {
         let scope = sent.scope.as_deref().and_then(people::scope);
-        sent.role.zip(scope).ok_or(Refusal::from(Code::Invalid))
+        sent.role.zip(scope).ok_or(Refusal::from(Code::UnknownAct))
     };
     let mut change = Change::default();
     match sent.act.as_str() {
@@ -122,7 +122,7 @@ pub(crate) async fn change(
         "enable" => change.state = Some(PersonState::Active),
         "invite" => change.invite_again = true,
         "reset" => change.reset_second_factor = true,
-        _ => return Err(Code::Invalid.into()),
+        _ => return Err(Code::UnknownAct.into()),
     }
     let acting = acting(&desk, &viewer);
     match people::change(&mut tx, viewer.tenant(), *id, change, &acting).await {

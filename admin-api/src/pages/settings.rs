@@ -3,6 +3,7 @@
 pub(crate) mod credentials;
 pub(crate) mod decisions;
 pub(crate) mod openings;
+pub(crate) mod tree;
 pub(crate) mod webhooks;
 
 use actix_web::{HttpResponse, web};
@@ -83,6 +84,7 @@ pub(crate) async fn show(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
     Ok(page(frame.around(&html! {
         h1 { (title) }
         p.actions {
+            a.button href="/settings/tree" { (language.of("Réseau, CFA et sites", "Network, training centres and sites")) }
             a.button href="/settings/credentials" { (language.of("Clés d'API des ERP", "API keys of ERPs")) }
             a.button href="/settings/webhooks" { "Webhooks" }
             a.button href="/settings/decisions" { (language.of("Décisions du réseau", "Decisions of the network")) }
@@ -111,7 +113,10 @@ fn places(shown: &Shown, language: Language) -> Markup {
                             tr {
                                 td { (cfa.name) }
                                 td { (cfa.siren) }
-                                td { (site.name) }
+                                td {
+                                    (site.name)
+                                    @if site.closed_at.is_some() { " " span.badge.warn { (language.of("fermé", "closed")) } }
+                                }
                                 td { (site.siret) }
                                 td { (site.uai.as_deref().unwrap_or("—")) }
                             }

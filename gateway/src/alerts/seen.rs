@@ -1,6 +1,6 @@
 //! Looking: what was counted and what stands now, judged condition by condition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::alert::pulse::{Pulse, Slot};
 use domain::alert::{self, Condition, Measure, Subject, UNKNOWN_STATE_DAYS, drift, silence};
@@ -11,7 +11,7 @@ use jiff::ToSpan as _;
 use store::alerts::Alert;
 use store::keys::{CfaKey, KeyState};
 use store::pulse::word;
-use store::{StoreError, health, keys};
+use store::{StoreError, health, keys, tenants};
 
 use crate::app::App;
 use crate::breaker::State;
@@ -82,10 +82,20 @@ pub(super) async fn look(app: &App, tenant: TenantId, counted: bool) -> Result<S
     } else {
         return Ok(seen);
     };
+    let sites = tenants::sites(&mut tx, tenant).await?;
     drop(tx);
+    // A closed site is expected to be silent.
+    let closed: BTreeSet<String> = sites
+        .iter()
+        .filter(|site| site.closed_at.is_some())
+        .map(|site| site.siret.to_string())
+        .collect();
     seen.judged = Condition::ALL.to_vec();
     let mut worlds: BTreeMap<Environment, BTreeMap<String, Words>> = BTreeMap::new();
     for one in counts {
+        if one.word == word::SENT && closed.contains(&one.subject) {
+            continue;
+        }
         let subjects = worlds.entry(one.environment).or_default();
         let counts = subjects.entry(one.subject).or_default();
         counts.entry(one.word).or_default().add(one.at, one.count);

@@ -15,13 +15,14 @@ mod tenancy;
 #[cfg(test)]
 mod tests;
 mod webhook;
+mod window;
 
 use admin_api::hand::Hand;
 use clap::{Args, Subcommand};
 use domain::clock::{Clock, SystemClock};
 use domain::{Instance, Opco, TenantId, Timestamp};
 use store::tenants::{self, Network};
-use store::{Store, StoreError, Tx};
+use store::{Store, Tx};
 
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::Out;
@@ -79,6 +80,11 @@ enum What {
     Refusals(refusals::RefusalsCommand),
     #[command(subcommand, about = "Ce qu'un OPCO a ouvert, pour toute la passerelle")]
     Switch(switch::SwitchCommand),
+    #[command(
+        subcommand,
+        about = "Maintenances d'un OPCO, pour toute la passerelle : rien ne lui est demandé pendant"
+    )]
+    Window(window::WindowCommand),
     #[command(
         subcommand,
         about = "Webhooks des ERP : voir, arrêter, reprendre, renvoyer"
@@ -176,6 +182,7 @@ async fn act(desk: &mut Desk, what: What) -> Result<(), Failure> {
         What::Mandate(command) => mandate::run(desk, command).await,
         What::Refusals(command) => refusals::run(desk, command).await,
         What::Switch(command) => switch::run(desk, command).await,
+        What::Window(command) => window::run(desk, command).await,
         What::Webhook(command) => webhook::run(desk, command).await,
         What::Person(command) => person::run(desk, command).await,
         What::Privacy(command) => privacy::run(desk, command).await,
@@ -258,14 +265,6 @@ fn several(names: impl ExactSizeIterator<Item = impl ToString>) -> String {
     let more = if names.len() > SHOWN { "…" } else { "" };
     let shown: Vec<String> = names.take(SHOWN).map(|name| name.to_string()).collect();
     format!("{}{more}", shown.join(", "))
-}
-
-/// Says what exists already, when that is why the store refused.
-fn already(error: StoreError, said: String, remedy: &str) -> Failure {
-    match error {
-        StoreError::Conflict(_) => Failure::new(Code::Conflict, said).remedy(remedy),
-        other => other.into(),
-    }
 }
 
 /// Shows an absent value in a table.

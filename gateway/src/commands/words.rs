@@ -1,7 +1,7 @@
 //! Arguments with a meaning: closed lists, numbers with a check digit, days. What is wrong is said in French.
 
 use domain::{Siren, Siret, Timestamp};
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 /// Days given on the command line are days in France.
@@ -42,6 +42,12 @@ pub(crate) fn day(text: &str) -> Result<Date, String> {
         .map_err(|_| "il faut une date AAAA-MM-JJ".to_owned())
 }
 
+/// Reads an hour.
+pub(crate) fn hour(text: &str) -> Result<DateTime, String> {
+    text.parse()
+        .map_err(|_| "il faut une date et une heure AAAA-MM-JJTHH:MM".to_owned())
+}
+
 /// The longest name of a network, a training centre, a site, a credential or an author.
 const NAME_CHARS_MAX: usize = 200;
 
@@ -76,6 +82,11 @@ pub(crate) fn begins(day: Date) -> Result<Timestamp, jiff::Error> {
 /// Returns the first instant after a day in France.
 pub(crate) fn ends(day: Date) -> Result<Timestamp, jiff::Error> {
     begins(day.tomorrow()?)
+}
+
+/// Returns the instant of an hour in France.
+pub(crate) fn at_hour(hour: DateTime) -> Result<Timestamp, jiff::Error> {
+    Ok(hour.to_zoned(TimeZone::get(ZONE)?)?.timestamp())
 }
 
 /// People write numbers in groups.

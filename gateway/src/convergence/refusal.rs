@@ -419,6 +419,9 @@ impl From<Refused> for Refusal {
                 "SITE_INTERDIT",
                 format!("Le site {siret} n'est pas de ceux pour lesquels cette clé peut déposer."),
             ),
+            told @ (Refused::ClosedSite(_) | Refused::Ceiling(_)) => {
+                Self::from(Problem::from(told))
+            }
             Refused::Duplicate { .. } | Refused::KeyReused(_) => Self::conflict(),
             Refused::Store(error) => Self::from(Problem::from(&*error)),
         }

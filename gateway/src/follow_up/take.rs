@@ -54,8 +54,10 @@ pub(crate) async fn accept(
         expires_at: pause::days_later(now, IDEMPOTENCY_DAYS),
     });
     let judged = Box::pin(judge(app, &Whose::of(sender), &follow)).await;
-    if let (Err(Refused::Findings(_) | Refused::Duplicate { .. }), Some(given)) =
-        (&judged, &idempotency)
+    if let (
+        Err(Refused::Findings(_) | Refused::Duplicate { .. } | Refused::ClosedSite(_)),
+        Some(given),
+    ) = (&judged, &idempotency)
         && let Some(earlier) = earlier(app, sender, given, now).await?
     {
         return Ok(earlier);
@@ -71,6 +73,8 @@ pub(crate) async fn accept(
         _ => {}
     }
     failpoint::pass(Step::Checked);
+    let whose = (judged.siret_cfa, &*judged.view);
+    let entered = intake::enter(app, sender, whose, now).await?;
     let beside = (idempotency, beside.traceparent);
     let file = held.as_ref().and_then(Held::received);
     let mut new = new_delivery(sender, &keys, &follow, (&judged, beside), file, now)?;
@@ -80,6 +84,7 @@ pub(crate) async fn accept(
     let stored = app.committer.accept(Arc::new(new), None).await?;
     failpoint::pass(Step::Accepted);
     if matches!(stored, Stored::Stored | Stored::Claimed) {
+        entered.kept();
         app.metrics
             .accepted(judged.completed.kind(), sender.environment, standing.status);
         invoice::refresh(app, &judged, app.clock.now()).await?;

@@ -148,6 +148,13 @@ impl From<Refused> for Problem {
                 format!("Le site {siret} n'est pas de ceux pour lesquels cette clé peut déposer."),
             )
             .pointer("/cerfa/organismeFormation/siret"),
+            Refused::ClosedSite(siret) => Self::new(
+                Code::ClosedSite,
+                format!("Le site {siret} est fermé : il ne reçoit plus de nouveau contrat."),
+            ),
+            Refused::Ceiling(reached) => {
+                Self::new(Code::CeilingReached, reached.said()).retry_after(reached.wait_s)
+            }
             Refused::KeyReused(existing) => Self::plain(Code::IdempotencyReused).delivery(existing),
             Refused::Store(error) => Self::from(&*error),
         }

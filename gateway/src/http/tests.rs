@@ -7,5 +7,6 @@ mod frozen;
 mod harness;
 mod life;
 mod published;
+mod tree;
 mod upload;
 mod webhooks;

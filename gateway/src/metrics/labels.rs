@@ -15,6 +15,12 @@ pub(super) struct ByRule {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Ceiling {
+    pub(super) of: &'static str,
+    pub(super) per: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Settled {
     pub(super) opco: &'static str,
     pub(super) status: &'static str,

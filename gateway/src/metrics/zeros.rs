@@ -3,7 +3,7 @@
 use domain::route::RouteSource;
 use domain::{HoldReason, Opco, RouteOutcome, Status};
 
-use super::{ByOpco, Held, Lookup, Metrics, NO_OPCO, Refusal, Settled, Word};
+use super::{ByOpco, Ceiling, Held, Lookup, Metrics, NO_OPCO, Refusal, Settled, Word};
 
 /// The word of invoice refusals that nobody knows.
 pub(super) const UNKNOWN: &str = "UNKNOWN";
@@ -29,6 +29,12 @@ impl Metrics {
                 reason: UNKNOWN,
             };
             self.refusals.get_or_create(&labels).inc_by(0);
+        }
+        for (of, per) in ["site", "network"]
+            .into_iter()
+            .flat_map(|of| [(of, "minute"), (of, "day")])
+        {
+            self.ceilings.get_or_create(&Ceiling { of, per }).inc_by(0);
         }
         for reason in HoldReason::ALL {
             let labels = Held {

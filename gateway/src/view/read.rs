@@ -79,6 +79,7 @@ pub(super) async fn network(app: &App, tenant: TenantId) -> Result<Network, Stor
     let now = app.clock.now();
     let switches = store::switches::network::effective(&mut tx, tenant, now).await?;
     let windows = store::windows::ahead(&mut tx, tenant, now).await?;
+    let ceiling = store::ceilings::find(&mut tx, tenant, None).await?;
     let allow_medium = network
         .settings
         .get(ALLOW_MEDIUM)
@@ -89,6 +90,7 @@ pub(super) async fn network(app: &App, tenant: TenantId) -> Result<Network, Stor
         allow_medium,
         rules,
         awaits,
+        ceiling,
         routes,
         software,
         switches: by_system(switches),
@@ -112,12 +114,10 @@ fn by_system(found: Vec<CapabilitySwitch>) -> HashMap<Instance, Vec<opco::Switch
 
 pub(super) async fn site(app: &App, tenant: TenantId, siret: Siret) -> Result<Site, StoreError> {
     let mut tx = app.store.reading().await?;
-    let known = store::tenants::find_site(&mut tx, tenant, &siret)
-        .await?
-        .is_some();
-    if !known {
+    let Some(found) = store::tenants::find_site(&mut tx, tenant, &siret).await? else {
         return Ok(Site::default());
-    }
+    };
+    let ceiling = store::ceilings::find(&mut tx, tenant, Some(&siret)).await?;
     let keys = store::keys::active_of_site(&mut tx, tenant, &siret)
         .await?
         .into_iter()
@@ -146,7 +146,9 @@ pub(super) async fn site(app: &App, tenant: TenantId, siret: Siret) -> Result<Si
         })
         .collect();
     Ok(Site {
-        known,
+        known: true,
+        closed: found.closed_at.is_some(),
+        ceiling,
         keys,
         attestations,
     })

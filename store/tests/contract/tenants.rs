@@ -2,13 +2,14 @@
 
 use domain::id::{CfaId, CredentialId, KeyId, MandateId, OverrideId, SiteId, TenantId};
 use domain::{Capability, Effect, Environment, Instance, Opco, Openness, Secret};
+use store::ceilings::{self, Ceiling};
 use store::credentials::{self, Credential};
 use store::keys::{self, CfaKey, KeyState};
 use store::mandates::{self, Mandate, Scope};
 use store::overrides::{self, RouteOverride, RuleOverride, Subject};
 use store::software::{self, SoftwareCredential};
 use store::switches::{self, CapabilitySwitch};
-use store::tenants::{self, Cfa, Site};
+use store::tenants::{self, Cfa, Site, census};
 use store::{SealedSecret, StoreError};
 
 use crate::harness::{afdas, at, now, on_both, site};
@@ -66,6 +67,7 @@ on_both! {
             uai: Some("0751234X".to_owned()),
             name: "Paris".to_owned(),
             created_at: now(),
+            closed_at: None,
         };
         let mut tx = db.store.writing().await.unwrap();
         tenants::create_cfa(&mut tx, &cfa).await.unwrap();
@@ -96,9 +98,78 @@ on_both! {
             uai: None,
             name: "Nulle part".to_owned(),
             created_at: now(),
+            closed_at: None,
         };
         let mut tx = db.store.writing().await.unwrap();
         assert!(tenants::create_site(&mut tx, &place).await.is_err());
+    }
+
+    async fn what_changes_of_a_site_changes_for_its_network_alone(db) {
+        let (tenant, stranger) = (db.network().await, db.network().await);
+        let mut tx = db.store.writing().await.unwrap();
+        let cfa = |tenant| Cfa {
+            tenant,
+            id: CfaId::new(now()),
+            name: "CFA".to_owned(),
+            siren: "732829320".parse().unwrap(),
+            created_at: now(),
+        };
+        let (one, two) = (cfa(tenant), cfa(tenant));
+        for cfa in [&one, &two] {
+            tenants::create_cfa(&mut tx, cfa).await.unwrap();
+        }
+        let place = Site {
+            tenant,
+            id: SiteId::new(now()),
+            cfa: one.id,
+            siret: site(),
+            uai: None,
+            name: "Paris".to_owned(),
+            created_at: now(),
+            closed_at: None,
+        };
+        tenants::create_site(&mut tx, &place).await.unwrap();
+        let changed = Site {
+            cfa: two.id,
+            uai: Some("0751234X".to_owned()),
+            name: "Lyon".to_owned(),
+            closed_at: Some(at(5)),
+            ..place.clone()
+        };
+        let foreign = Site { tenant: stranger, ..changed.clone() };
+        tenants::update_site(&mut tx, &foreign).await.unwrap();
+        assert_eq!(tenants::sites(&mut tx, tenant).await.unwrap(), [place]);
+        tenants::update_site(&mut tx, &changed).await.unwrap();
+        assert_eq!(tenants::sites(&mut tx, tenant).await.unwrap(), [changed]);
+        assert!(!tenants::rename_cfa(&mut tx, stranger, one.id, "À moi").await.unwrap());
+        assert!(tenants::rename_cfa(&mut tx, tenant, one.id, "Autre").await.unwrap());
+        assert_eq!(tenants::find_cfa(&mut tx, tenant, one.id).await.unwrap().unwrap().name, "Autre");
+        assert!(census::live_dossiers(&mut tx, tenant, Environment::Live).await.unwrap().is_empty());
+        assert!(census::last_active(&mut tx, tenant, Environment::Live).await.unwrap().is_empty());
+    }
+
+    async fn a_ceiling_is_of_a_site_or_of_the_whole_network(db) {
+        let (tenant, stranger) = (db.network().await, db.network().await);
+        let mut tx = db.store.writing().await.unwrap();
+        let whole = Ceiling {
+            tenant,
+            site: None,
+            per_minute: Some(60),
+            per_day: None,
+            author: "Ana".to_owned(),
+            updated_at: now(),
+        };
+        let of_site = Ceiling { site: Some(site()), per_minute: None, per_day: Some(9), ..whole.clone() };
+        for ceiling in [&whole, &of_site] {
+            ceilings::put(&mut tx, ceiling).await.unwrap();
+        }
+        assert_eq!(ceilings::list(&mut tx, tenant).await.unwrap(), [whole.clone(), of_site.clone()]);
+        assert!(ceilings::list(&mut tx, stranger).await.unwrap().is_empty());
+        let more = Ceiling { per_minute: Some(90), ..whole };
+        ceilings::put(&mut tx, &more).await.unwrap();
+        assert_eq!(ceilings::find(&mut tx, tenant, None).await.unwrap(), Some(more));
+        ceilings::put(&mut tx, &Ceiling { per_day: None, ..of_site }).await.unwrap();
+        assert_eq!(ceilings::find(&mut tx, tenant, Some(&site())).await.unwrap(), None, "it bounds nothing");
     }
 
     async fn a_credential_is_found_by_the_hash_of_its_key_until_revoked(db) {

@@ -14,6 +14,7 @@ use super::super::layout::{Frame, csrf, in_world, notice};
 use super::super::login::again;
 use super::super::page;
 use super::{day, system_name, systems};
+use crate::csv::read::decode;
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::form::upload::Upload;
@@ -59,7 +60,7 @@ pub(crate) async fn preview(
 ) -> Result<HttpResponse, Refusal> {
     let Upload(parts) = sent;
     let part = |name: &str| parts.get(name).filter(|bytes| !bytes.is_empty());
-    let text = |name: &str| part(name).map(|bytes| sheet::decode(bytes));
+    let text = |name: &str| part(name).map(|bytes| decode(bytes));
     let world: Environment = text("world")
         .and_then(|world| world.parse().ok())
         .ok_or(Code::Invalid)?;

@@ -80,7 +80,7 @@ pub(crate) async fn act(
 ) -> Result<HttpResponse, Refusal> {
     let Sent(sent) = sent;
     let key = reached(&desk, &viewer, Right::ManageKeys, *id).await?;
-    let act = Act::read(&sent.act, sent.referent).ok_or(Code::Invalid)?;
+    let act = Act::read(&sent.act, sent.referent).ok_or(Code::UnknownAct)?;
     let language = viewer.language();
     match done(&desk, &viewer, &key, act).await {
         Ok(Some(probe)) => {

@@ -122,17 +122,17 @@ pub(crate) async fn act(
     let language = viewer.language();
     let done = match sent.act.as_str() {
         "rotate" => {
-            let until = sent.until.ok_or(Code::Invalid)?;
+            let until = sent.until.ok_or(Code::UnknownAct)?;
             replaced(&desk, &viewer, *id, until)
                 .await
                 .map(|(_, text)| Some(text))
         }
         "bound" => {
-            let quota = sent.quota.ok_or(Code::Invalid)?;
+            let quota = sent.quota.ok_or(Code::UnknownAct)?;
             bounded(&desk, &viewer, *id, quota).await.map(|()| None)
         }
         "revoke" => revoked(&desk, &viewer, *id).await.map(|()| None),
-        _ => return Err(Code::Invalid.into()),
+        _ => return Err(Code::UnknownAct.into()),
     };
     match done {
         Ok(Some(text)) => {

@@ -1,13 +1,16 @@
 //! Networks, training centres and their sites.
 
+use admin_api::tree::{self, NewSite as TreeSite, TreeError};
 use clap::{Args, Subcommand};
 use domain::id::{CfaId, SiteId};
-use domain::{Siren, Siret, TenantId};
+use domain::identifiers::Uai;
+use domain::{Siren, Siret, TenantId, Timestamp};
 use serde::Serialize;
 use serde_json::json;
+use store::Tx;
 use store::tenants::{self, Cfa, Network, Site};
 
-use super::{Desk, InNetwork, already, dash, one, several};
+use super::{Desk, InNetwork, dash, one, several};
 use crate::commands::failure::{Code, Failure};
 use crate::commands::words;
 
@@ -28,6 +31,15 @@ pub(super) enum CfaCommand {
     Create(NewCfa),
     #[command(about = "Liste les CFA d'un réseau")]
     List(InNetwork),
+    #[command(about = "Donne un autre nom à un CFA")]
+    Rename {
+        #[command(flatten)]
+        network: InNetwork,
+        #[arg(value_name = "ID|NOM|SIREN")]
+        cfa: String,
+        #[arg(long, value_parser = words::name, value_name = "NOM", help = "Son nouveau nom")]
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -46,6 +58,47 @@ pub(super) enum SiteCommand {
     Create(NewSite),
     #[command(about = "Liste les sites d'un réseau")]
     List(InNetwork),
+    #[command(about = "Donne un autre nom et un autre UAI à un site")]
+    Change {
+        #[command(flatten)]
+        site: OneSite,
+        #[arg(long, value_parser = words::name, value_name = "NOM", help = "Son nom")]
+        name: String,
+        #[arg(long, value_parser = uai, value_name = "UAI", help = "Son UAI, s'il en a un")]
+        uai: Option<Uai>,
+    },
+    #[command(about = "Passe un site à un autre CFA du réseau")]
+    Move {
+        #[command(flatten)]
+        site: OneSite,
+        #[arg(long, value_name = "ID|NOM|SIREN", help = "Le CFA où il va")]
+        to: String,
+        #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
+        reason: String,
+    },
+    #[command(about = "Ferme un site : plus de nouveau contrat, ce qui est reçu va jusqu'au bout")]
+    Close {
+        #[command(flatten)]
+        site: OneSite,
+        #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
+        reason: String,
+    },
+    #[command(about = "Rouvre un site fermé")]
+    Reopen {
+        #[command(flatten)]
+        site: OneSite,
+        #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
+        reason: String,
+    },
+}
+
+/// Which site.
+#[derive(Debug, Args)]
+pub(super) struct OneSite {
+    #[command(flatten)]
+    network: InNetwork,
+    #[arg(value_parser = words::siret, value_name = "SIRET")]
+    siret: Siret,
 }
 
 #[derive(Debug, Args)]
@@ -61,7 +114,7 @@ pub(super) struct NewSite {
     #[arg(long, value_parser = words::siret, value_name = "SIRET", help = "Son SIRET")]
     siret: Siret,
     #[arg(long, value_parser = uai, value_name = "UAI", help = "Son UAI, s'il en a un")]
-    uai: Option<String>,
+    uai: Option<Uai>,
     #[arg(long, value_parser = words::name, value_name = "NOM", help = "Son nom")]
     name: String,
 }
@@ -86,6 +139,7 @@ struct SiteLine {
     name: String,
     siret: Siret,
     uai: Option<String>,
+    closed_at: Option<Timestamp>,
 }
 
 pub(super) async fn network(desk: &mut Desk, command: NetworkCommand) -> Result<(), Failure> {
@@ -150,25 +204,25 @@ pub(super) async fn cfa(desk: &mut Desk, command: CfaCommand) -> Result<(), Fail
     match command {
         CfaCommand::Create(new) => {
             let tenant = desk.network(&new.network).await?.id;
-            let cfa = Cfa {
-                tenant,
-                id: CfaId::new(desk.now),
+            let new = tree::NewCfa {
                 name: new.name,
                 siren: new.siren,
-                created_at: desk.now,
             };
             let mut tx = desk.store.writing().await?;
-            tenants::create_cfa(&mut tx, &cfa).await?;
-            let data = json!({ "cfa": cfa.id, "name": cfa.name, "siren": cfa.siren });
-            desk.log(&mut tx, tenant, "cfa.created", data);
+            let made = tree::add_cfa(&mut tx, tenant, new, &desk.hand()).await;
+            let cfa = made.map_err(refused)?;
             tx.commit().await?;
-            let line = cfa_line(cfa);
-            let shown = [
-                ("CFA", line.id.to_string()),
-                ("nom", line.name.clone()),
-                ("SIREN", line.siren.to_string()),
-            ];
-            desk.out.record(&line, &shown)
+            show_cfa(desk, cfa)
+        }
+        CfaCommand::Rename { network, cfa, name } => {
+            let tenant = desk.network(&network).await?.id;
+            let mut tx = desk.store.writing().await?;
+            let cfas = tenants::cfas(&mut tx, tenant).await?;
+            let place = (tenant, choose(cfas, Some(&cfa))?.id);
+            let renamed = tree::rename_cfa(&mut tx, place, &name, &desk.hand()).await;
+            let cfa = renamed.map_err(refused)?;
+            tx.commit().await?;
+            show_cfa(desk, cfa)
         }
         CfaCommand::List(network) => {
             let tenant = desk.network(&network).await?.id;
@@ -196,54 +250,131 @@ pub(super) async fn site(desk: &mut Desk, command: SiteCommand) -> Result<(), Fa
             let mut tx = desk.store.writing().await?;
             let cfas = tenants::cfas(&mut tx, tenant).await?;
             let cfa = choose(cfas, new.cfa.as_deref())?;
-            let site = Site {
-                tenant,
-                id: SiteId::new(desk.now),
+            let new = TreeSite {
                 cfa: cfa.id,
                 siret: new.siret,
                 uai: new.uai,
                 name: new.name,
-                created_at: desk.now,
             };
-            tenants::create_site(&mut tx, &site)
-                .await
-                .map_err(|error| {
-                    let said = format!("ce réseau a déjà un site de SIRET {}", site.siret);
-                    already(error, said, "cfa-gateway admin site list")
-                })?;
-            let data =
-                json!({ "site": site.id, "cfa": site.cfa, "siret": site.siret, "uai": site.uai });
-            desk.log(&mut tx, tenant, "site.created", data);
+            let made = tree::add_site(&mut tx, tenant, new, &desk.hand()).await;
+            let site = made.map_err(refused)?;
             tx.commit().await?;
-            let line = site_line(site);
-            let shown = [
-                ("site", line.id.to_string()),
-                ("nom", line.name.clone()),
-                ("SIRET", line.siret.to_string()),
-                ("UAI", dash(line.uai.as_ref())),
-            ];
-            desk.out.record(&line, &shown)
+            show_site(desk, site)
         }
-        SiteCommand::List(network) => {
-            let tenant = desk.network(&network).await?.id;
-            let mut tx = desk.store.reading().await?;
-            let lines: Vec<SiteLine> = tenants::sites(&mut tx, tenant)
-                .await?
-                .into_iter()
-                .map(site_line)
-                .collect();
-            desk.out
-                .list(&["SITE", "NOM", "SIRET", "UAI"], &lines, |line| {
-                    let uai = dash(line.uai.as_ref());
-                    vec![
-                        line.id.to_string(),
-                        line.name.clone(),
-                        line.siret.to_string(),
-                        uai,
-                    ]
-                })
+        SiteCommand::Change { site, name, uai } => {
+            let (mut tx, place) = found(desk, &site).await?;
+            let said = (name.as_str(), uai);
+            let changed = tree::change_site(&mut tx, place, said, &desk.hand()).await;
+            let site = changed.map_err(refused)?;
+            tx.commit().await?;
+            show_site(desk, site)
+        }
+        SiteCommand::Move { site, to, reason } => {
+            let (mut tx, place) = found(desk, &site).await?;
+            let cfas = tenants::cfas(&mut tx, place.0).await?;
+            let to = choose(cfas, Some(&to))?.id;
+            let moved = tree::move_site(&mut tx, place, to, &desk.because(reason)).await;
+            let site = moved.map_err(refused)?;
+            tx.commit().await?;
+            show_site(desk, site)
+        }
+        SiteCommand::Close { site, reason } => {
+            let (mut tx, place) = found(desk, &site).await?;
+            let closed = tree::close_site(&mut tx, place, &desk.because(reason)).await;
+            let site = closed.map_err(refused)?;
+            tx.commit().await?;
+            show_site(desk, site)
+        }
+        SiteCommand::Reopen { site, reason } => {
+            let (mut tx, place) = found(desk, &site).await?;
+            let opened = tree::reopen_site(&mut tx, place, &desk.because(reason)).await;
+            let site = opened.map_err(refused)?;
+            tx.commit().await?;
+            show_site(desk, site)
+        }
+        SiteCommand::List(network) => list_sites(desk, &network).await,
+    }
+}
+
+async fn list_sites(desk: &mut Desk, network: &InNetwork) -> Result<(), Failure> {
+    let tenant = desk.network(network).await?.id;
+    let mut tx = desk.store.reading().await?;
+    let lines: Vec<SiteLine> = tenants::sites(&mut tx, tenant)
+        .await?
+        .into_iter()
+        .map(site_line)
+        .collect();
+    desk.out
+        .list(&["SITE", "NOM", "SIRET", "UAI", "FERMÉ"], &lines, |line| {
+            let uai = dash(line.uai.as_ref());
+            vec![
+                line.id.to_string(),
+                line.name.clone(),
+                line.siret.to_string(),
+                uai,
+                dash(line.closed_at),
+            ]
+        })
+}
+
+/// Opens a transaction upon a site of a network.
+async fn found(desk: &Desk, site: &OneSite) -> Result<(Tx, (TenantId, SiteId)), Failure> {
+    let tenant = desk.network(&site.network).await?.id;
+    let mut tx = desk.store.writing().await?;
+    let found = tenants::find_site(&mut tx, tenant, &site.siret).await?;
+    let found = found.ok_or_else(|| {
+        let said = format!("aucun site de SIRET {}", site.siret);
+        Failure::new(Code::NotFound, said).remedy("cfa-gateway admin site list")
+    })?;
+    Ok((tx, (tenant, found.id)))
+}
+
+/// Says why nothing was changed.
+fn refused(error: TreeError) -> Failure {
+    let conflict = |said: &str| Failure::new(Code::Conflict, said);
+    match error {
+        TreeError::Store(error) => error.into(),
+        TreeError::Unknown => {
+            Failure::new(Code::NotFound, "aucun tel CFA ou site").remedy("cfa-gateway admin cfa list")
+        }
+        TreeError::CfaTaken => conflict("ce réseau a déjà un CFA de ce nom et de ce SIREN")
+            .remedy("cfa-gateway admin cfa list"),
+        TreeError::SiretTaken(siret) => conflict(&format!("ce réseau a déjà un site de SIRET {siret}"))
+            .remedy("cfa-gateway admin site list"),
+        TreeError::There => conflict("le site est déjà dans ce CFA"),
+        TreeError::Company(siren) => conflict(&format!(
+            "le SIRET du site est celui d'un établissement de l'entreprise {siren} : il ne peut pas passer \
+             à un CFA d'une autre"
+        ))
+        .remedy("après une reprise, créer un site avec le nouveau SIRET, puis fermer celui-ci"),
+        TreeError::Closed => conflict("le site est déjà fermé"),
+        TreeError::Open => conflict("le site est déjà ouvert"),
+        TreeError::Name | TreeError::Ceiling => {
+            Failure::new(Code::InputInvalid, "un nom ou un plafond n'en est pas un")
         }
     }
+}
+
+fn show_cfa(desk: &mut Desk, cfa: Cfa) -> Result<(), Failure> {
+    let line = cfa_line(cfa);
+    let shown = [
+        ("CFA", line.id.to_string()),
+        ("nom", line.name.clone()),
+        ("SIREN", line.siren.to_string()),
+    ];
+    desk.out.record(&line, &shown)
+}
+
+fn show_site(desk: &mut Desk, site: Site) -> Result<(), Failure> {
+    let line = site_line(site);
+    let shown = [
+        ("site", line.id.to_string()),
+        ("nom", line.name.clone()),
+        ("SIRET", line.siret.to_string()),
+        ("UAI", dash(line.uai.as_ref())),
+        ("fermé", dash(line.closed_at)),
+    ];
+    desk.out.record(&line, &shown)
 }
 
 fn choose(mut cfas: Vec<Cfa>, named: Option<&str>) -> Result<Cfa, Failure> {
@@ -285,11 +416,11 @@ fn site_line(site: Site) -> SiteLine {
         name: site.name,
         siret: site.siret,
         uai: site.uai,
+        closed_at: site.closed_at,
     }
 }
 
-fn uai(text: &str) -> Result<String, String> {
-    text.parse::<domain::identifiers::Uai>()
-        .map(|uai| uai.to_string())
+fn uai(text: &str) -> Result<Uai, String> {
+    text.parse()
         .map_err(|_| "il faut 7 chiffres et la bonne lettre".to_owned())
 }

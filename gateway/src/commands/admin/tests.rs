@@ -420,3 +420,85 @@ async fn unknown_refusals_are_listed_and_every_reason_has_its_words() {
     }
     place.end().await;
 }
+
+#[tokio::test]
+async fn a_site_is_renamed_moved_closed_and_opened_again() {
+    let mut place = Place::new().await;
+    place.tenancy().await;
+    place
+        .run("cfa create --name Port --siren 987654324")
+        .await
+        .unwrap();
+    place
+        .run("cfa create --name Ailleurs --siren 123456782")
+        .await
+        .unwrap();
+    let twice = place.run("cfa create --name Port --siren 987654324").await;
+    assert_eq!(twice.unwrap_err().code(), Code::Conflict);
+    let renamed = place.run("cfa rename Port --name Lac").await.unwrap();
+    assert_eq!(renamed[0]["name"], "Lac");
+    let changed = place
+        .run(&format!("site change {SIRET} --name Rive --uai 0939999N"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&changed[0]["name"], &changed[0]["uai"]),
+        (&"Rive".into(), &"0939999N".into())
+    );
+    let moved = place
+        .run(&format!("site move {SIRET} --to Lac --reason r"))
+        .await
+        .unwrap();
+    assert_eq!(moved[0]["cfa"], renamed[0]["id"]);
+    let kept = place
+        .run(&format!("site move {SIRET} --to Ailleurs --reason r"))
+        .await
+        .unwrap_err();
+    assert_eq!(kept.code(), Code::Conflict);
+    assert!(kept.message().contains("987654324"), "{kept}");
+    let closed = place
+        .run(&format!("site close {SIRET} --reason vendu"))
+        .await
+        .unwrap();
+    assert!(closed[0]["closed_at"].is_string(), "{closed:?}");
+    let twice = place.run(&format!("site close {SIRET} --reason r")).await;
+    assert_eq!(twice.unwrap_err().code(), Code::Conflict);
+    let open = place
+        .run(&format!("site reopen {SIRET} --reason repris"))
+        .await
+        .unwrap();
+    assert!(open[0]["closed_at"].is_null(), "{open:?}");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn works_of_an_opco_are_said_for_every_network_and_ended() {
+    let mut place = Place::new().await;
+    place.tenancy().await;
+    let backwards = "window create --opco akto --environment test --from 2030-01-02T10:00 --until 2030-01-02T09:00 --reason r";
+    assert_eq!(
+        place.run(backwards).await.unwrap_err().code(),
+        Code::InputInvalid
+    );
+    let said = "window create --opco akto --environment test --from 2030-01-02T08:00 --until 2030-01-02T09:00 --reason travaux";
+    let said = place.run(said).await.unwrap();
+    assert_eq!(
+        said[0]["until"], "2030-01-02T08:00:00Z",
+        "an hour of France"
+    );
+    let listed = place.run("window list").await.unwrap();
+    assert_eq!((listed.len(), &listed[0]["reason"]), (1, &"travaux".into()));
+    let id = said[0]["id"].as_str().unwrap();
+    place.run(&format!("window revoke {id}")).await.unwrap();
+    assert!(place.run("window list").await.unwrap().is_empty());
+    let gone = place.run(&format!("window revoke {id}")).await;
+    assert_eq!(gone.unwrap_err().code(), Code::NotFound);
+    let mut tx = place.desk.store.reading().await.unwrap();
+    let told = events::after(&mut tx, TenantId::PLATFORM, 0, 100)
+        .await
+        .unwrap();
+    let kinds: Vec<&str> = told.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(kinds, ["opco_window.created", "opco_window.ended"]);
+    drop(tx);
+    place.end().await;
+}

@@ -224,6 +224,7 @@ async fn keep_site(tx: &mut Tx, cfa: &Cfa, site: &Site, now: Timestamp) -> Resul
         uai: Some(site.uai.clone()),
         name: site.name.clone(),
         created_at: now,
+        closed_at: None,
     };
     Ok(tenants::create_site(tx, &kept).await?)
 }

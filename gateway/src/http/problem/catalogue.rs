@@ -117,6 +117,11 @@ problems! {
     ForbiddenSite = FORBIDDEN, "site-interdit", Reseau, false,
         "La clé d'API ne couvre pas ce site.",
         "Utilisez la clé du site concerné, ou faites ajouter son SIRET à cette clé.";
+    /// A new contract for a site that is closed.
+    ClosedSite = FORBIDDEN, "site-ferme", Reseau, false,
+        "Ce site est fermé.",
+        "Déposez pour un site ouvert ; si le site a été fermé par erreur, un administrateur du réseau le \
+         rouvre dans le tableau de bord. Ce qui suit un contrat déjà reçu est encore pris.";
     /// An object that does not exist, or belongs to someone else: the answer is the same.
     NotFound = NOT_FOUND, "introuvable", Expediteur, false,
         "Cet objet n'existe pas.",
@@ -203,6 +208,11 @@ problems! {
     TooMany = TOO_MANY_REQUESTS, "trop-de-requetes", Personne, true,
         "Le quota de requêtes de cette clé d'API est atteint.",
         "Attendez le délai de l'en-tête « Retry-After », puis renvoyez la requête.";
+    /// As many payloads as the site, or the network, may hand in for now.
+    CeilingReached = TOO_MANY_REQUESTS, "plafond-atteint", Reseau, true,
+        "Le plafond d'envois du site ou du réseau est atteint.",
+        "Attendez le délai de l'en-tête « Retry-After », puis renvoyez l'envoi ; un administrateur du \
+         réseau peut relever le plafond dans le tableau de bord.";
     /// A fault of ours.
     Internal = INTERNAL_SERVER_ERROR, "erreur-interne", Exploitant, true,
         "La passerelle a rencontré une erreur.",

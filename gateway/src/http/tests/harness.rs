@@ -243,6 +243,7 @@ async fn network(app: &App, sites: &[&str]) -> TenantId {
             uai: None,
             name: "Site d'essai".to_owned(),
             created_at: now,
+            closed_at: None,
         };
         store::tenants::create_site(&mut tx, &site).await.unwrap();
     }

@@ -98,7 +98,7 @@ pub(crate) async fn act(
     sent: Sent<Chosen>,
 ) -> Result<HttpResponse, Refusal> {
     let Sent(sent) = sent;
-    let act = Act::read(&sent.act, sent.hours, sent.position).ok_or(Code::Invalid)?;
+    let act = Act::read(&sent.act, sent.hours, sent.position).ok_or(Code::UnknownAct)?;
     let language = viewer.language();
     match acts::done(&desk, &viewer, *id, (act, &sent.reason)).await {
         Ok(Done::Quietly) if act == Act::Remove => Ok(redirect(HERE)),

@@ -1,0 +1,372 @@
+//! What a person of the dashboard does to the hierarchy: the same words in its forms and in documents.
+
+use std::fmt;
+
+use domain::Siren;
+use domain::Siret;
+use domain::id::{CfaId, SiteId};
+use domain::identifiers::{IdentifierError, Uai};
+use domain::siret::SiretError;
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use utoipa::ToSchema;
+
+use super::{Bound, NewCfa, NewSite, TreeError};
+use crate::desk::Desk;
+use crate::hand::Hand;
+use crate::refusal::{Code, Refusal};
+use crate::tree;
+use crate::viewer::Viewer;
+
+/// An act upon the hierarchy of a network.
+#[derive(Debug, serde::Deserialize, ToSchema)]
+#[serde(tag = "act", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum TreeAct {
+    /// Makes a training centre.
+    AddCfa {
+        name: String,
+        #[schema(example = "987654324")]
+        siren: String,
+    },
+    /// Gives a training centre another name.
+    RenameCfa {
+        #[schema(value_type = String, format = Uuid)]
+        cfa: CfaId,
+        name: String,
+    },
+    /// Makes a site.
+    AddSite {
+        #[schema(value_type = String, format = Uuid)]
+        cfa: CfaId,
+        name: String,
+        #[schema(example = "98765432400019")]
+        siret: String,
+        /// Its number at the Ministry of Education, if it has one.
+        #[schema(example = "0939999N")]
+        uai: Option<String>,
+    },
+    /// Gives a site another name and UAI; without a UAI it has none.
+    ChangeSite {
+        #[schema(value_type = String, format = Uuid)]
+        site: SiteId,
+        name: String,
+        uai: Option<String>,
+    },
+    /// Moves a site to another training centre.
+    MoveSite {
+        #[schema(value_type = String, format = Uuid)]
+        site: SiteId,
+        #[schema(value_type = String, format = Uuid)]
+        to: CfaId,
+        /// Why, for the log.
+        #[serde(default)]
+        reason: String,
+    },
+    /// Closes a site: it takes no new contract in; what was accepted goes on to its end.
+    CloseSite {
+        #[schema(value_type = String, format = Uuid)]
+        site: SiteId,
+        /// Why, for the log.
+        #[serde(default)]
+        reason: String,
+    },
+    /// Opens a closed site again.
+    ReopenSite {
+        #[schema(value_type = String, format = Uuid)]
+        site: SiteId,
+        /// Why, for the log.
+        #[serde(default)]
+        reason: String,
+    },
+    /// Bounds how many payloads may be handed in; what is absent is not bounded.
+    Bound {
+        /// The site; the whole network when absent.
+        #[schema(value_type = Option<String>, format = Uuid)]
+        site: Option<SiteId>,
+        #[schema(value_type = Option<u32>)]
+        per_minute: Option<Figure>,
+        /// In a day of France.
+        #[schema(value_type = Option<u32>)]
+        per_day: Option<Figure>,
+        /// Why, for the log.
+        #[serde(default)]
+        reason: String,
+    },
+}
+
+/// A number, as a document writes it or as a form does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Figure(u32);
+
+impl<'de> Deserialize<'de> for Figure {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl Visitor<'_> for Either {
+            type Value = Figure;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Figure, E> {
+                // What is too large for it is too large for any ceiling, and refused as such.
+                Ok(Figure(u32::try_from(number).unwrap_or(u32::MAX)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Figure, E> {
+                let read = text.trim().parse().map(Figure);
+                read.map_err(|_| E::custom("expected a whole number"))
+            }
+        }
+        from.deserialize_any(Either)
+    }
+}
+
+/// Does one act; returns the site it was about.
+pub(crate) async fn done(
+    desk: &Desk,
+    viewer: &Viewer,
+    act: TreeAct,
+) -> Result<Option<SiteId>, Refusal> {
+    let tenant = viewer.tenant();
+    let plain = Hand::of(desk, viewer);
+    let because = |reason: &str| Hand::because(desk, viewer, reason);
+    let mut tx = desk.store.writing().await?;
+    let about = match act {
+        TreeAct::AddCfa { name, siren } => {
+            let siren = siren_of(&siren)?;
+            tree::add_cfa(&mut tx, tenant, NewCfa { name, siren }, &plain).await?;
+            None
+        }
+        TreeAct::RenameCfa { cfa, name } => {
+            tree::rename_cfa(&mut tx, (tenant, cfa), &name, &plain).await?;
+            None
+        }
+        TreeAct::AddSite {
+            cfa,
+            name,
+            siret,
+            uai,
+        } => {
+            let new = NewSite {
+                cfa,
+                siret: siret_of(&siret)?,
+                uai: uai_of(uai.as_deref())?,
+                name,
+            };
+            Some(tree::add_site(&mut tx, tenant, new, &plain).await?.id)
+        }
+        TreeAct::ChangeSite { site, name, uai } => {
+            let said = (name.as_str(), uai_of(uai.as_deref())?);
+            tree::change_site(&mut tx, (tenant, site), said, &plain).await?;
+            Some(site)
+        }
+        TreeAct::MoveSite { site, to, reason } => {
+            tree::move_site(&mut tx, (tenant, site), to, &because(&reason)?).await?;
+            Some(site)
+        }
+        TreeAct::CloseSite { site, reason } => {
+            tree::close_site(&mut tx, (tenant, site), &because(&reason)?).await?;
+            Some(site)
+        }
+        TreeAct::ReopenSite { site, reason } => {
+            tree::reopen_site(&mut tx, (tenant, site), &because(&reason)?).await?;
+            Some(site)
+        }
+        TreeAct::Bound {
+            site,
+            per_minute,
+            per_day,
+            reason,
+        } => {
+            let bound = Bound {
+                per_minute: per_minute.map(|Figure(most)| most),
+                per_day: per_day.map(|Figure(most)| most),
+            };
+            tree::bound(&mut tx, (tenant, site), bound, &because(&reason)?).await?;
+            site
+        }
+    };
+    tx.commit().await?;
+    Ok(about)
+}
+
+/// People write numbers in groups.
+pub(crate) fn compact(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+fn siren_of(text: &str) -> Result<Siren, Refusal> {
+    compact(text).parse().map_err(|error| match error {
+        SiretError::Form { .. } => Refusal::invalid(
+            "/siren",
+            "SIREN : il faut 9 chiffres ; ce sont les neuf premiers du SIRET, sur l'avis de situation \
+             de l'INSEE.",
+            "SIREN: 9 digits are needed; they are the first nine of the SIRET, on the INSEE notice.",
+        ),
+        SiretError::CheckDigit => Refusal::invalid(
+            "/siren",
+            "SIREN : la clé de contrôle est fausse ; un chiffre a été mal recopié, vérifiez-le sur l'avis \
+             de situation de l'INSEE.",
+            "SIREN: the check digit is wrong; a digit was copied badly, check it on the INSEE notice.",
+        ),
+    })
+}
+
+fn siret_of(text: &str) -> Result<Siret, Refusal> {
+    compact(text).parse().map_err(|error| match error {
+        SiretError::Form { .. } => Refusal::invalid(
+            "/siret",
+            "SIRET : il faut 14 chiffres ; recopiez-le de l'avis de situation de l'INSEE.",
+            "SIRET: 14 digits are needed; copy it from the INSEE notice.",
+        ),
+        SiretError::CheckDigit => Refusal::invalid(
+            "/siret",
+            "SIRET : la clé de contrôle est fausse ; un chiffre a été mal recopié, vérifiez-le sur l'avis \
+             de situation de l'INSEE.",
+            "SIRET: the check digit is wrong; a digit was copied badly, check it on the INSEE notice.",
+        ),
+    })
+}
+
+fn uai_of(text: Option<&str>) -> Result<Option<Uai>, Refusal> {
+    let text = compact(text.unwrap_or_default()).to_uppercase();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error| match error {
+        IdentifierError::Form { .. } => Refusal::invalid(
+            "/uai",
+            "UAI : il faut 7 chiffres et une lettre ; laissez vide si le site n'en a pas.",
+            "UAI: 7 digits and a letter are needed; leave it empty if the site has none.",
+        ),
+        IdentifierError::CheckDigit => Refusal::invalid(
+            "/uai",
+            "UAI : la lettre ne va pas avec les chiffres ; recopiez-le de l'annuaire de l'Éducation \
+             nationale.",
+            "UAI: the letter does not go with the digits; copy it from the directory of the Ministry of \
+             Education.",
+        ),
+    })
+}
+
+impl From<TreeError> for Refusal {
+    fn from(error: TreeError) -> Self {
+        let conflict = |fr: &str, en: &str| Self::from(Code::Conflict).saying(fr, en);
+        match error {
+            TreeError::Name => Self::invalid(
+                "/name",
+                "Nom : il en faut un, de 200 caractères au plus, sur une ligne.",
+                "Name: one is needed, of at most 200 characters, on one line.",
+            ),
+            TreeError::Unknown => Code::NotFound.into(),
+            TreeError::CfaTaken => conflict(
+                "Le réseau a déjà un CFA de ce nom et de ce SIREN : donnez-lui un autre nom.",
+                "The network has a training centre of this name and SIREN: give it another name.",
+            )
+            .at("/name"),
+            TreeError::SiretTaken(siret) => Self::from(Code::Conflict)
+                .saying(
+                    format!(
+                        "Le réseau a déjà un site avec ce SIRET ({siret}) : cherchez-le dans la liste ; s'il \
+                         est fermé, rouvrez-le."
+                    ),
+                    format!(
+                        "The network has a site with this SIRET ({siret}) already: look for it in the list; \
+                         if it is closed, open it again."
+                    ),
+                )
+                .at("/siret"),
+            TreeError::There => conflict(
+                "Le site est déjà dans ce CFA : choisissez-en un autre.",
+                "The site is in this training centre already: choose another.",
+            )
+            .at("/to"),
+            TreeError::Company(siren) => Self::from(Code::Conflict)
+                .saying(
+                    format!(
+                        "Le SIRET du site dit qu'il est un établissement de l'entreprise {siren}, celle du \
+                         CFA actuel : il ne peut pas passer à un CFA d'une autre entreprise. Si \
+                         l'établissement a été repris, il a un nouveau SIRET : ajoutez-le comme un nouveau \
+                         site, puis fermez celui-ci."
+                    ),
+                    format!(
+                        "The site's SIRET says that it is an establishment of the company {siren}, that of \
+                         the present training centre: it cannot go to one of another company. If the \
+                         establishment was taken over, it has a new SIRET: add it as a new site, then close \
+                         this one."
+                    ),
+                )
+                .at("/to"),
+            TreeError::Closed => conflict(
+                "Le site est déjà fermé : rechargez la page.",
+                "The site is closed already: reload the page.",
+            ),
+            TreeError::Open => conflict(
+                "Le site est déjà ouvert : rechargez la page.",
+                "The site is open already: reload the page.",
+            ),
+            TreeError::Ceiling => Self::invalid(
+                "/per_minute",
+                "Plafond : un nombre entier de 1 à 1 000 000 ; laissez vide pour ne pas borner.",
+                "Ceiling: a whole number from 1 to 1,000,000; leave it empty not to bound.",
+            ),
+            TreeError::Store(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::person::Language;
+
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_from_a_form_and_from_a_document() {
+        let form: TreeAct = serde_urlencoded::from_str("act=bound&per_minute=60&reason=r").unwrap();
+        let TreeAct::Bound {
+            per_minute,
+            per_day,
+            site,
+            ..
+        } = form
+        else {
+            panic!("{form:?}");
+        };
+        assert_eq!(per_minute.map(|Figure(most)| most), Some(60));
+        assert!(per_day.is_none() && site.is_none());
+        let document = r#"{"act": "bound", "per_day": 5000000000}"#;
+        let TreeAct::Bound { per_day, .. } = serde_json::from_str(document).unwrap() else {
+            panic!("another act");
+        };
+        assert_eq!(per_day.map(|Figure(most)| most), Some(u32::MAX));
+        assert!(serde_urlencoded::from_str::<TreeAct>("act=bound&per_day=beaucoup").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_identifier_is_named_with_what_to_do() {
+        for (refusal, field) in [
+            (siren_of("12").unwrap_err(), "SIREN"),
+            (siren_of("123456789").unwrap_err(), "SIREN"),
+            (siret_of("12345678200011").unwrap_err(), "SIRET"),
+            (siret_of("1234").unwrap_err(), "SIRET"),
+            (uai_of(Some("0939999A")).unwrap_err(), "UAI"),
+            (uai_of(Some("x")).unwrap_err(), "UAI"),
+        ] {
+            for language in [Language::Fr, Language::En] {
+                let said = refusal.detail(language);
+                assert!(said.starts_with(field) && said.contains(';'), "{said}");
+            }
+        }
+        assert_eq!(
+            siret_of("987 654 324 00019").unwrap().as_str(),
+            "98765432400019"
+        );
+        assert_eq!(
+            uai_of(Some(" 0939999n ")).unwrap().unwrap().as_str(),
+            "0939999N"
+        );
+        assert!(uai_of(Some("")).unwrap().is_none());
+    }
+}

@@ -154,8 +154,8 @@ impl HoldReason {
                  vérifiez auprès de lui, puis « confirm-sent », « retry » ou « cancel »."
             }
             Self::ContractMissing => {
-                "Le contrat auquel il se rattache n'est pas chez l'OPCO (refusé, annulé ou abandonné) : \
-                 déposez le contrat puis « retry », ou « cancel »."
+                "Le contrat auquel il se rattache n'est pas chez l'OPCO (refusé, annulé, abandonné ou \
+                 jamais vu) : déposez le contrat puis « retry », ou « cancel »."
             }
             Self::RulesBroken => {
                 "Ce que l'OPCO a dit depuis le dépôt rend cet envoi irrecevable ; la règle est dans « fault ». \
@@ -210,8 +210,8 @@ impl HoldReason {
                  then “confirm-sent”, “retry” or “cancel”."
             }
             Self::ContractMissing => {
-                "The contract it belongs to is not at the OPCO (refused, cancelled or given up): hand \
-                 the contract in, then “retry”, or “cancel”."
+                "The contract it belongs to is not at the OPCO (refused, cancelled, given up or \
+                 never seen): hand the contract in, then “retry”, or “cancel”."
             }
             Self::RulesBroken => {
                 "What the OPCO has said since it was handed in makes it inadmissible; the rule is in \

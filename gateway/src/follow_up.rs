@@ -8,6 +8,7 @@ pub(crate) mod invoice;
 mod link;
 pub(crate) mod send;
 pub(crate) mod take;
+mod unknown;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +101,8 @@ pub(crate) struct Whose {
     pub(crate) compares: bool,
     /// The payload itself, when it is in custody already.
     pub(crate) this: Option<DeliveryId>,
+    /// Since when it is in custody.
+    pub(crate) since: Option<Timestamp>,
     /// Whether the OPCO may have it, since an answer about it was lost.
     pub(crate) in_doubt: bool,
 }
@@ -120,6 +123,7 @@ impl Whose {
             sites: sender.sites.clone(),
             compares: true,
             this: None,
+            since: None,
             in_doubt: false,
         }
     }
@@ -132,6 +136,7 @@ impl Whose {
             sites: None,
             compares: false,
             this: Some(delivery.id),
+            since: Some(delivery.created_at),
             in_doubt: delivery.first_lost_at.is_some(),
         }
     }
@@ -155,6 +160,7 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         _ => Ok(Vec::new()),
     };
     let also = also.map_err(|opcos| Refused::Findings(vec![several(&opcos)]))?;
+    let unknown = unknown::named(&reading.payload, &link, &also);
     link::complete(&mut reading.payload, &link, &also);
     let of_invoice = invoice::context(app, sender, follow, (&link, &also)).await?;
     let examine = |billing, now| {
@@ -169,7 +175,8 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
     let now = app.clock.now();
     let target = link.target().or_else(|| follow.opco.map(Instance::first));
     let Some(siret_cfa) = follow.reading.payload.siret_cfa().or(link.siret_cfa()) else {
-        return Err(Refused::Findings(with(examine(None, now), unlinked())));
+        let unlinked = unlinked(&follow.reading.payload);
+        return Err(Refused::Findings(with(examine(None, now), unlinked)));
     };
     let view = site(app, sender, siret_cfa).await?;
     // What was taken goes on to its end, and so does what belongs to it.
@@ -179,8 +186,11 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
     }
     let billing = target.map(|target| billing(app, &view, target, sender.environment));
     let mut findings = rules::effective(examine(billing, now), &view.network.rules);
-    if target.is_none() && !link.is_found() {
-        findings.push(unlinked());
+    if sender.compares {
+        findings.extend(unknown::refused(&unknown, follow.opco));
+    }
+    if target.is_none() && !link.is_found() && unknown.is_empty() {
+        findings.push(unlinked(&follow.reading.payload));
     }
     if let Some(existing) = of_invoice.already_sent {
         // The double of one that was taken: whatever else its rules say has to do with that.
@@ -193,8 +203,9 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         let what = (target, follow, &link, now);
         settle(app, sender, &view, what, &mut findings)
     });
-    let findings = unless_refused(rules::effective(findings, &view.network.rules))?;
+    let mut findings = unless_refused(rules::effective(findings, &view.network.rules))?;
     let way = way(kind, &link, target, &findings, now);
+    let way = unknown::way(app, sender, (&unknown, target), way, &mut findings).await?;
     Ok(Judged {
         completed: reading.payload,
         link,
@@ -450,13 +461,25 @@ fn nobodys() -> Finding {
     }
 }
 
-/// Says that nothing tells which contract the payload belongs to.
-fn unlinked() -> Finding {
-    unclear(
-        "Rien ne dit à quel contrat cet envoi se rattache.",
-        "Donnez le numéro de dossier d'un contrat déposé ici, ou « livraison_contrat » : \
-         l'identifiant rendu au dépôt du contrat ; pour un dossier déposé ailleurs, précisez « opco ».",
-    )
+/// Says that nothing tells which contract the payload belongs to, at the field that should.
+fn unlinked(payload: &Payload) -> Finding {
+    let pointer = match payload {
+        Payload::Dossier(_) => "",
+        Payload::Convention(_) | Payload::Certificat(_) | Payload::Rupture(_) => {
+            "/numeroInterneDossier"
+        }
+        Payload::Facture(_) => "/lignes/0/numeroDossier",
+        Payload::Document(_) => "/objets",
+    };
+    Finding {
+        pointer: pointer.to_owned(),
+        ..unclear(
+            "Rien ne dit à quel contrat cet envoi se rattache.",
+            "Donnez le numéro de dossier d'un contrat déposé ici, ou « livraison_contrat » : \
+             l'identifiant rendu au dépôt du contrat ; pour un dossier déposé ailleurs, précisez \
+             « opco ».",
+        )
+    }
 }
 
 fn unclear(message: &str, remedy: &str) -> Finding {

@@ -53,6 +53,7 @@ fn sender(this: &Bill, in_doubt: bool) -> Whose {
         sites: None,
         compares: false,
         this: Some(this.invoice.delivery),
+        since: None,
         in_doubt,
     }
 }

@@ -6,6 +6,8 @@
     reason = "a test whose data is wrong must fail"
 )]
 
+#[path = "rules_payload/numbers.rs"]
+mod numbers;
 #[path = "rules_payload/world.rs"]
 mod world;
 

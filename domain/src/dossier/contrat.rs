@@ -61,11 +61,14 @@ block! {
         /// Works on dangerous machines or exposed to particular risks.
         pub travail_risque: Option<bool> = "travailRisque", "travail sur machines dangereuses";
         /// Gross pay of the first month.
-        pub salaire_embauche: Option<Montant> = "salaireEmbauche", "salaire brut d'embauche";
+        pub salaire_embauche: Option<Montant> = "salaireEmbauche", "salaire brut d'embauche",
+            within((0, 100_000));
         /// Benefit in kind: food, per meal.
-        pub avantage_nourriture: Option<Montant> = "avantageNourriture", "avantage nourriture";
+        pub avantage_nourriture: Option<Montant> = "avantageNourriture", "avantage nourriture",
+            within((0, 100_000));
         /// Benefit in kind: housing, per month.
-        pub avantage_logement: Option<Montant> = "avantageLogement", "avantage logement";
+        pub avantage_logement: Option<Montant> = "avantageLogement", "avantage logement",
+            within((0, 100_000));
         /// Any other benefit in kind.
         pub autre_avantage_en_nature: Option<bool> =
             "autreAvantageEnNature", "autre avantage en nature";
@@ -85,7 +88,7 @@ block! {
         /// Last day.
         pub date_fin: Option<Date> = "dateFin", "fin de la période de rémunération";
         /// Share of the minimum wage.
-        pub taux: Option<Taux> = "taux", "taux de rémunération";
+        pub taux: Option<Taux> = "taux", "taux de rémunération", within((-1_000, 1_000));
         /// Which minimum wage.
         pub type_salaire: Option<TypeSalaire> = "typeSalaire", "base de rémunération (SMIC ou SMC)";
     }

@@ -17,7 +17,8 @@ block! {
         /// Activity of the establishment.
         pub naf: Option<Naf> = "naf", "code NAF de l'employeur";
         /// Staff of the whole company.
-        pub nombre_de_salaries: Option<i64> = "nombreDeSalaries", "nombre de salariés";
+        pub nombre_de_salaries: Option<i64> = "nombreDeSalaries", "nombre de salariés",
+            within((0, 9_999_999));
         /// Collective agreement.
         pub code_idcc: Option<Idcc> = "codeIdcc", "code IDCC";
         /// Name of the collective agreement.

@@ -90,7 +90,16 @@ fn read(scalar: Scalar<'_>, expected: &str, field: &Field, report: &mut Report) 
         }
     };
     if let Some(hundredths) = hundredths.filter(|n| n.abs() <= MAX_HUNDREDTHS) {
-        return Read::Value(hundredths);
+        let beyond = |(least, most): &(i64, i64)| {
+            hundredths < least.saturating_mul(100) || hundredths > most.saturating_mul(100)
+        };
+        return match field.bounds.filter(beyond) {
+            Some(bounds) => {
+                report.beyond(field, bounds, scalar.shown());
+                Read::Bad(Some(scalar.into()))
+            }
+            None => Read::Value(hundredths),
+        };
     }
     let message = format!("{} : {expected} attendu.", capital(field.label));
     let remedy = "Envoyez un nombre avec un point et deux décimales au plus, comme 966.21.";

@@ -15,6 +15,8 @@ pub(crate) struct Field {
     pub(crate) max: Option<usize>,
     /// A form a text should have; another is a warning.
     pub(crate) check: Option<fn(&str) -> bool>,
+    /// The least and the most a number may be, in its own unit: beyond is no number of that kind.
+    pub(crate) bounds: Option<(i64, i64)>,
     /// Set by the OPCO: read in any scalar form, never written.
     pub(crate) read_only: bool,
     /// A text that some clients send as a bare number: read as its digits.
@@ -30,6 +32,7 @@ impl Field {
             rule: None,
             max: None,
             check: None,
+            bounds: None,
             read_only: false,
             number_too: false,
         }
@@ -52,6 +55,12 @@ impl Field {
 
     pub(crate) const fn max(mut self, characters: usize) -> Self {
         self.max = Some(characters);
+        self
+    }
+
+    /// Says between which two numbers, both allowed, the value must be.
+    pub(crate) const fn within(mut self, bounds: (i64, i64)) -> Self {
+        self.bounds = Some(bounds);
         self
     }
 

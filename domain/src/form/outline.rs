@@ -21,6 +21,8 @@ pub struct FieldOutline {
     pub is_block: bool,
     /// The most characters its text should have.
     pub max: Option<usize>,
+    /// The least and the most it may be, when it is a number.
+    pub bounds: Option<(i64, i64)>,
     /// Whether the OPCO sets it: read, and never sent.
     pub read_only: bool,
     /// A second spelling of its name that is read too.
@@ -45,6 +47,7 @@ pub(crate) fn tell<S: Slot>(at: &str, field: &Field, found: &mut Vec<FieldOutlin
         is_list: S::Item::LIST,
         is_block: !inside.is_empty(),
         max: field.max,
+        bounds: field.bounds,
         read_only: field.read_only,
         alias: field.alias,
     });

@@ -147,6 +147,16 @@ impl Report {
         }
     }
 
+    /// Records that a number is beyond the bounds of its field.
+    pub(crate) fn beyond(&mut self, field: &Field, (least, most): (i64, i64), given: String) {
+        let message = format!(
+            "{} : un nombre de {least} à {most} attendu.",
+            capital(field.label)
+        );
+        let remedy = format!("Corrigez le champ « {} ».", field.wire);
+        self.blame(field, message, remedy, Some(given), STRUCTURE);
+    }
+
     /// Records that the value has another JSON type than the norm's.
     pub(crate) fn mismatch(&mut self, field: &Field, expected: &str, got: &str) {
         let message = format!("{} : {expected} attendu, {got} reçu.", capital(field.label));

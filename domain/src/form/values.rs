@@ -110,10 +110,16 @@ impl Shape for i64 {
                 return Read::Bad(Some(scalar.into()));
             }
         };
-        if let Some(number) = number {
-            return Read::Value(number);
-        }
         let given = scalar.shown();
+        if let Some(number) = number {
+            return match field.bounds {
+                Some(bounds) if !(bounds.0..=bounds.1).contains(&number) => {
+                    report.beyond(field, bounds, given);
+                    Read::Bad(Some(scalar.into()))
+                }
+                _ => Read::Value(number),
+            };
+        }
         if field.rule == Some(ENU_001) {
             unknown_code(field, report, given);
         } else {

@@ -70,12 +70,12 @@ block! {
     /// The échéance that is certified, and what was done.
     EcheanceCertifiee ("un objet") {
         /// Its number.
-        pub numero: Option<i64> = "numero", "numéro d'échéance";
+        pub numero: Option<i64> = "numero", "numéro d'échéance", within((0, 9_999));
         /// The OPCO's own label, echoed back unchanged.
         pub codification: Option<String> =
             "codification", "codification de l'échéance", number_too();
         /// Hours done.
-        pub duree: Option<Quantite> = "duree", "durée réalisée (heures)";
+        pub duree: Option<Quantite> = "duree", "durée réalisée (heures)", within((-9_999, 9_999));
         /// First day.
         pub date_debut: Option<Jour> = "dateDebut", "début de la période réalisée";
         /// Last day.

@@ -70,7 +70,8 @@ block! {
         /// Last day, exam included.
         pub date_fin_formation: Option<Date> = "dateFinFormation", "date de fin de formation";
         /// Length in hours.
-        pub duree_formation: Option<i64> = "dureeFormation", "durée de la formation (heures)";
+        pub duree_formation: Option<i64> = "dureeFormation", "durée de la formation (heures)",
+            within((0, 9_999));
     }
 }
 
@@ -79,27 +80,32 @@ block! {
     Couts ("un objet") {
         /// Tuition.
         pub cout_total_pedagogie_cfa: Option<Montant> =
-            "coutTotalPedagogieCFA", "coût pédagogique total";
+            "coutTotalPedagogieCFA", "coût pédagogique total", within((0, 1_000_000));
         /// Disability supplement of the first year.
         pub montant_rqth_annee1: Option<Montant> =
-            "montantRQTHAnnee1", "majoration RQTH de la première année";
+            "montantRQTHAnnee1", "majoration RQTH de la première année",
+            within((0, 1_000_000));
         /// Disability supplement of the second year.
         pub montant_rqth_annee2: Option<Montant> =
-            "montantRQTHAnnee2", "majoration RQTH de la deuxième année";
+            "montantRQTHAnnee2", "majoration RQTH de la deuxième année",
+            within((0, 1_000_000));
         /// Disability supplement of the third year.
         pub montant_rqth_annee3: Option<Montant> =
-            "montantRQTHAnnee3", "majoration RQTH de la troisième année";
+            "montantRQTHAnnee3", "majoration RQTH de la troisième année",
+            within((0, 1_000_000));
         /// Disability supplement of the fourth year.
         pub montant_rqth_annee4: Option<Montant> =
-            "montantRQTHAnnee4", "majoration RQTH de la quatrième année";
+            "montantRQTHAnnee4", "majoration RQTH de la quatrième année",
+            within((0, 1_000_000));
         /// Meals.
-        pub nombre_repas_totaux: Option<i64> = "nombreRepasTotaux", "nombre total de repas";
+        pub nombre_repas_totaux: Option<i64> = "nombreRepasTotaux", "nombre total de repas",
+            within((0, 99_999));
         /// Nights.
         pub nombre_hebergement_totaux: Option<i64> =
-            "nombreHebergementTotaux", "nombre total de nuitées";
+            "nombreHebergementTotaux", "nombre total de nuitées", within((0, 99_999));
         /// First equipment.
         pub montant_premier_equipement: Option<Montant> =
-            "montantPremierEquipement", "montant du premier équipement";
+            "montantPremierEquipement", "montant du premier équipement", within((0, 1_000_000));
         /// A stay abroad is foreseen. One client writes the key with an accent (protocol §9).
         pub mention_mobilite_internationale: Option<bool> =
             "mentionMobiliteInternationale" | "mentionMobilitéInternationale",

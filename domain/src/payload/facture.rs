@@ -76,7 +76,8 @@ block! {
         /// Day of issue.
         pub date_emission: Option<Date> = "dateEmission", "date d'émission";
         /// The sum of the lines.
-        pub montant_total: Option<Montant> = "montantTotal", "montant total";
+        pub montant_total: Option<Montant> = "montantTotal", "montant total",
+            within((-100_000_000, 100_000_000));
         /// The account to be paid, masked in every print.
         pub iban_emetteur: Option<Iban> = "ibanEmetteur", "IBAN de l'émetteur";
         /// The establishment to be paid.
@@ -99,13 +100,15 @@ block! {
     /// One line of an invoice. It carries its own dossier, so that an invoice may hold several.
     Ligne ("un objet") {
         /// The whole amount of the line.
-        pub montant: Option<Montant> = "montant", "montant de la ligne";
+        pub montant: Option<Montant> = "montant", "montant de la ligne",
+            within((-100_000_000, 100_000_000));
         /// What it pays for.
         pub nature_ligne: Option<NatureLigne> = "natureLigne", "nature de la ligne";
         /// How many.
-        pub quantite: Option<Quantite> = "quantite", "quantité de la ligne";
+        pub quantite: Option<Quantite> = "quantite", "quantité de la ligne",
+            within((-1_000_000, 1_000_000));
         /// The number of the échéance it bills.
-        pub numero_echeance: Option<i64> = "numeroEcheance", "numéro d'échéance";
+        pub numero_echeance: Option<i64> = "numeroEcheance", "numéro d'échéance", within((0, 9_999));
         /// The OPCO's own label of that échéance, echoed back unchanged.
         pub codification_echeance: Option<String> =
             "codificationEcheance", "codification de l'échéance", number_too();

@@ -5,12 +5,13 @@ use super::payload::row;
 use super::subject::{Found, On};
 use super::{Check, FactureCheck, Rule, required};
 use crate::finding::Effect;
+use crate::form::wire::Shape as _;
 use crate::payload::{Facture, Ligne};
 
 /// An invoice under examination.
 pub(super) type Invoice<'a> = On<'a, Facture, FactureContext<'a>>;
 
-pub(super) static RULES: [Rule; 9] = [
+pub(super) static RULES: [Rule; 10] = [
     Rule {
         effect: Effect::Conflict,
         ..row(
@@ -80,6 +81,15 @@ pub(super) static RULES: [Rule; 9] = [
         "Fichier de facture absent ou illisible.",
         "Le CFA joint la facture en PDF, lisible et sans mot de passe.",
         Check::Facture(FactureCheck(readable)),
+    ),
+    row(
+        "FAC-028",
+        "assumed",
+        "/lignes",
+        "Quantité ou montant de ligne impossible.",
+        "Le CFA donne à chaque ligne une quantité et un montant positifs ; ce qu'il rend fait l'objet \
+         d'un avoir.",
+        Check::Facture(FactureCheck(possible_lines)),
     ),
 ];
 
@@ -159,6 +169,25 @@ fn adds_up(on: &Invoice<'_>, found: &mut Found<'_>) {
         && total.cents != sum
     {
         found.broken(total);
+    }
+}
+
+/// Nothing is billed by none of it, and only a credit note takes back. The form of a credit note is
+/// each OPCO's own (protocol §13): its lines may be negative either way.
+fn possible_lines(on: &Invoice<'_>, found: &mut Found<'_>) {
+    let gives_back = on.payload.is_avoir();
+    for (place, ligne, _) in on.lines() {
+        if let Some(quantite) = ligne.quantite
+            && (quantite.hundredths == 0 || (quantite.hundredths < 0 && !gives_back))
+        {
+            found.at(&format!("/lignes/{place}/quantite"), quantite.write());
+        }
+        if let Some(montant) = ligne.montant
+            && montant.cents < 0
+            && !gives_back
+        {
+            found.at(&format!("/lignes/{place}/montant"), montant);
+        }
     }
 }
 

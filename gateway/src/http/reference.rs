@@ -71,6 +71,9 @@ fn row(page: &mut String, field: &FieldOutline) {
     if list_of(&field.pointer).is_some() {
         holds = "un code, voir plus bas".to_owned();
     }
+    if let Some((least, most)) = field.bounds {
+        let _ = write!(holds, ", de {least} à {most}");
+    }
     if field.read_only {
         holds.push_str(" (*lu*)");
     }

@@ -41,6 +41,9 @@ pub(crate) struct BilledBody {
     numero_interne_facture: Option<String>,
     /// The OPCO's number of the stored file, after its prefix.
     numero_interne_document: Option<String>,
+    /// Why the invoice has no number yet; absent when it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'static str>,
 }
 
 /// The state of an invoice (protocol §10).
@@ -141,10 +144,16 @@ pub(crate) async fn file(
     let delivery = sent.await?;
     let mut tx = app.store.reading().await?;
     let given = numbers::of_delivery(&mut tx, delivery.tenant, delivery.id).await?;
+    // Its answer may have been lost: the OPCO's list of invoices has told its number since.
+    let listed = invoices::find(&mut tx, delivery.tenant, delivery.id).await?;
+    let facture = given
+        .facture
+        .or_else(|| listed.and_then(|listed| listed.numero_interne));
     let shown = |given: Option<&str>| delivery.target().and_then(|at| numero::shown(at, given));
     let billed = BilledBody {
-        numero_interne_facture: shown(given.facture.as_deref()),
+        numero_interne_facture: shown(facture.as_deref()),
         numero_interne_document: shown(given.document.as_deref()),
+        description: numero::untold(facture.as_deref(), delivery.first_lost_at.is_some()),
     };
     Ok(outcome::success(delivery.id, &billed))
 }

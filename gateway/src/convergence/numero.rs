@@ -53,6 +53,20 @@ pub(super) fn shown(at: Instance, numero: Option<&str>) -> Option<String> {
     numero.map(|numero| prefixed(at, numero))
 }
 
+/// Says why a success has no number where a caller of the norm looks for one; nothing when it has.
+pub(super) fn untold(numero: Option<&str>, lost: bool) -> Option<&'static str> {
+    match (numero, lost) {
+        (Some(_), _) => None,
+        (None, true) => Some(
+            "L'OPCO a bien cet envoi, relu chez lui ou confirmé par une personne : sa réponse s'est \
+             perdue, et son numéro avec elle. Ne le renvoyez pas. Une facture se suit par votre numéro \
+             (referenceFactureCFA) dans /v2/factures/etats ; si l'OPCO y donne le sien, la même \
+             demande le rend.",
+        ),
+        (None, false) => Some("L'OPCO a pris cet envoi et n'a pas donné de numéro."),
+    }
+}
+
 /// Gives every number in an OPCO's answer its prefix.
 pub(super) fn mark(at: Instance, value: &mut Value) {
     match value {
@@ -89,6 +103,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_success_without_a_number_says_why_and_another_says_nothing() {
+        assert_eq!(untold(Some("900042"), true), None);
+        assert_eq!(untold(Some("900042"), false), None);
+        assert!(untold(None, true).unwrap().contains("referenceFactureCFA"));
+        assert!(untold(None, false).unwrap().contains("pas donné de numéro"));
+    }
 
     #[test]
     fn a_number_comes_back_as_it_went_out() {

@@ -47,6 +47,9 @@ pub(crate) struct StoredBody {
     /// The OPCO's number of the stored file, after its prefix; null when the OPCO gave none.
     #[schema(example = "AKTO-552")]
     numero_interne_document: Option<String>,
+    /// Why there is no number; absent when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'static str>,
 }
 
 /// A payload and its file, refused in the norm's words when they cannot be read.
@@ -158,6 +161,7 @@ async fn hand_in(
     let document = numeros.document.as_deref();
     let stored = StoredBody {
         numero_interne_document: delivery.target().and_then(|at| numero::shown(at, document)),
+        description: numero::untold(document, delivery.first_lost_at.is_some()),
     };
     Ok(outcome::success(delivery.id, &stored))
 }

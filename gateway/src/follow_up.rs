@@ -195,6 +195,7 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
     if let Some(existing) = of_invoice.already_sent {
         // The double of one that was taken: whatever else its rules say has to do with that.
         findings.retain(|one| one.effect == Effect::Conflict);
+        let existing = Some(existing);
         return Err(Refused::Duplicate { existing, findings });
     }
     let mut findings = unless_refused(findings)?;

@@ -120,8 +120,8 @@ pub(crate) enum Refused {
     TooEarly(Vec<Finding>),
     /// The same contract is on its way already (DUP-001).
     Duplicate {
-        /// That delivery.
-        existing: DeliveryId,
+        /// That delivery; none when it is of a site that the sender does not speak for.
+        existing: Option<DeliveryId>,
         /// All findings, the duplicate among them.
         findings: Vec<Finding>,
     },
@@ -401,7 +401,7 @@ fn new_delivery(
     let keys = &view.network.keys;
     let now = question.now;
     let id = DeliveryId::new(now);
-    let refuses_doubles = rules::effective(vec![rules::duplicate("")], &view.network.rules)
+    let refuses_doubles = rules::effective(vec![rules::duplicate(None)], &view.network.rules)
         .first()
         .is_some_and(|finding| finding.effect == Effect::Conflict);
     let paired = refuses_doubles && !contract::is_avenant(&submission.reading.dossier);
@@ -502,10 +502,27 @@ async fn answer(
             "a compared contract was to be compared",
         )))),
         Stored::DuplicateDossier { existing } => {
-            findings.push(rules::duplicate(&existing.to_string()));
+            let seen = sees(app, sender, existing).await?;
+            let existing = seen.then_some(existing);
+            let named = existing.map(|existing| existing.to_string());
+            findings.push(rules::duplicate(named.as_deref()));
             Err(Refused::Duplicate { existing, findings })
         }
     }
+}
+
+/// Returns whether a delivery is of a site that the sender speaks for: another's is not named to it.
+pub(crate) async fn sees(
+    app: &App,
+    sender: &Sender,
+    existing: DeliveryId,
+) -> Result<bool, StoreError> {
+    let Some(sites) = &sender.sites else {
+        return Ok(true);
+    };
+    let mut tx = app.store.reading().await?;
+    let found = store::deliveries::find(&mut tx, sender.tenant, existing).await?;
+    Ok(found.is_some_and(|found| sites.contains(&found.siret_cfa)))
 }
 
 /// Answers a repeated call with what the first one stored, as it stands now.

@@ -7,7 +7,7 @@ use domain::{Environment, Opco};
 use harness::erp::{self, Erp};
 use harness::network::network;
 use harness::on_both;
-use harness::payload::contract;
+use harness::payload::{contract, site};
 use harness::scene::Scene;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -299,6 +299,24 @@ on_both! {
         live.until_status(&real, "held").await;
         let again = erp::id(&live.send_as(&contract, "le-meme").await.expect(202));
         assert_eq!(again, real);
+
+        // Nor does a credential of one site meet the key, or the contract, of another site.
+        let (two, _) = scene.another(network().sites(2)).await;
+        let of_site = async |number| {
+            let sites = Some(vec![site(number)]);
+            scene.erp.with_token(&two.credential(&scene.store, sites, now).await)
+        };
+        let (one, other) = (of_site(0).await, of_site(1).await);
+        let first = contract(913).to(Opco::Akto);
+        let taken = erp::id(&one.send_as(&first, "la-meme").await.expect(202));
+        let second = contract(914).to(Opco::Akto).of(site(1));
+        let theirs = erp::id(&other.send_as(&second, "la-meme").await.expect(202));
+        assert_ne!(taken, theirs);
+        assert_eq!(erp::id(&one.send_as(&first, "la-meme").await.expect(202)), taken);
+        let double = other.send_as(&first.clone().of(site(1)), "un-autre").await.expect(409);
+        assert!(!double.to_string().contains(&taken), "{double:#}");
+        let known = one.send_as(&first, "un-autre").await.expect(409);
+        assert_eq!(known["delivery"], format!("/api/v1/deliveries/{taken}"), "{known:#}");
     }
 
     async fn without_a_key_in_force_only_what_is_public_answers(scene) {

@@ -191,10 +191,11 @@ pub fn key_expires(on: Date) -> Finding {
     finding("KEY-002", SIRET_CFA, &[("date", &french(on))])
 }
 
-/// DUP-001: the same contract is already on its way or known; `existing` is its delivery.
-pub fn duplicate(existing: &str) -> Finding {
+/// DUP-001: the same contract is already on its way or known; `existing` is its delivery, unless the
+/// sender may not know it.
+pub fn duplicate(existing: Option<&str>) -> Finding {
     let mut same = finding("DUP-001", APPRENTI, &[]);
-    same.value = Some(existing.to_owned());
+    same.value = existing.map(str::to_owned);
     same
 }
 
@@ -238,7 +239,8 @@ mod tests {
 
         let differs = opco_differs(Opco::Atlas, Opco::OpcoEp);
         assert_eq!(differs.value.as_deref(), Some("Atlas (table : OPCO EP)"));
-        assert_eq!(duplicate("d-1").effect, Effect::Conflict);
+        assert_eq!(duplicate(Some("d-1")).effect, Effect::Conflict);
+        assert_eq!(duplicate(None).value, None);
     }
 
     #[test]

@@ -164,6 +164,10 @@ async fn taken(
     caller: &Caller,
     submission: Submission,
 ) -> Result<(DeliveryId, bool), Refusal> {
+    let site = submission.reading.dossier.siret_cfa();
+    if let Some(siret) = site.filter(|siret| !caller.covers(siret)) {
+        return Err(Refused::ForeignSite(siret).into());
+    }
     let sender = caller.sender();
     let key = submission.idempotency.as_ref().map(|(_, key)| key.clone());
     // One call for a contract at a time, within this process; the store sees to the others.
@@ -185,6 +189,7 @@ async fn taken(
         Ok(accepted) => Ok((accepted.id, true)),
         Err(Refused::Duplicate { existing, .. }) => {
             // Another site's is none of this caller's business.
+            let existing = existing.ok_or_else(Refusal::conflict)?;
             outcome::read(app, caller, existing).await?;
             if intake::is_same(app, &sender, existing, &dossier).await? {
                 Ok((existing, false))

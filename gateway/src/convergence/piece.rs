@@ -80,6 +80,11 @@ async fn taken(
     trace: &TraceContext,
 ) -> Result<(DeliveryId, bool), Refusal> {
     unmark(app, caller, &mut piece.follow).await?;
+    let site = piece.follow.reading.payload.siret_cfa();
+    if let Some(siret) = site.filter(|siret| !caller.covers(siret)) {
+        // Before anything is known again: what another site sent is none of this caller's business.
+        return Err(Refused::ForeignSite(siret).into());
+    }
     let sender = caller.sender();
     let natural = (door.natural)(&piece.follow, piece.file.as_ref());
     let natural = natural.map(|key| format!("{}|{key}", caller.environment));
@@ -114,6 +119,7 @@ async fn taken(
     match Box::pin(accepted).await {
         Ok(accepted) => Ok((accepted.id, true)),
         Err(Refused::Duplicate { existing, .. }) => {
+            let existing = existing.ok_or_else(Refusal::conflict)?;
             let delivery = outcome::read(app, caller, existing).await?;
             let kept = follow_up::written(app, &delivery).await?;
             if delivery.kind == kind && kept.as_ref() == Some(&written) {

@@ -151,7 +151,8 @@ async fn of_invoice(
     link: &mut Link,
 ) -> Result<Option<Vec<Opco>>, StoreError> {
     let (tenant, world) = (sender.tenant, sender.environment);
-    let found = pieces::by_facture(tx, tenant, world, opco, numero).await?;
+    let mut found = pieces::by_facture(tx, tenant, world, opco, numero).await?;
+    found.retain(|invoice| sees(sender, invoice));
     let mut opcos: Vec<Opco> = found.iter().filter_map(|one| one.opco).collect();
     opcos.dedup();
     if opcos.len() > 1 {

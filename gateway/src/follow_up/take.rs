@@ -137,6 +137,8 @@ async fn not_taken(
         Stored::Replayed { existing, .. } => Err(Refused::KeyReused(existing)),
         Stored::DuplicateDossier { existing } => {
             findings.push(double());
+            let seen = intake::sees(app, sender, existing).await?;
+            let existing = seen.then_some(existing);
             Err(Refused::Duplicate { existing, findings })
         }
         Stored::Stored | Stored::Claimed | Stored::Resembles { .. } => Err(Refused::Store(

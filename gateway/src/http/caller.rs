@@ -1,5 +1,6 @@
 //! Who calls: what a credential stands for once it was recognised.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
@@ -89,6 +90,18 @@ impl Caller {
             (None, Some(sirets)) => Some(sirets.to_vec()),
             (None, None) => None,
         }
+    }
+
+    /// Returns a key of idempotency as one of its own: a credential of some sites never meets the key of
+    /// another site, nor learns that it was used.
+    pub(crate) fn scoped<'k>(&self, key: &'k str) -> Cow<'k, str> {
+        let Some(sirets) = &self.sirets else {
+            return key.into();
+        };
+        let mut sirets: Vec<&str> = sirets.iter().map(Siret::as_str).collect();
+        sirets.sort_unstable();
+        // A key has no line break: no other one reads like this.
+        format!("{key}\n{}", sirets.join(",")).into()
     }
 
     /// Returns it as the one who acts on a delivery.

@@ -123,6 +123,7 @@ async fn hand_in(
 ) -> Result<HttpResponse, Problem> {
     let kind = kind(word).ok_or_else(|| Problem::plain(Code::UnknownRoute))?;
     let key = idempotency::key(request.headers())?;
+    let key = key.as_deref().map(|key| caller.scoped(key).into_owned());
     let mut follow = read(kind, &upload.json, request.headers())?;
     follow.file = upload.facts();
     let _turn = match &key {

@@ -140,9 +140,13 @@ impl From<Refused> for Problem {
             Refused::Findings(findings)
             | Refused::Held(_, findings)
             | Refused::TooEarly(findings) => Self::refused(&findings),
-            Refused::Duplicate { existing, findings } => Self::plain(Code::DuplicateDossier)
-                .delivery(existing)
-                .findings(&findings),
+            Refused::Duplicate { existing, findings } => {
+                let double = Self::plain(Code::DuplicateDossier).findings(&findings);
+                match existing {
+                    Some(existing) => double.delivery(existing),
+                    None => double,
+                }
+            }
             Refused::ForeignSite(siret) => Self::new(
                 Code::ForbiddenSite,
                 format!("Le site {siret} n'est pas de ceux pour lesquels cette clé peut déposer."),
@@ -218,11 +222,12 @@ pub(crate) async fn hand_in(
     key: Option<&str>,
     trace: &TraceContext,
 ) -> Result<Accepted, Problem> {
-    let _turn = match key {
+    let key = key.map(|key| caller.scoped(key));
+    let _turn = match &key {
         Some(key) => Some(app.http.in_flight.enter(caller.tenant, ROUTE, key).await?),
         None => None,
     };
-    let (sender, submission) = (caller.sender(), received.submission(key, trace));
+    let (sender, submission) = (caller.sender(), received.submission(key.as_deref(), trace));
     // On the heap: the whole path of a payload lies in this one future.
     Ok(Box::pin(intake::accept(app, &sender, submission)).await?)
 }

@@ -38,6 +38,17 @@ words!(Effect {
     Refuse = "refuse",
 });
 
+impl Effect {
+    /// Returns what a reader is told of the payload: a finding blocks what it stops, whatever the rule
+    /// was sure of; what goes all the same, now or by itself later, is not blocked.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Warn | Self::Wait => Severity::Avertissement,
+            Self::Hold | Self::Conflict | Self::Refuse => Severity::Bloquant,
+        }
+    }
+}
+
 /// One finding: where, which rule, what it says, what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {

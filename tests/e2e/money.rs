@@ -107,6 +107,19 @@ on_both! {
         let states: Vec<&str> = events.iter().filter(|event| event["kind"] == "facture.etat_changed")
             .map(|event| event["data"]["etat"].as_str().unwrap()).collect();
         assert_eq!(states.last(), Some(&"REGLE"), "{states:?}");
+        // A dossier that nobody here knows is said at once, line by line, unless it may be filed elsewhere.
+        let strange = facture(&contract, "F-742", (echeance, cents));
+        let mut strange = strange.of(&first);
+        strange.json["lignes"][0]["numeroDossier"] = json!("APP-INCONNU");
+        let refused = scene.erp.hand_in(&strange, Form::Multipart, &[]).await.expect(422);
+        let told = refused["constats"].as_array().unwrap();
+        assert!(told.iter().any(|one| one["pointer"] == "/lignes/0/numeroDossier" && one["value"] == "APP-INCONNU"), "{refused:#}");
+        strange.json.as_object_mut().unwrap().remove("livraison_contrat");
+        strange.json["opco"] = json!("akto");
+        let kept = scene.erp.hand_in(&strange, Form::Multipart, &[]).await.expect(202);
+        assert_eq!((&kept["status"], &kept["waiting"]), (&json!("waiting"), &json!("dossier")), "{kept:#}");
+        let waits = kept["warnings"].as_array().unwrap().iter().find(|one| one["effect"] == "wait").unwrap();
+        assert_eq!(waits["severity"], "avertissement", "{waits}");
     }
 
     async fn a_certificate_follows_its_invoice_as_a_document_linked_to_it(scene, OFTEN) {

@@ -17,7 +17,8 @@ pub(crate) struct Constat {
     /// The rule's stable id.
     #[schema(example = "DAT-003")]
     pub(crate) rule: String,
-    /// `bloquant` or `avertissement`.
+    /// `bloquant` when it stops the payload, `avertissement` when that goes all the same, at once or by
+    /// itself later.
     #[schema(value_type = words::Severity)]
     pub(crate) severity: Severity,
     /// What it does to the payload.
@@ -45,7 +46,7 @@ impl From<&Finding> for Constat {
                 finding.pointer.clone()
             },
             rule: finding.rule.to_owned(),
-            severity: finding.severity,
+            severity: finding.effect.severity(),
             effect: finding.effect,
             message: finding.message.clone(),
             remedy: finding.remedy.clone(),
@@ -60,7 +61,6 @@ impl From<&Finding> for Constat {
 #[derive(Deserialize)]
 struct Kept {
     rule: String,
-    severity: Severity,
     effect: Effect,
     pointer: String,
     message: String,
@@ -78,7 +78,7 @@ impl Constat {
             retryable: matches!(kept.effect, Effect::Wait | Effect::Hold),
             pointer: kept.pointer,
             rule: kept.rule,
-            severity: kept.severity,
+            severity: kept.effect.severity(),
             effect: kept.effect,
             message: kept.message,
             remedy: kept.remedy,
@@ -116,6 +116,21 @@ mod tests {
         let constat = Constat::from(&finding);
         assert_eq!(constat.actor, Actor::Reseau);
         assert!(constat.retryable);
+    }
+
+    #[test]
+    fn what_only_waits_is_not_called_blocking() {
+        let said = |rule: &'static str| {
+            let constat = Constat::from(&domain::rules::finding(rule, "/lignes/0", &[]));
+            (constat.effect, constat.severity)
+        };
+        assert_eq!(said("FAC-006"), (Effect::Wait, Severity::Avertissement));
+        assert_eq!(said("FAC-018"), (Effect::Warn, Severity::Avertissement));
+        assert_eq!(said("FAC-014"), (Effect::Refuse, Severity::Bloquant));
+        // Kept before that was so, it reads the same.
+        let kept = r#"[{"rule":"FAC-006","severity":"bloquant","effect":"wait","pointer":"/lignes",
+            "message":"m","remedy":"r"}]"#;
+        assert_eq!(Constat::kept(kept)[0].severity, Severity::Avertissement);
     }
 
     #[test]

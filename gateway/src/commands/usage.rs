@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, CommandFactory};
 
@@ -31,6 +32,7 @@ fn french(command: Command) -> Command {
     command
         .help_template(PAGE)
         .subcommand_help_heading("Commandes")
+        .subcommand_value_name("COMMANDE")
         .disable_help_subcommand(true)
         .disable_help_flag(true)
         .arg(
@@ -48,12 +50,52 @@ fn french(command: Command) -> Command {
                 "Options"
             };
             if arg.get_help_heading().is_some() {
-                arg
+                noted(arg)
             } else {
-                arg.help_heading(heading)
+                noted(arg.help_heading(heading))
             }
         })
         .mut_subcommands(french)
+}
+
+/// Says in French what the library adds in English after the help of an argument: the values it takes,
+/// the one it has by default, the variable it is read from.
+fn noted(arg: Arg) -> Arg {
+    if !arg.get_action().takes_values() {
+        return arg;
+    }
+    let mut notes = Vec::new();
+    let values = arg.get_possible_values();
+    let values: Vec<&str> = values
+        .iter()
+        .filter(|value| !value.is_hide_set())
+        .map(PossibleValue::get_name)
+        .collect();
+    if !values.is_empty() && !arg.is_hide_possible_values_set() {
+        notes.push(format!("[valeurs : {}]", values.join(", ")));
+    }
+    let defaults = arg.get_default_values().iter();
+    let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
+    if !defaults.is_empty() && !arg.is_hide_default_value_set() {
+        notes.push(format!("[par défaut : {}]", defaults.join(" ")));
+    }
+    if let Some(variable) = arg.get_env().filter(|_| !arg.is_hide_env_set()) {
+        notes.push(format!("[variable : {}]", variable.to_string_lossy()));
+    }
+    let arg = arg
+        .hide_possible_values(true)
+        .hide_default_value(true)
+        .hide_env(true);
+    if notes.is_empty() {
+        return arg;
+    }
+    let notes = notes.join(" ");
+    let after = |help: &StyledStr| format!("{help} {notes}");
+    let short = arg.get_help().map_or_else(|| notes.clone(), after);
+    match arg.get_long_help().map(after) {
+        Some(long) => arg.help(short).long_help(long),
+        None => arg.help(short),
+    }
 }
 
 /// Answers a request for help or the version, or tells what is wrong with the command line.
@@ -127,6 +169,10 @@ mod tests {
         number: u16,
         #[arg(long, value_parser = ["a", "b"])]
         letter: Option<String>,
+        #[arg(long, default_value = "dix", env = "CFA_ESSAI", help = "Combien")]
+        count: String,
+        #[arg(long)]
+        flag: bool,
     }
 
     fn refused(args: &[&str]) -> String {
@@ -153,5 +199,34 @@ mod tests {
         assert!(page.contains("Usage : "), "{page}");
         assert!(page.contains("Affiche cette aide"), "{page}");
         assert!(!page.contains("Print"), "{page}");
+        assert!(page.contains("[valeurs : a, b]"), "{page}");
+        let noted = "Combien [par défaut : dix] [variable : CFA_ESSAI]";
+        assert!(page.contains(noted), "{page}");
+    }
+
+    /// Walks every page of the product, as `--help` prints it.
+    #[test]
+    fn no_page_of_any_command_says_anything_in_english() {
+        fn walk(command: &mut Command, seen: &mut usize) {
+            let page = command.render_long_help().to_string();
+            for english in [
+                "Possible values",
+                "possible values",
+                "[default",
+                "[env",
+                "<COMMAND>",
+            ] {
+                assert!(!page.contains(english), "{english} in {page}");
+            }
+            *seen += 1;
+            for inner in command.get_subcommands_mut() {
+                walk(inner, seen);
+            }
+        }
+        let mut whole = command::<crate::commands::Cli>();
+        whole.build();
+        let mut seen = 0;
+        walk(&mut whole, &mut seen);
+        assert!(seen > 30, "{seen} pages");
     }
 }

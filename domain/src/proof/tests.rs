@@ -1,6 +1,7 @@
 //! Published vectors, proofs of all sizes, and that nothing altered passes.
 
 mod anchors;
+mod by_hand;
 
 use proptest::prelude::*;
 

@@ -2,10 +2,10 @@
 
 use domain::id::DossierId;
 use domain::person::Right;
-use domain::{Environment, Etat, Opco, Siret};
+use domain::{Environment, Etat, Opco, Siret, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::dossiers::{self, Filter, HistoryEntry};
-use store::{Delivery, Dossier, deliveries, invoices};
+use store::{Delivery, Dossier, deliveries, invoices, read_jobs};
 
 use crate::books::Books;
 use crate::desk::Desk;
@@ -46,6 +46,8 @@ pub(crate) struct Found {
 pub(crate) struct Shown {
     /// The dossier.
     pub(crate) dossier: Dossier,
+    /// When its OPCO is asked for its state next; nothing when no reading is planned.
+    pub(crate) next_read_at: Option<Timestamp>,
     /// Every state seen, the oldest first.
     pub(crate) history: Vec<HistoryEntry>,
     /// The contract and what followed it, in order.
@@ -94,6 +96,7 @@ pub(crate) async fn open(desk: &Desk, viewer: &Viewer, id: DossierId) -> Result<
     let dossier = dossier.filter(|dossier| reach.covers(&dossier.siret_cfa));
     let dossier = dossier.ok_or(Code::NotFound)?;
     let history = dossiers::history(&mut tx, tenant, id).await?;
+    let next = read_jobs::next(&mut tx, &dossier).await?;
     let contract = match dossier.delivery {
         Some(delivery) => deliveries::find(&mut tx, tenant, delivery).await?,
         None => None,
@@ -117,6 +120,7 @@ pub(crate) async fn open(desk: &Desk, viewer: &Viewer, id: DossierId) -> Result<
         None => None,
     };
     Ok(Shown {
+        next_read_at: next.map(|due| due.max(desk.clock.now())),
         dossier,
         history,
         deliveries: belong,

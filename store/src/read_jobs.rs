@@ -5,6 +5,7 @@ use domain::{Environment, Instance, Opco, Siret, TenantId, Timestamp};
 use uuid::Uuid;
 
 use crate::column::{At, ms, raw};
+use crate::dossiers::Dossier;
 use crate::error::StoreError;
 use crate::pool::{Engine, Store, Tx, on, run};
 use crate::settle::ReadPlan;
@@ -157,6 +158,18 @@ pub async fn find(tx: &mut Tx, key: &ReadKey) -> Result<Option<ReadJob>, StoreEr
         .fetch_optional(conn)
         .await?);
     row.map(ReadJob::try_from).transpose()
+}
+
+/// Returns when the list that shows a dossier is read next; nothing when no reading is planned. One that
+/// is past is being made, or waits for its OPCO's limits.
+pub async fn next(tx: &mut Tx, dossier: &Dossier) -> Result<Option<Timestamp>, StoreError> {
+    let key = ReadKey {
+        tenant: dossier.tenant,
+        siret_cfa: dossier.siret_cfa,
+        instance: dossier.instance,
+        environment: dossier.environment,
+    };
+    Ok(find(tx, &key).await?.map(|job| job.due_at))
 }
 
 /// Returns the systems that have reads due, with how many.

@@ -64,6 +64,7 @@ on_both! {
         assert!(page.contains("=F&lt;1200&gt;"), "{page}");
         assert!(page.contains("Réglée") && page.contains("Ce que l'OPCO en a dit"), "{page}");
         let twin = admin.get(&format!("/admin/v1/dossiers/{id}")).await.expect(200);
+        assert!(twin["next_read_at"].is_string() && page.contains("<dt>Prochaine lecture</dt>"), "{twin:#}");
         assert_eq!(twin["etat"], "ENGAGE");
         let (ours, theirs) = (&twin["money"], &paid);
         assert_eq!(ours["engagement_cents"], theirs["echeancier"]["engagement_cents"]);

@@ -72,6 +72,9 @@ pub(crate) struct DossierBody {
 pub(crate) struct DossierDetail {
     #[serde(flatten)]
     dossier: DossierBody,
+    /// When the OPCO is asked for its state next; null when no reading is planned.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_read_at: Option<Timestamp>,
     /// Every state seen, the oldest first.
     history: Vec<SeenBody>,
     /// The contract and what followed it, in order.
@@ -276,6 +279,7 @@ pub(crate) async fn show(
     let today = domain::calendar::day_in_france(desk.clock.now());
     Ok(HttpResponse::Ok().json(DossierDetail {
         dossier: DossierBody::from(&shown.dossier),
+        next_read_at: shown.next_read_at,
         history: shown.history.into_iter().map(SeenBody::from).collect(),
         deliveries: shown
             .deliveries

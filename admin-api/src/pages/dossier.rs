@@ -3,10 +3,10 @@
 mod money;
 
 use actix_web::{HttpResponse, web};
-use domain::Opco;
 use domain::calendar::day_in_france;
 use domain::id::DossierId;
 use domain::person::Language;
+use domain::{Opco, Timestamp};
 use maud::{Markup, html};
 use store::dossiers::HistoryEntry;
 use store::{Delivery, Dossier};
@@ -29,6 +29,7 @@ pub(crate) async fn show(
     let shown = dossiers::open(&desk, &viewer, *id).await?;
     let Shown {
         dossier,
+        next_read_at,
         history,
         deliveries,
         books,
@@ -50,14 +51,14 @@ pub(crate) async fn show(
         p { a href=(in_world("/dossiers", Some(dossier.environment))) { "← Dossiers" } }
         h1 { (title) }
         p { (state(dossier, language)) }
-        (facts(&viewer, dossier))
+        (facts(&viewer, dossier, *next_read_at))
         @if let Some(books) = books { (money::sections(books, today, language)) }
         (belongs(dossier, deliveries, language))
         (said(history, language))
     })))
 }
 
-fn facts(viewer: &Viewer, dossier: &Dossier) -> Markup {
+fn facts(viewer: &Viewer, dossier: &Dossier, next: Option<Timestamp>) -> Markup {
     let language = viewer.language();
     let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "—".to_owned());
     html! {
@@ -70,6 +71,8 @@ fn facts(viewer: &Viewer, dossier: &Dossier) -> Markup {
             dt { "DECA" } dd { (dash(&dossier.numero_deca)) }
             dt { (language.of("Dernière lecture de l'état", "State last read")) }
             dd { @if let Some(at) = dossier.last_read_at { (instant(at, language)) } @else { "—" } }
+            dt { (language.of("Prochaine lecture", "Next reading")) }
+            dd { @if let Some(at) = next { (language.of("vers ", "about ")) (instant(at, language)) } @else { "—" } }
             dt { (language.of("Connu depuis", "Known since")) } dd { (instant(dossier.created_at, language)) }
             dt { (language.of("Identifiant", "Identifier")) } dd { code { (dossier.id) } }
         }

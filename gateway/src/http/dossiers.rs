@@ -71,6 +71,9 @@ pub(crate) struct DossierBody {
 pub(crate) struct DossierDetail {
     #[serde(flatten)]
     dossier: DossierBody,
+    /// When the OPCO is asked for its state next; null when no reading is planned.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_read_at: Option<Timestamp>,
     /// Every state seen, the oldest first.
     history: Vec<HistoryBody>,
     /// The schedule as last read; null until the OPCO has committed to the contract.
@@ -188,12 +191,14 @@ pub(crate) async fn find(
     let seen = |d: &Dossier| d.environment == caller.environment && caller.covers(&d.siret_cfa);
     let dossier = dossier.filter(seen).ok_or_else(Problem::not_found)?;
     let history = dossiers::history(&mut tx, caller.tenant, *id).await?;
+    let next = store::read_jobs::next(&mut tx, &dossier).await?;
     drop(tx);
     let actor = format!("credential:{}", caller.credential);
     let books = books::open(&app, &dossier, &actor).await?;
     let now = app.clock.now();
     let detail = DossierDetail {
         dossier: DossierBody::from(&dossier),
+        next_read_at: next.map(|due| due.max(now)),
         history: history.iter().map(HistoryBody::from).collect(),
         echeancier: money::echeancier(&books, now),
         lectures: money::lectures(&books),

@@ -1,0 +1,153 @@
+//! An erasure that is cut off anywhere has not begun; asked again, it ends.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use domain::id::{DeliveryId, TenantId};
+use store::privacy::{self, Subject};
+use store::{NewDelivery, NewEvent, Store, StoreError, TenantKey, events};
+
+use crate::harness::{Database, at, now, on_both, paired};
+
+/// More turns than any erasure of these tests takes.
+const TURNS_MAX: usize = 10_000;
+
+/// What is left of a person.
+#[derive(Debug, PartialEq, Eq)]
+enum Left {
+    Whole,
+    Nothing,
+}
+
+/// Lets something go on for so many turns and then drops it where it stands, as a kill would.
+async fn cut_off<T>(turns: usize, going: impl Future<Output = T>) -> Option<T> {
+    let mut going = pin!(going);
+    let mut left = turns;
+    poll_fn(|context| match going.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+fn contracts(keys: &TenantKey, nir: &str) -> [NewDelivery; 2] {
+    let name = Some(keys.fingerprint("name", "durand"));
+    let nir = Some(keys.fingerprint("nir", nir));
+    let of = |seconds, pairing| NewDelivery {
+        match_keys: [nir, None, name],
+        ..paired(keys, at(seconds), pairing)
+    };
+    [of(1, "first"), of(2, "second")]
+}
+
+/// Erases a person as the gateway does, in one transaction, and stops after so many steps. Returns how
+/// many contracts went, once the last step was taken.
+async fn erase(
+    store: &Store,
+    keys: &TenantKey,
+    subject: Subject,
+    stop: usize,
+) -> Result<Option<usize>, StoreError> {
+    let tenant = keys.tenant();
+    let mut steps = 0..stop;
+    let mut tx = store.writing().await?;
+    let found = privacy::contracts(&mut tx, tenant, subject).await?;
+    for (id, _) in &found {
+        if steps.next().is_none() {
+            return Ok(None);
+        }
+        let lane = keys.fingerprint("lane", &id.to_string());
+        privacy::erase_delivery(&mut tx, tenant, *id, lane).await?;
+        if steps.next().is_none() {
+            return Ok(None);
+        }
+        privacy::detach_delivery(&mut tx, tenant, *id, None).await?;
+        if steps.next().is_none() {
+            return Ok(None);
+        }
+        let told = NewEvent::new(at(9), "privacy.erased").delivery(*id);
+        events::append(&mut tx, tenant, &[told]);
+    }
+    if steps.next().is_none() {
+        return Ok(None);
+    }
+    tx.commit().await?;
+    Ok(Some(found.len()))
+}
+
+/// Looks at everything that leads to the person, and at what the log says of it.
+async fn left(db: &Database, tenant: TenantId, ids: &[DeliveryId], subject: Subject) -> Left {
+    let mut tx = db.store.writing().await.unwrap();
+    for id in ids {
+        // A commit that was cut off may still be under way: it has the rows until it ends.
+        let found = store::deliveries::find_for_update(&mut tx, tenant, *id).await;
+        assert!(found.unwrap().is_some());
+    }
+    let mut marks = Vec::new();
+    for id in ids {
+        let sealed = privacy::is_sealed(&mut tx, tenant, *id).await.unwrap();
+        marks.push(sealed.is_some());
+        let payload = store::deliveries::payload(&mut tx, tenant, *id)
+            .await
+            .unwrap();
+        marks.push(payload.is_some());
+        let of_person = privacy::marks(&mut tx, tenant, *id).await.unwrap();
+        marks.extend([of_person.nir.is_some(), of_person.name.is_some()]);
+        let history = events::of_delivery(&mut tx, tenant, *id).await.unwrap();
+        marks.push(!history.iter().any(|event| event.kind == "privacy.erased"));
+    }
+    let found = privacy::contracts(&mut tx, tenant, subject).await.unwrap();
+    marks.push(found.len() == ids.len());
+    match marks.iter().filter(|whole| **whole).count() {
+        0 => {
+            assert_eq!(found, []);
+            Left::Nothing
+        }
+        all if all == marks.len() => Left::Whole,
+        _ => panic!("half erased: {marks:?}"),
+    }
+}
+
+on_both! {
+    async fn an_erasure_cut_off_anywhere_has_erased_nothing_and_can_be_asked_again(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let new = contracts(&keys, "199097512345678");
+        let ids = new.clone().map(|one| one.id);
+        let other = paired(&keys, now(), "of another person");
+        let untouched = other.id;
+        db.store.accept(&[&new[..], &[other]].concat()).await.unwrap();
+        let subject = Subject::Nir(keys.fingerprint("nir", "199097512345678"));
+        assert_eq!(left(db, tenant, &ids, subject).await, Left::Whole);
+
+        // Between every two steps.
+        for stop in 0..=2 * 3 {
+            let stopped = erase(&db.store, &keys, subject, stop).await.unwrap();
+            assert_eq!(stopped, None, "step {stop}");
+            assert_eq!(left(db, tenant, &ids, subject).await, Left::Whole, "step {stop}");
+        }
+        // And within each, until one is cut off so late that it ends.
+        for turns in 0..TURNS_MAX {
+            let done = cut_off(turns, erase(&db.store, &keys, subject, usize::MAX)).await;
+            if let Some(done) = done {
+                assert_eq!(done.unwrap(), Some(2));
+                break;
+            }
+            // A commit may have been made that nobody was told of; half of one never.
+            if left(db, tenant, &ids, subject).await == Left::Nothing {
+                break;
+            }
+        }
+        assert_eq!(left(db, tenant, &ids, subject).await, Left::Nothing);
+        let again = erase(&db.store, &keys, subject, usize::MAX).await.unwrap();
+        assert_eq!(again, Some(0), "nothing is left to erase");
+        let mut tx = db.store.reading().await.unwrap();
+        let whole = privacy::is_sealed(&mut tx, tenant, untouched).await.unwrap();
+        assert!(whole.is_some(), "of somebody else");
+    }
+}

@@ -53,6 +53,8 @@ pub(crate) struct Group {
     pub(crate) count: u64,
     /// To how many each act can be done, where it can be to any.
     pub(crate) ready: Vec<(Action, u64)>,
+    /// To how many each act can be done one by one only: it takes something of each.
+    pub(crate) alone: Vec<(Action, u64)>,
 }
 
 /// How an act upon many stands.
@@ -83,17 +85,20 @@ pub(crate) async fn look(desk: &Desk, viewer: &Viewer, asked: &Asked) -> Result<
             reason,
             count: 0,
             ready: Vec::new(),
+            alone: Vec::new(),
         });
         group.count += 1;
         for action in Action::ALL {
             // Any OPCO will do to tell whether one can be chosen.
             let opco = Opco::ALL.first().copied();
-            if in_the_way(desk, &act, delivery, *action, opco).is_some() {
-                continue;
-            }
-            match group.ready.iter_mut().find(|(one, _)| one == action) {
+            let counts = match in_the_way(desk, &act, delivery, *action, opco) {
+                None => &mut group.ready,
+                Some(Obstacle::Missing) => &mut group.alone,
+                Some(_) => continue,
+            };
+            match counts.iter_mut().find(|(one, _)| one == action) {
                 Some((_, count)) => *count += 1,
-                None => group.ready.push((*action, 1)),
+                None => counts.push((*action, 1)),
             }
         }
     }

@@ -124,6 +124,15 @@ fn groups(groups: &[Group], language: Language) -> Markup {
                     @for (action, ready) in &group.ready {
                         div { (name(*action, language)) " : " (figure(*ready, language)) }
                     }
+                    @for (action, alone) in &group.alone {
+                        div.small {
+                            (name(*action, language)) " : " (figure(*alone, language)) ", "
+                            (language.of(
+                                "une à une sur leur page (numéro de l'OPCO ou mandat à donner)",
+                                "one by one on their pages (the OPCO's number or a mandate to give)",
+                            ))
+                        }
+                    }
                 }
             } } }
         } }
@@ -281,7 +290,13 @@ async fn preview(
                 }
             }
         }
-        (starts(viewer, bulk))
+        @if progress.ready() == 0 {
+            p role="status" { strong { (language.of(
+                "Lancée, cette action ne ferait rien : toutes seraient ignorées.",
+                "Begun, this act would do nothing: all would be skipped.",
+            )) } }
+        }
+        (starts(viewer, progress))
         (beginning(bulk, &first, language))
     }))
 }
@@ -303,17 +318,17 @@ fn beginning(bulk: &Bulk, first: &[Delivery], language: Language) -> Markup {
     }
 }
 
-fn starts(viewer: &Viewer, bulk: &Bulk) -> Markup {
-    let language = viewer.language();
+fn starts(viewer: &Viewer, progress: &Progress) -> Markup {
+    let (language, bulk) = (viewer.language(), &progress.bulk);
     html! {
-        form.narrow method="post" action={ "/bulk/" (bulk.id) "/begin" } {
+        @if progress.ready() > 0 { form.narrow method="post" action={ "/bulk/" (bulk.id) "/begin" } {
             (csrf(viewer))
             label for="per_minute" { (language.of("Combien par minute (les limites des OPCO s'appliquent en plus)", "How many a minute (the OPCOs' limits hold besides)")) }
             input #per_minute name="per_minute" type="number" min="1" max=(PER_MINUTE_MAX) value=(bulk.per_minute) required;
             label for="reason" { (language.of("Pourquoi (entre au journal, pour chacune)", "Why (goes into the log, for each)")) }
             textarea #reason name="reason" required maxlength="500" rows="2" {}
             button type="submit" { (language.of("Lancer", "Begin")) }
-        }
+        } }
         form.inline method="post" action={ "/bulk/" (bulk.id) "/cancel" } {
             (csrf(viewer))
             button.quiet type="submit" { (language.of("Renoncer", "Give up")) }

@@ -168,6 +168,19 @@ on_both! { OPTIONAL;
         assert!(log.contains("bulk.begun") && log.contains("bulk.ended"), "{log}");
     }
 
+    async fn what_takes_something_of_each_is_said_before_anything_begins(place) {
+        many(&place, 0, Standing::held(HoldReason::MandateMissing), 3).await;
+        let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;
+        let page = browser.get("/bulk/new?reason=mandate_missing").await.text;
+        assert!(page.contains("3, une à une sur leur page"), "{page}");
+        assert!(!page.contains("value=\"complete\""), "{page}");
+        let draft = drafted(&mut browser, "reason=mandate_missing", "complete").await;
+        assert_eq!((&draft["total"], &draft["ready"]), (&json!(3), &json!(0)), "{draft}");
+        assert_eq!(draft["foreseen"], json!([{"cause": "missing", "count": 3}]));
+        let page = browser.get(&format!("/bulk/{}", draft["id"].as_str().unwrap())).await.text;
+        assert!(page.contains("ne ferait rien") && !page.contains("/begin"), "{page}");
+    }
+
     async fn a_group_to_fix_is_acted_on_whole_and_the_newest_is_cancelled_first(place) {
         let held = many(&place, 0, Standing::held(HoldReason::NoKey), 3).await;
         let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;

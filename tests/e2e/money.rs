@@ -95,7 +95,9 @@ on_both! {
         assert_eq!(scene.opcos.handle().ledger_of(Some("akto"), Kind::Facture, 0, 10).unwrap().entries.len(), 1);
         let dossier = of_contract(&scene, &first).await;
         let paid = wait::until_value("the payment", async || detail(&scene, &dossier).await, |dossier| {
+            // The invoice and the schedule are read one after the other.
             dossier["factures"][0]["etat"] == "REGLE"
+                && dossier["echeancier"]["echeances"][0]["paid_cents"] == cents
         }).await;
         let bill = &paid["factures"][0];
         assert_eq!(bill["numero"], "F-741");
@@ -116,6 +118,8 @@ on_both! {
         assert!(told.iter().any(|one| one["pointer"] == "/lignes/0/numeroDossier" && one["value"] == "APP-INCONNU"), "{refused:#}");
         strange.json.as_object_mut().unwrap().remove("livraison_contrat");
         strange.json["opco"] = json!("akto");
+        strange.json["lignes"][0]["codificationEcheance"] = json!("A1");
+        strange.json["lignes"][0]["numeroDeca"] = json!("093202609010124");
         let kept = scene.erp.hand_in(&strange, Form::Multipart, &[]).await.expect(202);
         assert_eq!((&kept["status"], &kept["waiting"]), (&json!("waiting"), &json!("dossier")), "{kept:#}");
         let waits = kept["warnings"].as_array().unwrap().iter().find(|one| one["effect"] == "wait").unwrap();

@@ -307,9 +307,9 @@ on_both! {
             scene.erp.with_token(&two.credential(&scene.store, sites, now).await)
         };
         let (one, other) = (of_site(0).await, of_site(1).await);
-        let first = contract(913).to(Opco::Akto);
+        let first = harness::payload::contract(913).to(Opco::Akto);
         let taken = erp::id(&one.send_as(&first, "la-meme").await.expect(202));
-        let second = contract(914).to(Opco::Akto).of(site(1));
+        let second = harness::payload::contract(914).to(Opco::Akto).of(site(1));
         let theirs = erp::id(&other.send_as(&second, "la-meme").await.expect(202));
         assert_ne!(taken, theirs);
         assert_eq!(erp::id(&one.send_as(&first, "la-meme").await.expect(202)), taken);

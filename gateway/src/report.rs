@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use admin_api::books::{Question, Rows};
 use domain::calendar::{hour_in_france, start_of_day_in_france};
-use domain::id::{MailId, TenantId};
+use domain::id::{CredentialId, MailId, TenantId};
 use domain::person::Right;
 use domain::reconciliation::Sums;
 use domain::{Environment, Opco, Siret, Status, Timestamp};
@@ -44,6 +44,25 @@ pub(super) struct OfSite {
     money: Option<Sums>,
     /// The keys that end soon, and in how many days.
     keys: Vec<(Opco, i32)>,
+    /// What each credential handed in on the day, and where that stands when it is told.
+    senders: BTreeMap<CredentialId, OfSender>,
+}
+
+/// What became of what one credential handed in on a day at one site.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OfSender {
+    /// What people call it.
+    label: String,
+    /// Handed in.
+    sent: u64,
+    /// Taken by an OPCO since.
+    delivered: u64,
+    /// Refused by an OPCO since.
+    refused: u64,
+    /// Held, by reason.
+    held: BTreeMap<String, u64>,
+    /// Under way, by status or reason.
+    waiting: BTreeMap<String, u64>,
 }
 
 /// What became of a day in one world.
@@ -63,6 +82,21 @@ impl OfSite {
             && self.held.is_empty()
             && self.waiting.is_empty()
             && self.keys.is_empty()
+    }
+}
+
+impl OfSender {
+    fn count(&mut self, one: reports::Sent) {
+        self.label = one.label;
+        self.sent += one.count;
+        let why = one.reason.unwrap_or_else(|| one.status.to_string());
+        match one.status {
+            Status::Delivered => self.delivered += one.count,
+            Status::Rejected => self.refused += one.count,
+            Status::Held | Status::Dead => *self.held.entry(why).or_default() += one.count,
+            Status::Cancelled => {}
+            _ => *self.waiting.entry(why).or_default() += one.count,
+        }
     }
 }
 
@@ -133,6 +167,10 @@ async fn gather(
             _ => &mut of.waiting,
         };
         *into.entry(why).or_default() += open.count;
+    }
+    for one in reports::sent(tx, tenant, environment, (from, to)).await? {
+        let of = sites.entry(one.siret_cfa).or_default();
+        of.senders.entry(one.credential).or_default().count(one);
     }
     for key in keys::list(tx, tenant).await? {
         let used = key.environment == environment && key.state == KeyState::Active;
@@ -251,6 +289,18 @@ fn event(report: &Report, site: &Siret, of: &OfSite, now: Timestamp) -> NewEvent
         .iter()
         .map(|(opco, left)| serde_json::json!({ "opco": opco.slug(), "joursRestants": left }))
         .collect();
+    let senders = of.senders.iter().map(|(id, of)| {
+        serde_json::json!({
+            "cle": id,
+            "nom": of.label,
+            "deposes": of.sent,
+            "arrives": of.delivered,
+            "refuses": of.refused,
+            "retenus": of.held,
+            "enAttente": of.waiting,
+        })
+    });
+    let senders: Vec<_> = senders.collect();
     let money = of.money.map(|sums| {
         serde_json::json!({
             "duCentimes": sums.due_cents,
@@ -270,5 +320,6 @@ fn event(report: &Report, site: &Siret, of: &OfSite, now: Timestamp) -> NewEvent
         "enAttente": of.waiting,
         "argent": money,
         "cles": keys,
+        "expediteurs": senders,
     }))
 }

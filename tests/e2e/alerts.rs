@@ -292,6 +292,10 @@ on_both! {
         let open = |of: &str| data[of].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>();
         assert_eq!(open("retenus") + open("enAttente"), 1, "{data}");
         assert_eq!(data["cles"], serde_json::json!([{ "opco": "akto", "joursRestants": 27 }]));
+        let senders = data["expediteurs"].as_array().unwrap();
+        assert_eq!(senders.len(), 1, "{data}");
+        assert_eq!((&senders[0]["deposes"], &senders[0]["arrives"]), (&1.into(), &0.into()), "{data}");
+        assert!(senders[0]["cle"].is_string() && senders[0]["nom"].is_string(), "{data}");
         let letters = stage.until("the mail", async || {
             Some(stage.postbox.letters()).filter(|letters| !letters.is_empty())
         }).await;
@@ -300,6 +304,7 @@ on_both! {
         assert_eq!(reports[0].to, ["ana@cfa.example"]);
         let body = reports[0].body();
         assert!(body.contains("Déposés : 1 ; arrivés : 0") && body.contains("Clé AKTO : 27 jours"), "{body}");
+        assert!(body.contains("1 déposés, dont à ce jour 0 arrivés"), "{body}");
     }
 
     async fn a_site_that_usually_sends_at_this_hour_and_does_not_is_told_and_ends_with_what_it_sends(stage) {

@@ -8,7 +8,7 @@ use domain::person::Language;
 use domain::reconciliation::Sums;
 use domain::{Environment, HoldReason, Siret, Status, WaitReason};
 
-use super::{OfSite, Report};
+use super::{OfSender, OfSite, Report};
 use crate::alerts::letters::Audience;
 
 /// The most sites one mail names; the others are counted in its subject.
@@ -100,6 +100,9 @@ fn site(text: &mut String, of: &OfSite, language: Language) -> std::fmt::Result 
         &of.waiting,
         waits,
     )?;
+    for sender in of.senders.values() {
+        writeln!(text, "  {}", of_sender(sender, language))?;
+    }
     if let Some(money) = of.money {
         writeln!(text, "  {}", sums(money, language))?;
     }
@@ -113,6 +116,24 @@ fn site(text: &mut String, of: &OfSite, language: Language) -> std::fmt::Result 
         }
     }
     Ok(())
+}
+
+/// What became of what one credential handed in that day, in one line.
+fn of_sender(sender: &OfSender, language: Language) -> String {
+    let all = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
+    let (held, waiting) = (all(&sender.held), all(&sender.waiting));
+    let (sent, delivered, refused) = (sender.sent, sender.delivered, sender.refused);
+    let label = &sender.label;
+    match language {
+        Language::Fr => format!(
+            "Expéditeur « {label} » : {sent} déposés, dont à ce jour {delivered} arrivés, {refused} \
+             refusés, {held} retenus, {waiting} en attente"
+        ),
+        Language::En => format!(
+            "Sender “{label}”: {sent} handed in, of which by now {delivered} delivered, {refused} \
+             refused, {held} held, {waiting} waiting"
+        ),
+    }
 }
 
 fn why(
@@ -167,6 +188,17 @@ mod tests {
                 ..Sums::default()
             }),
             keys: vec![(Opco::Akto, 7), (Opco::Atlas, -1)],
+            senders: BTreeMap::from([(
+                domain::id::CredentialId::new("2026-09-01T00:00:00Z".parse().unwrap()),
+                OfSender {
+                    label: "ERP Lumière".to_owned(),
+                    sent: 5,
+                    delivered: 2,
+                    refused: 1,
+                    held: BTreeMap::from([("no_key".to_owned(), 2)]),
+                    waiting: BTreeMap::new(),
+                },
+            )]),
         }
     }
 
@@ -194,6 +226,7 @@ mod tests {
             "  Déposés : 5 ; arrivés : 3 ; refusés : 2\n",
             "    2 refus E12\n",
             "  Retenus : 4\n",
+            "  Expéditeur « ERP Lumière » : 5 déposés, dont à ce jour 2 arrivés, 1 refusés, 2 retenus, 0 en attente\n",
             "  Argent : 1234,56 € dus, 0,00 € facturés, -0,05 € payés\n",
             "  Clé AKTO : 7 jours\n  Clé Atlas : expirée\n",
             "https://passerelle.example/?world=live\n",

@@ -1,13 +1,14 @@
 //! Alerts: begun, told and ended once each; counts of the log, each event once.
 
 use domain::alert::{Condition, Measure, Severity, Subject};
-use domain::id::{AlertId, MailId, PersonId, SilenceId, TenantId};
+use domain::id::{AlertId, CredentialId, MailId, PersonId, SilenceId, TenantId};
 use domain::{DeliveryId, Environment, Instance, Opco, Status};
 use store::alerts::choices::{self, Choice};
 use store::alerts::{self, Alert, Silence};
+use store::credentials::{self, Credential};
 use store::mails::{self, Mail, Outcome};
 use store::pulse::{self, word};
-use store::{NewEvent, events, reports};
+use store::{NewDelivery, NewEvent, events, reports};
 
 use crate::harness::{SITE, at, contract, now, on_both, site};
 
@@ -179,6 +180,45 @@ on_both! {
         let expected = reports::Open { siret_cfa: site(), status: Status::Queued, reason: None, count: 2 };
         assert_eq!(open, [expected]);
         assert_eq!(reports::open(&mut tx, stranger, live, at(43_200)).await.unwrap(), []);
+    }
+
+    async fn what_each_credential_handed_in_is_counted_by_site_and_where_it_stands(db) {
+        let (tenant, stranger) = (db.network().await, db.network().await);
+        let keys = db.store.keys(tenant).await.unwrap();
+        let id = CredentialId::new(now());
+        let credential = Credential {
+            tenant,
+            id,
+            label: "ERP".to_owned(),
+            prefix: "cfg_live_abc".to_owned(),
+            environment: Environment::Live,
+            sites: None,
+            actions: vec!["submit".to_owned()],
+            quota_per_minute: 60,
+            created_at: now(),
+            expires_at: None,
+            revoked_at: None,
+        };
+        let mut tx = db.store.writing().await.unwrap();
+        credentials::create(&mut tx, &credential, &[7; 32]).await.unwrap();
+        tx.commit().await.unwrap();
+        for seconds in [0, 10, 86_400] {
+            let new = NewDelivery { credential: Some(id), ..contract(&keys, at(seconds)) };
+            db.store.accept(&[new, contract(&keys, at(seconds))]).await.unwrap();
+        }
+        let mut tx = db.store.reading().await.unwrap();
+        let (live, day) = (Environment::Live, (at(0), at(43_200)));
+        let expected = reports::Sent {
+            siret_cfa: site(),
+            credential: id,
+            label: "ERP".to_owned(),
+            status: Status::Queued,
+            reason: None,
+            count: 2,
+        };
+        assert_eq!(reports::sent(&mut tx, tenant, live, day).await.unwrap(), [expected]);
+        assert_eq!(reports::sent(&mut tx, tenant, Environment::Test, day).await.unwrap(), []);
+        assert_eq!(reports::sent(&mut tx, stranger, live, day).await.unwrap(), []);
     }
 
     async fn a_mail_is_one_sender_s_at_a_time_until_it_is_sent(db) {

@@ -7,10 +7,10 @@ pub(crate) mod throttle;
 pub(crate) mod totp;
 
 use domain::Timestamp;
-use domain::id::TokenId;
+use domain::id::{TenantId, TokenId};
 use domain::person::PersonState;
 use store::people::{self, Person, Purpose, TOTP_PART, Token};
-use store::{NewEvent, StoreError, Tx, events};
+use store::{NewEvent, StoreError, Tx, events, tenants};
 
 use crate::desk::Desk;
 use crate::settings::SecondFactor;
@@ -40,6 +40,8 @@ pub(crate) enum SignedIn {
     Session(Carried),
     /// The password is right; a code is asked for. The first step's own cookie.
     CodeWanted(Carried),
+    /// The person has accounts in several networks: these, by name. Which one is theirs to say.
+    Several(Vec<(TenantId, String)>),
     /// Wrong, or no such account: nobody learns which.
     Wrong,
     /// Too many tries: nothing is tried before this instant.
@@ -98,27 +100,39 @@ pub(crate) async fn with_password(
 }
 
 /// Signs in whom the provider of identities names: who is linked to it already, else who has the address
-/// it has verified, who is linked from then on.
+/// it has verified, who is linked from then on. Known in several networks, they say in which.
 pub(crate) async fn with_identity(
     desk: &Desk,
     identity: &Identity,
+    network: Option<TenantId>,
     origin: &Origin,
 ) -> Result<SignedIn, StoreError> {
     let now = desk.clock.now();
     let mut tx = desk.store.reading().await?;
-    let linked = people::with_subject(&mut tx, &identity.subject).await?;
-    let mut named = Vec::new();
-    if let (true, Some(email)) = (linked.is_empty(), &identity.email) {
-        named = people::with_email(&mut tx, &normal_email(email)).await?;
+    let mut accounts = people::with_subject(&mut tx, &identity.subject).await?;
+    if let Some(email) = &identity.email {
+        let named = people::with_email(&mut tx, &normal_email(email)).await?;
         // One that is linked to somebody else there is not theirs.
-        named.retain(|person| person.oidc_subject.is_none());
+        accounts.extend(named.into_iter().filter(|one| one.oidc_subject.is_none()));
     }
+    accounts.retain(|person| person.state != PersonState::Disabled);
+    // In one network, who is linked comes before who has the address.
+    accounts.sort_by_key(|person| (person.tenant, person.oidc_subject.is_none()));
+    accounts.dedup_by_key(|person| person.tenant);
+    if let Some(network) = network {
+        accounts.retain(|person| person.tenant == network);
+    }
+    let several = match accounts.as_slice() {
+        [_, _, ..] => names(&mut tx, &accounts).await?,
+        _ => Vec::new(),
+    };
     drop(tx);
-    let usable = |person: &&Person| person.state != PersonState::Disabled;
-    let Some(person) = linked.iter().chain(&named).find(usable) else {
+    if !several.is_empty() {
+        return Ok(SignedIn::Several(several));
+    }
+    let Some(mut person) = accounts.into_iter().next() else {
         return Ok(SignedIn::Wrong);
     };
-    let mut person = person.clone();
     if person.oidc_subject.is_none() || person.state == PersonState::Invited {
         link(desk, &mut person, identity, now).await?;
     }
@@ -135,6 +149,17 @@ pub(crate) async fn with_identity(
         Purpose::FirstStep => SignedIn::CodeWanted(carried),
         _ => SignedIn::Session(carried),
     })
+}
+
+/// Returns the networks of accounts, by name.
+async fn names(tx: &mut Tx, accounts: &[Person]) -> Result<Vec<(TenantId, String)>, StoreError> {
+    let mut names = Vec::new();
+    for account in accounts {
+        let network = tenants::find_network(tx, account.tenant).await?;
+        names.extend(network.map(|network| (network.id, network.name)));
+    }
+    names.sort_by(|(_, one), (_, other)| one.cmp(other));
+    Ok(names)
 }
 
 /// Links an account to whom the provider names; an invitation is used up by that.

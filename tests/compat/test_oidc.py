@@ -190,3 +190,26 @@ def test_a_sensitive_act_asks_the_provider_again(desk: Desk) -> None:
         # Somebody else at the provider confirms nothing here.
         other = through(http, "/confirm/oidc?next=/people", "zoe@cfa.example")
         assert other.status_code == 400, other.text
+
+
+def test_who_is_known_in_several_networks_says_in_which(desk: Desk) -> None:
+    """Last: from here on there are two networks, and the commands must name one."""
+    desk.invite("ines@cfa.example")
+    desk.invite("max@cfa.example")
+    desk.admin("network", "create", "--name", "Autre réseau")
+    words = ["person", "create", "--name", "Inès", "--email", "ines@cfa.example", "--role", "admin"]
+    desk.admin(*words, "--network", "Autre réseau")
+    for name in ("Autre réseau", "Réseau d'essai"):
+        with browser(desk) as http:
+            asked = through(http, "/login/oidc?next=/people", "ines@cfa.example")
+            assert asked.status_code == 200, asked.text
+            assert http.get("/people").is_redirect, "nobody is signed in yet"
+            links = re.findall(r'<a href="(/login/oidc\?network=[^"]+)">([^<]+)</a>', asked.text)
+            known = {html.unescape(shown): html.unescape(link) for link, shown in links}
+            assert set(known) == {"Autre réseau", "Réseau d'essai"}, asked.text
+            arrived = through(http, known[name], "ines@cfa.example")
+            assert (arrived.status_code, arrived.url.path) == (200, "/people"), arrived.text
+            assert ("max@cfa.example" in arrived.text) == (name == "Réseau d'essai"), "the other network's people"
+    with browser(desk) as http:
+        foreign = through(http, "/login/oidc?network=01900000-0000-7000-8000-000000000000", "ines@cfa.example")
+        assert foreign.status_code == 400, "a network where nobody of that address has an account"

@@ -84,7 +84,8 @@ pub(crate) async fn submit(
     match signin::with_password(&desk, &sent.email, &sent.password, &from).await? {
         SignedIn::Session(session) => Ok(signed_in(&desk, &session, &next)),
         SignedIn::CodeWanted(step) => Ok(code_wanted(&desk, &step, &next)),
-        SignedIn::Wrong => Ok(again(password_page(
+        // Only a provider of identities tells of several networks.
+        SignedIn::Wrong | SignedIn::Several(_) => Ok(again(password_page(
             &desk,
             language,
             &next,
@@ -141,7 +142,7 @@ pub(crate) async fn submit_code(
             Ok(answer)
         }
         SignedIn::Locked(until) => Ok(again(code_page(language, &next, &locked(until, language)))),
-        SignedIn::Wrong | SignedIn::CodeWanted(_) => Ok(again(code_page(
+        SignedIn::Wrong | SignedIn::Several(_) | SignedIn::CodeWanted(_) => Ok(again(code_page(
             language,
             &next,
             language.of(

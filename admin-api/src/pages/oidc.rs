@@ -1,13 +1,15 @@
 //! Signing in at the deployment's own provider of identities, and back.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use domain::id::TenantId;
 use domain::person::{Language, PersonState};
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 use store::StoreError;
 
 use super::layout::{notice, outside};
-use super::login::{again, code_wanted, insert, safe, signed_in};
+use super::login::{again, code_wanted, insert, query, safe, signed_in};
+use super::page;
 use crate::desk::Desk;
 use crate::gate::{cookie, language, origin, question_cookie, redirect, set_cookie};
 use crate::refusal::{Code, Refusal};
@@ -22,6 +24,8 @@ pub(crate) const BACK: &str = "/login/oidc/back";
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Next {
     next: Option<String>,
+    /// The network of a person who has several.
+    network: Option<TenantId>,
 }
 
 /// Leads to the provider, to sign in.
@@ -49,9 +53,10 @@ async fn lead(
     next: Next,
 ) -> Result<HttpResponse, Refusal> {
     let provider = desk.provider.as_ref().ok_or(Code::NotFound)?;
+    let network = next.network;
     let next = safe(next.next);
     let begun = provider
-        .begin((&next, purpose), &back(desk), desk.clock.now())
+        .begin((&next, purpose, network), &back(desk), desk.clock.now())
         .await;
     match begun {
         Ok(begun) => {
@@ -119,9 +124,11 @@ async fn believed(
         signin::confirmed(desk, viewer.person(), viewer.token().id).await?;
         return Ok(redirect(&next));
     }
-    Ok(match signin::with_identity(desk, identity, &origin(desk, request)).await? {
+    let origin = origin(desk, request);
+    Ok(match signin::with_identity(desk, identity, asked.network, &origin).await? {
         SignedIn::Session(session) => signed_in(desk, &session, &next),
         SignedIn::CodeWanted(step) => code_wanted(desk, &step, &next),
+        SignedIn::Several(networks) => page(several(language, &networks, &next)),
         SignedIn::Wrong | SignedIn::Locked(_) => refused(
             language,
             language.of(
@@ -132,6 +139,28 @@ async fn believed(
             ),
         ),
     })
+}
+
+/// Lets a person who is known in several networks choose one. The provider is asked again, which knows
+/// them by now: nothing is kept here of who they are.
+fn several(language: Language, networks: &[(TenantId, String)], next: &str) -> Markup {
+    let title = language.of("Quel réseau ?", "Which network?");
+    outside(
+        language,
+        title,
+        &html! {
+            h1 { (title) }
+            p { (language.of(
+                "Votre adresse a un compte dans plusieurs réseaux.",
+                "Your address has an account in several networks.",
+            )) }
+            ul {
+                @for (id, name) in networks {
+                    li { a href={ "/login/oidc?network=" (id) "&" (query(next)) } { (name) } }
+                }
+            }
+        },
+    )
 }
 
 /// Returns whether a person may prove who they are at the provider.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::id::TenantId;
 use domain::{Secret, Timestamp};
 use jsonwebtoken::jwk::JwkSet;
 use reqwest::Url;
@@ -96,6 +97,9 @@ pub(crate) struct Asked {
     pub(crate) next: String,
     /// What for.
     pub(crate) purpose: Purpose,
+    /// The network a person of several chose.
+    #[serde(default)]
+    pub(crate) network: Option<TenantId>,
 }
 
 /// A question ready to be asked.
@@ -134,7 +138,7 @@ impl Asked {
         serde_json::from_slice(&bytes).ok()
     }
 
-    fn new(next: &str, purpose: Purpose, now: Timestamp) -> Self {
+    fn new(next: &str, (purpose, network): (Purpose, Option<TenantId>), now: Timestamp) -> Self {
         Self {
             state: carried::random(),
             nonce: carried::random(),
@@ -142,6 +146,7 @@ impl Asked {
             at_ms: now.as_millisecond(),
             next: next.to_owned(),
             purpose,
+            network,
         }
     }
 
@@ -188,12 +193,12 @@ impl Provider {
     /// Prepares the question. `back` is our own address that it answers to.
     pub(crate) async fn begin(
         &self,
-        (next, purpose): (&str, Purpose),
+        (next, purpose, network): (&str, Purpose, Option<TenantId>),
         back: &str,
         now: Timestamp,
     ) -> Result<Begun, Denied> {
         let known = self.known(now).await?;
-        let asked = Asked::new(next, purpose, now);
+        let asked = Asked::new(next, (purpose, network), now);
         let challenge = digest::digest(&digest::SHA256, asked.verifier.as_bytes());
         let mut url = known.metadata.authorization_endpoint;
         {
@@ -414,16 +419,18 @@ mod tests {
 
     #[test]
     fn an_answer_belongs_to_the_question_of_its_own_browser_for_ten_minutes() {
-        let asked = Asked::new("/keys", Purpose::SignIn, at(0));
+        let network = Some(TenantId::PLATFORM);
+        let asked = Asked::new("/keys", (Purpose::SignIn, network), at(0));
         let kept = Asked::read(&asked.written()).unwrap();
         assert_eq!(
             (kept.next.as_str(), kept.purpose),
             ("/keys", Purpose::SignIn)
         );
+        assert_eq!(kept.network, network);
         assert!(kept.is_answered_by(&answer(&asked.state), at(600)));
         assert!(!kept.is_answered_by(&answer(&asked.state), at(601)));
         assert!(!kept.is_answered_by(&answer(&asked.state), at(-1)));
-        let other = Asked::new("/keys", Purpose::SignIn, at(0));
+        let other = Asked::new("/keys", (Purpose::SignIn, None), at(0));
         assert!(!kept.is_answered_by(&answer(&other.state), at(1)));
         let silent = Answer {
             state: None,

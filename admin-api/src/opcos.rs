@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::person::Right;
 use domain::{Environment, Instance, Opco};
 use store::health::{self, Backlog, Call, Whose};
+use store::unknown_fields::{self, UnknownField};
 
 use crate::desk::Desk;
 use crate::filter::word;
@@ -37,6 +38,8 @@ pub(crate) struct State {
     pub(crate) calls: Calls,
     /// What waits for it.
     pub(crate) backlog: Option<Backlog>,
+    /// What it sends that nobody knows, what came last first.
+    pub(crate) unknown: Vec<UnknownField>,
 }
 
 /// How an OPCO answered.
@@ -74,6 +77,7 @@ pub(crate) async fn all(
     let mut tx = desk.store.reading().await?;
     let calls = health::calls(&mut tx, &whose, since).await?;
     let backlog = health::backlog(&mut tx, &whose).await?;
+    let unknown = unknown_fields::list(&mut tx, whose.tenant, world).await?;
     drop(tx);
     let systems = desk.works.health();
     let state = |opco: Opco| State {
@@ -89,6 +93,11 @@ pub(crate) async fn all(
             .collect(),
         calls: Calls::of(calls.iter().filter(|call| call.opco == opco)),
         backlog: backlog.iter().find(|one| one.opco == opco).copied(),
+        unknown: unknown
+            .iter()
+            .filter(|one| one.opco == opco)
+            .cloned()
+            .collect(),
     };
     Ok((world, Opco::ALL.into_iter().map(state).collect()))
 }

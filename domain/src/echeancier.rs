@@ -17,7 +17,7 @@ use crate::form::field::Field;
 use crate::form::pass::Take;
 use crate::form::report::Report;
 use crate::form::wire::{Read, Shape};
-use crate::form::{Montant, Quantite};
+use crate::form::{FieldOutline, Montant, Quantite};
 use crate::identifiers::Iban;
 use crate::payload::NatureLigne;
 use crate::siret::Siret;
@@ -131,6 +131,13 @@ pub struct Lecture {
 
 /// Names the whole in what is said of it.
 static DETAIL: Field = Field::new("dossier", "détail du dossier");
+
+/// Returns every member of the money side that is known, by pointer.
+pub fn fields() -> Vec<FieldOutline> {
+    let mut found = Vec::new();
+    Echeancier::outline("", &mut found);
+    found
+}
 
 /// Keeps the money and nothing else: the contract in the same answer is personal.
 fn money_only(echeancier: &mut Echeancier) {

@@ -5,12 +5,12 @@ use serde::de::DeserializeSeed as _;
 use serde_json::Value;
 
 use crate::echeancier::EtatFacture;
-use crate::form::Montant;
 use crate::form::block::block;
 use crate::form::field::Field;
 use crate::form::pass::Take;
 use crate::form::report::Report;
-use crate::form::wire::Read;
+use crate::form::wire::{Read, Shape as _};
+use crate::form::{FieldOutline, Montant};
 use crate::identifiers::Iban;
 use crate::opco::words;
 use crate::payload::Facture;
@@ -79,6 +79,13 @@ pub enum Difference {
 }
 
 words!(Difference { Total = "total", Emitter = "emitter", Dossiers = "dossiers" });
+
+/// Returns every member of an item that is known, by pointer.
+pub fn fields() -> Vec<FieldOutline> {
+    let mut found = Vec::new();
+    FactureEtat::outline("", &mut found);
+    found
+}
 
 static ITEM: Field = Field::new("factures", "facture");
 

@@ -13,6 +13,7 @@ use store::{Files, Store};
 use crate::breaker::Breakers;
 use crate::ceilings::Ceilings;
 use crate::committer::Committer;
+use crate::drift::Drift;
 use crate::limits::Limits;
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
@@ -91,6 +92,8 @@ pub(crate) struct Parts {
     /// Whether something was destroyed whose traces are still in the files of the database. After a start
     /// it may be so.
     pub(crate) shredded: AtomicBool,
+    /// What OPCOs were seen to send that nobody knows.
+    pub(crate) drift: Drift,
     /// The name of this run of the process, under which it holds leases.
     pub(crate) owner: String,
 }

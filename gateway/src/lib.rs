@@ -20,6 +20,7 @@ pub(crate) mod countdowns;
 pub(crate) mod desk;
 pub(crate) mod details;
 pub(crate) mod dispatch;
+pub(crate) mod drift;
 pub(crate) mod expiry;
 pub(crate) mod failpoint;
 pub(crate) mod files;

@@ -68,6 +68,7 @@ pub struct Metrics {
     queue_late: Level<ByOpco>,
     reclaimed: Family<ByOpco, Counter>,
     states_unknown: Family<ByOpco, Counter>,
+    fields_unknown: Family<ByOpco, Counter>,
     breaker: Level<BySystem>,
     limiter: Timed<ByOpco>,
     orphans: Level<ByOpco>,
@@ -198,6 +199,11 @@ impl Metrics {
                 "Deliveries taken over from a deliverer that let its lease run out",
             ),
             states_unknown: counts(r, "states_unknown", "States read that nobody knows"),
+            fields_unknown: counts(
+                r,
+                "fields_unknown",
+                "Fields in OPCOs' answers that the norm does not have",
+            ),
             breaker: counts(r, "breaker_state", "0 closed, 1 half open, 2 open"),
             limiter: durations(r, "limiter_wait", "Waits for a permit"),
             orphans: counts(
@@ -466,6 +472,13 @@ impl Metrics {
         self.states_unknown
             .get_or_create(&ByOpco { opco: opco.slug() })
             .inc();
+    }
+
+    /// Counts answers that held a field nobody knows.
+    pub fn field_unknown(&self, opco: Opco, answers: u32) {
+        self.fields_unknown
+            .get_or_create(&ByOpco { opco: opco.slug() })
+            .inc_by(answers.into());
     }
 
     /// Counts a group commit that failed: none of its payloads was taken.

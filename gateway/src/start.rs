@@ -19,6 +19,7 @@ use crate::ceilings::Ceilings;
 use crate::committer::Committer;
 use crate::config::{Config, MaskedUrl};
 use crate::desk::Lent;
+use crate::drift::Drift;
 use crate::limits::{Keeper, Limit, Limits, Shared, Sharing};
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
@@ -291,6 +292,7 @@ pub(crate) fn assemble(
         alerts: config.alerts.clone(),
         retention: config.retention.clone(),
         shredded: AtomicBool::new(true),
+        drift: Drift::default(),
         proof: config.proof.clone(),
         vouching: Vouching::new(&config.proof)?,
         owner,

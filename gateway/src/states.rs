@@ -156,5 +156,8 @@ pub(crate) async fn ask(
         return Err(Unread::NotBefore(at));
     }
     let asked = opco::exchange(&app.transport, reader.profile, reader.identity, operation);
-    asked.await.map_err(Unread::Fault)
+    let answer = asked.await.map_err(Unread::Fault)?;
+    let tenant = reader.view.network.keys.tenant();
+    app.drift.note(tenant, reader.system, &answer);
+    Ok(answer)
 }

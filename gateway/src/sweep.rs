@@ -7,7 +7,7 @@ use domain::{DeliveryId, HoldReason};
 use store::{Delivery, StoreError};
 
 use crate::app::App;
-use crate::{pause, plan, reroute};
+use crate::{drift, pause, plan, reroute};
 
 /// How often, on the gateway's clock.
 const EVERY: Duration = Duration::from_secs(5);
@@ -53,7 +53,8 @@ async fn picture(app: &App) -> Result<(), StoreError> {
     app.metrics.queue(&counts, app.clock.now());
     let orphans = store::strangers::count_open(&mut tx).await?;
     app.metrics.orphans(&orphans);
-    Ok(())
+    drop(tx);
+    drift::keep(app, app.clock.now()).await
 }
 
 /// One page of each cause in a round, so that many deliveries nobody can mend yet never hide one

@@ -55,6 +55,7 @@ pub mod software;
 pub mod strangers;
 pub mod switches;
 pub mod tenants;
+pub mod unknown_fields;
 pub mod webhooks;
 pub mod windows;
 mod writer;

@@ -1,8 +1,8 @@
 //! Dossiers and money on the dashboard and in its API: the same figures as the native API, for those who
 //! may see them, at the sites they reach.
 
-use domain::Opco;
 use domain::person::Role;
+use domain::{Environment, Opco};
 use harness::desk::{Browser, Desk, PASSWORD, account};
 use harness::payload::contract;
 use harness::pieces::{Form, facture};
@@ -10,7 +10,7 @@ use harness::scene::Scene;
 use harness::{network, on_both, wait};
 use serde_json::{Value, json};
 use store::people::Scope;
-use store::tenants;
+use store::{tenants, unknown_fields};
 
 use super::money::{detail, due, scheduled};
 
@@ -96,6 +96,19 @@ on_both! {
         assert!(akto["calls"]["p95_ms"].is_u64() && akto["capabilities"]["dossiers_v1"].is_string(), "{akto:#}");
         assert_eq!((&akto["calls"]["failed"], &akto["backlog"]), (&json!(0), &json!(0)));
         assert!(admin.get("/opcos").await.text.contains("répond"));
+        // What it sends beside the norm is told by its name.
+        let about = unknown_fields::About {
+            tenant: scene.network.tenant, environment: Environment::Test, opco: Opco::Akto, place: "dossier",
+        };
+        let mut tx = scene.store.writing().await.unwrap();
+        assert!(unknown_fields::tell(&mut tx, &about, ("/echeances/*/bonus", 3), scene.now()).await.unwrap());
+        tx.commit().await.unwrap();
+        let opcos = admin.get("/admin/v1/opcos").await.expect(200);
+        let akto = opcos["opcos"].as_array().unwrap().iter().find(|one| one["opco"] == "akto").unwrap();
+        let field = &akto["unknown_fields"][0];
+        assert_eq!((&field["name"], &field["told"]), (&json!("/echeances/*/bonus"), &json!(3)), "{akto:#}");
+        assert_eq!(akto["unknown_fields"].as_array().unwrap().len(), 1, "the simulator sends the norm: {akto:#}");
+        assert!(admin.get("/opcos").await.text.contains("/echeances/*/bonus"));
 
         // Who may not see money sees the dossier without it.
         let mut reader = signed_in(&scene, &desk, Role::Reader, Scope::Network).await;

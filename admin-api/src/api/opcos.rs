@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::{HttpResponse, web};
 use domain::{NormVersion, Opco, Openness, Timestamp};
 use serde::Serialize;
+use store::unknown_fields::UnknownField;
 use utoipa::ToSchema;
 
 use crate::desk::Desk;
@@ -40,6 +41,25 @@ struct StateBody {
     /// When the oldest of them was handed in.
     #[schema(value_type = Option<String>, format = DateTime)]
     oldest: Option<Timestamp>,
+    /// The members of its answers that the norm does not have, by name.
+    unknown_fields: Vec<UnknownFieldBody>,
+}
+
+/// A member of an OPCO's answers that nobody knows. What it holds is kept nowhere.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OpcoUnknownField)]
+struct UnknownFieldBody {
+    /// In which answers: `etats`, `dossier` or `factures`.
+    place: String,
+    /// Its name, after those of what holds it; `…` for what is no name, or one too many.
+    #[schema(example = "/echeances/*/bonus")]
+    name: String,
+    /// In how many answers.
+    told: u64,
+    #[schema(value_type = String, format = DateTime)]
+    first_told_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    last_told_at: Timestamp,
 }
 
 /// One system of an OPCO.
@@ -117,6 +137,23 @@ impl From<State> for StateBody {
             },
             backlog: state.backlog.map_or(0, |backlog| backlog.count),
             oldest: state.backlog.map(|backlog| backlog.oldest),
+            unknown_fields: state
+                .unknown
+                .into_iter()
+                .map(UnknownFieldBody::from)
+                .collect(),
+        }
+    }
+}
+
+impl From<UnknownField> for UnknownFieldBody {
+    fn from(field: UnknownField) -> Self {
+        Self {
+            place: field.place,
+            name: field.name,
+            told: field.told,
+            first_told_at: field.first_told_at,
+            last_told_at: field.last_told_at,
         }
     }
 }

@@ -53,7 +53,41 @@ pub(crate) async fn show(
             } }
             tbody { @for state in &states { (row(state, language)) } }
         } }
+        (strange(&states, language))
     })))
+}
+
+/// What OPCOs send that nobody here knows: a sign that one of them has changed.
+fn strange(states: &[State], language: Language) -> Markup {
+    html! {
+        @if states.iter().any(|state| !state.unknown.is_empty()) {
+            section aria-labelledby="unknown" {
+                h2 #unknown { (language.of("Champs que personne ne connaît", "Fields that nobody knows")) }
+                p.small { (language.of(
+                    "Présents dans les réponses d'un OPCO et absents de la norme : leurs noms seuls, jamais leurs valeurs.",
+                    "In an OPCO's answers and not in the norm: their names alone, never their values.",
+                )) }
+                div.scroll { table {
+                    thead { tr {
+                        th scope="col" { "OPCO" }
+                        th scope="col" { (language.of("Réponse", "Answer")) }
+                        th scope="col" { (language.of("Champ", "Field")) }
+                        th.number scope="col" { (language.of("Réponses", "Answers")) }
+                        th scope="col" { (language.of("Vu d'abord", "First seen")) }
+                        th scope="col" { (language.of("Vu en dernier", "Last seen")) }
+                    } }
+                    tbody { @for state in states { @for field in &state.unknown { tr {
+                        td { (state.opco.name()) }
+                        td { (field.place) }
+                        td { code { (field.name) } }
+                        td.number { (field.told) }
+                        td { (instant(field.first_told_at, language)) }
+                        td { (instant(field.last_told_at, language)) }
+                    } } } }
+                } }
+            }
+        }
+    }
 }
 
 fn row(state: &State, language: Language) -> Markup {

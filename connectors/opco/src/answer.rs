@@ -1,5 +1,6 @@
 //! What an OPCO answered, read into our words. Nothing here prints a payload.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use domain::echeancier::Echeancier;
@@ -70,6 +71,8 @@ pub struct Page<T = EtatDossier> {
     pub page: Option<u64>,
     /// How many lines carried no number and could not be used.
     pub skipped: u32,
+    /// The members of its lines that the norm does not have, by name.
+    pub unknown: Vec<String>,
 }
 
 /// The state of one dossier (protocol §7).
@@ -102,6 +105,8 @@ pub struct DossierDetail {
     pub echeancier: Echeancier,
     /// The members of the money that are there but not of their type, by JSON Pointer.
     pub oddities: Vec<String>,
+    /// The members that the norm does not have, by name.
+    pub unknown: Vec<String>,
     /// The whole answer as it came, for whoever passes it on.
     pub brut: Value,
 }
@@ -115,6 +120,30 @@ pub struct KeyInfo {
     pub date_fin_validite: Option<Date>,
     /// What it adds.
     pub comment: Option<String>,
+}
+
+impl Answer {
+    /// Returns where the members stand that the norm does not have, with their names and nothing more:
+    /// the route's word, then one name after another.
+    pub fn unknown(&self) -> (&'static str, Vec<&str>) {
+        match self {
+            Self::Etats(page) => ("etats", texts(&page.unknown)),
+            Self::FacturesEtats(page) => ("factures", texts(&page.unknown)),
+            Self::Detail(detail) => ("dossier", texts(&detail.unknown)),
+            Self::Liste(details) => {
+                let all = details.iter().flat_map(|detail| texts(&detail.unknown));
+                let once: BTreeSet<&str> = all.collect();
+                ("dossier", once.into_iter().collect())
+            }
+            Self::Status(_) | Self::Receipt(_) | Self::Piece(_) | Self::KeyInfo(_) => {
+                ("", Vec::new())
+            }
+        }
+    }
+}
+
+fn texts(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }
 
 impl fmt::Debug for DossierDetail {

@@ -2,6 +2,7 @@
 //! call, a reply becomes an answer or a fault.
 
 mod decode;
+mod drift;
 pub(crate) mod edit;
 mod encode;
 pub(crate) mod fault;

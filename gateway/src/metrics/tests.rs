@@ -63,6 +63,7 @@ fn what_alerts_wait_for_is_there_before_it_happens() {
     let text = metrics.encode().unwrap();
     for line in [
         r#"cfa_gateway_states_unknown_total{opco="akto"} 0"#,
+        r#"cfa_gateway_fields_unknown_total{opco="akto"} 0"#,
         r#"cfa_gateway_leases_reclaimed_total{opco="uniformation"} 0"#,
         r#"cfa_gateway_deliveries_settled_total{opco="atlas",status="dead"} 0"#,
         r#"cfa_gateway_invoice_refusals_total{opco="afdas",reason="UNKNOWN"} 0"#,

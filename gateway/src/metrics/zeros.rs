@@ -16,6 +16,7 @@ impl Metrics {
             let by = ByOpco { opco: opco.slug() };
             self.reclaimed.get_or_create(&by).inc_by(0);
             self.states_unknown.get_or_create(&by).inc_by(0);
+            self.fields_unknown.get_or_create(&by).inc_by(0);
             self.orphans.get_or_create(&by).set(0.0);
             for status in [Status::Delivered, Status::Rejected, Status::Dead] {
                 let labels = Settled {

@@ -4,7 +4,7 @@ use domain::id::{DeliveryId, TenantId};
 use domain::rejet::Rejet;
 use domain::{Environment, Kind, Opco, Timestamp};
 use store::refusals::{self, About, Refusal, Said, TEXTS_MAX};
-use store::retention;
+use store::{retention, unknown_fields};
 
 use crate::harness::{Database, at, now, on_both};
 
@@ -87,5 +87,36 @@ on_both! {
         let other = About { environment: Environment::Test, ..about };
         tell(db, tenant, &other, &[text("ailleurs")], at(3)).await;
         assert!(list(db, tenant).await.iter().any(|one| one.text.as_deref() == Some("ailleurs")));
+    }
+}
+
+on_both! {
+    async fn an_unknown_field_is_counted_by_its_name_and_their_number_is_bounded(db) {
+        let (tenant, stranger) = (db.network().await, db.network().await);
+        let about = unknown_fields::About {
+            tenant,
+            environment: Environment::Live,
+            opco: Opco::Afdas,
+            place: "etats",
+        };
+        let mut tx = db.store.writing().await.unwrap();
+        let mut new = Vec::new();
+        for (name, seconds) in [("/bonus", 1), ("/bonus", 2), ("/malus", 3)] {
+            new.push(unknown_fields::tell(&mut tx, &about, (name, 2), at(seconds)).await.unwrap());
+        }
+        assert_eq!(new, [true, false, true]);
+        let elsewhere = unknown_fields::About { opco: Opco::Akto, ..about };
+        unknown_fields::tell(&mut tx, &elsewhere, ("/bonus", 1), at(4)).await.unwrap();
+        for number in 0..unknown_fields::NAMES_MAX {
+            let name = format!("/champ{number}");
+            unknown_fields::tell(&mut tx, &about, (&name, 1), at(5)).await.unwrap();
+        }
+        let told = unknown_fields::list(&mut tx, tenant, Environment::Live).await.unwrap();
+        let bonus = told.iter().find(|one| one.opco == Opco::Afdas && one.name == "/bonus").unwrap();
+        assert_eq!((bonus.told, bonus.first_told_at, bonus.last_told_at), (4, at(1), at(2)));
+        let rest = told.iter().find(|one| one.name == unknown_fields::REST).unwrap();
+        assert_eq!((rest.told, told.len()), (2, 102), "100 names, the rest, another OPCO's");
+        assert_eq!(unknown_fields::list(&mut tx, tenant, Environment::Test).await.unwrap(), []);
+        assert_eq!(unknown_fields::list(&mut tx, stranger, Environment::Live).await.unwrap(), []);
     }
 }

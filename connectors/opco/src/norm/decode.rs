@@ -11,8 +11,8 @@ use crate::answer::{
     Answer, DossierDetail, EtatDossier, KeyInfo, Numeros, Page, PieceReceipt, ServiceStatus,
 };
 use crate::call::{BodyEnd, Reply};
-use crate::norm::fault;
 use crate::norm::lenient::{self, NotJson, member, unwrapped};
+use crate::norm::{drift, fault};
 use crate::operation::{Operation, Piece};
 use crate::profile::Profile;
 
@@ -61,10 +61,13 @@ pub fn decode(
         Operation::Status => status(&body).map(Answer::Status),
         Operation::FileDossier { .. } => receipt(&body).map(Answer::Receipt),
         Operation::FilePiece { piece, .. } => piece_receipt(*piece, &body).map(Answer::Piece),
-        Operation::Etats { .. } => {
-            page(body, |line| etat_dossier(profile, line.as_object()?)).map(Answer::Etats)
+        Operation::Etats { .. } => page(body, drift::of_etats, |line| {
+            etat_dossier(profile, line.as_object()?)
+        })
+        .map(Answer::Etats),
+        Operation::FacturesEtats { .. } => {
+            page(body, drift::of_factures, etat_facture).map(Answer::FacturesEtats)
         }
-        Operation::FacturesEtats { .. } => page(body, etat_facture).map(Answer::FacturesEtats),
         Operation::Detail { .. } => single(&body)
             .and_then(|detail| self::detail(profile, detail))
             .map(|detail| Answer::Detail(Box::new(detail))),
@@ -170,7 +173,11 @@ fn numeros(object: &Map<String, Value>) -> Receipt {
 }
 
 /// A bare array (V1), `{total, page, <list>}` (V2), or the latter wrapped in an array.
-fn page<T>(body: Value, read: impl Fn(&Value) -> Option<T>) -> Option<Page<T>> {
+fn page<T>(
+    body: Value,
+    unknown: fn(&[Value]) -> Vec<String>,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Option<Page<T>> {
     let (lines, total, number) = match body {
         Value::Array(mut items) => match items.as_mut_slice() {
             [Value::Object(only)] if is_paged(only) => paged(only)?,
@@ -187,6 +194,7 @@ fn page<T>(body: Value, read: impl Fn(&Value) -> Option<T>) -> Option<Page<T>> {
         total,
         page: number,
         skipped: 0,
+        unknown: unknown(&lines),
     };
     for line in &lines {
         match read(line) {
@@ -312,6 +320,7 @@ fn detail(profile: &Profile, detail: &Value) -> Option<DossierDetail> {
         cerfa: plain_names(cerfa),
         echeancier: money.echeancier,
         oddities: money.oddities,
+        unknown: drift::of_detail(detail),
         brut: detail.clone(),
     })
 }

@@ -20,6 +20,7 @@ fn page(number: Option<u64>, total: Option<u64>, numeros: &[&str]) -> Page {
         total,
         page: number,
         skipped: 0,
+        unknown: Vec::new(),
     }
 }
 
@@ -140,6 +141,7 @@ fn invoices(number: u64, total: u64, numeros: &[&str]) -> Page<FactureEtat> {
         total: Some(total),
         page: Some(number),
         skipped: 0,
+        unknown: Vec::new(),
     }
 }
 

@@ -188,7 +188,7 @@ pub async fn change(
     change: Change,
     acting: &Acting,
 ) -> Result<(Person, Option<Secret>), PeopleError> {
-    let found = people::find(tx, tenant, id).await?;
+    let found = people::find_for_update(tx, tenant, id).await?;
     let mut person = found.ok_or(PeopleError::Unknown)?;
     if let Some(name) = &change.name {
         person.name = checked_name(name)?;

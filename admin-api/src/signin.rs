@@ -5,6 +5,7 @@ pub(crate) mod oidc;
 pub(crate) mod password;
 pub(crate) mod throttle;
 pub(crate) mod totp;
+mod turn;
 
 use domain::Timestamp;
 use domain::id::{TenantId, TokenId};
@@ -16,6 +17,7 @@ use crate::desk::Desk;
 use crate::settings::SecondFactor;
 use crate::signin::carried::Carried;
 use crate::signin::oidc::Identity;
+use crate::signin::turn::Turn;
 use domain::Secret;
 
 /// What marks a session begun at the provider of identities, in place of a label.
@@ -77,22 +79,53 @@ pub(crate) async fn with_password(
         // As slow as a real one, so that the time tells nothing.
         desk.passwords.is_right(password.clone(), None).await;
     }
-    // Asked again: others may have used the tries up while this one waited for its hash.
-    if let Some(until) = still_locked(desk, &email, &accounts, origin).await? {
-        return Ok(SignedIn::Locked(until));
+    judged(desk, &email, (&accounts, found), origin).await
+}
+
+/// Says what an address and a password are worth, once each account's turn has come.
+async fn judged(
+    desk: &Desk,
+    email: &str,
+    (accounts, found): (&[Person], Option<Person>),
+    origin: &Origin,
+) -> Result<SignedIn, StoreError> {
+    let now = desk.clock.now();
+    let address = origin.address.as_deref();
+    if accounts.is_empty() {
+        let locked = desk.throttle.failed(email, address, now);
+        return Ok(locked.map_or(SignedIn::Wrong, SignedIn::Locked));
     }
-    let Some(person) = found else {
-        desk.throttle.failed(&email, origin.address.as_deref(), now);
-        for account in &accounts {
-            wrong(desk, account, "password", origin).await?;
+    let mut tx = desk.store.writing().await?;
+    let mut mine = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        match turn::take(&mut tx, account, now).await? {
+            Turn::Mine(person) => mine.push(person),
+            Turn::Locked(until) => return Ok(SignedIn::Locked(until)),
+            Turn::Gone => {}
         }
+    }
+    let still = |found: &Person| {
+        let mut fresh = mine.iter().filter(|person| person.id == found.id);
+        fresh.any(|person| turn::proves_the_same(person, found))
+    };
+    let Some(person) = found.filter(still) else {
+        if let Some(until) = desk.throttle.failed(email, address, now) {
+            return Ok(SignedIn::Locked(until));
+        }
+        for account in &mine {
+            turn::wrong(&mut tx, account, "password", origin, now).await?;
+        }
+        tx.commit().await?;
         return Ok(SignedIn::Wrong);
     };
+    if let Some(until) = desk.throttle.locked(email, address, now) {
+        return Ok(SignedIn::Locked(until));
+    }
     let purpose = match person.sealed_totp {
         Some(_) => Purpose::FirstStep,
         None => Purpose::Session,
     };
-    let carried = open(desk, &person, purpose, origin, Proof::Here).await?;
+    let carried = open(desk, tx, &person, purpose, origin, Proof::Here).await?;
     Ok(match purpose {
         Purpose::FirstStep => SignedIn::CodeWanted(carried),
         _ => SignedIn::Session(carried),
@@ -144,7 +177,8 @@ pub(crate) async fn with_identity(
         Some(_) if !trusted => Purpose::FirstStep,
         _ => Purpose::Session,
     };
-    let carried = open(desk, &person, purpose, origin, Proof::Elsewhere).await?;
+    let tx = desk.store.writing().await?;
+    let carried = open(desk, tx, &person, purpose, origin, Proof::Elsewhere).await?;
     Ok(match purpose {
         Purpose::FirstStep => SignedIn::CodeWanted(carried),
         _ => SignedIn::Session(carried),
@@ -195,28 +229,6 @@ pub(crate) async fn confirmed(
     tx.commit().await
 }
 
-/// Returns until when nothing is tried for an account, as it stands now.
-async fn still_locked(
-    desk: &Desk,
-    email: &str,
-    accounts: &[Person],
-    origin: &Origin,
-) -> Result<Option<Timestamp>, StoreError> {
-    let now = desk.clock.now();
-    if let Some(until) = desk.throttle.locked(email, origin.address.as_deref(), now) {
-        return Ok(Some(until));
-    }
-    let mut tx = desk.store.reading().await?;
-    for account in accounts {
-        let fresh = people::find(&mut tx, account.tenant, account.id).await?;
-        let until = fresh.and_then(|fresh| fresh.locked_until);
-        if let Some(until) = until.filter(|until| now < *until) {
-            return Ok(Some(until));
-        }
-    }
-    Ok(None)
-}
-
 /// Tries a code of the second factor, or a recovery code, after the password.
 pub(crate) async fn with_code(
     desk: &Desk,
@@ -237,20 +249,24 @@ pub(crate) async fn with_code(
     let Some(person) = person.filter(active) else {
         return Ok(SignedIn::Wrong);
     };
-    if let Some(until) = person.locked_until.filter(|until| now < *until) {
-        return Ok(SignedIn::Locked(until));
-    }
-    if !is_right_code(desk, &person, code, now).await? {
-        let until = wrong(desk, &person, "code", origin).await?;
+    let given = Given::read(desk, &person, code, now).await?;
+    let mut tx = desk.store.writing().await?;
+    let fresh = match turn::take(&mut tx, &person, now).await? {
+        Turn::Mine(fresh) => fresh,
+        Turn::Locked(until) => return Ok(SignedIn::Locked(until)),
+        Turn::Gone => return Ok(SignedIn::Wrong),
+    };
+    let same = turn::proves_the_same(&fresh, &person);
+    if !same || !given.is_used_up(&mut tx, &person, now).await? {
+        let until = turn::wrong(&mut tx, &person, "code", origin, now).await?;
+        tx.commit().await?;
         return Ok(until.map_or(SignedIn::Wrong, SignedIn::Locked));
     }
-    let mut tx = desk.store.writing().await?;
     // Of two requests with one first step, one is served.
     if !people::end(&mut tx, token.tenant, token.person, token.id, now).await? {
         return Ok(SignedIn::Wrong);
     }
-    tx.commit().await?;
-    let carried = open(desk, &person, Purpose::Session, origin, Proof::Here).await?;
+    let carried = open(desk, tx, &fresh, Purpose::Session, origin, Proof::Here).await?;
     Ok(SignedIn::Session(carried))
 }
 
@@ -263,48 +279,77 @@ pub(crate) async fn again(
     password: &Secret,
     origin: &Origin,
 ) -> Result<bool, StoreError> {
-    let now = desk.clock.now();
-    if person.locked_until.is_some_and(|until| now < until) {
+    if person
+        .locked_until
+        .is_some_and(|until| desk.clock.now() < until)
+    {
         return Ok(false);
     }
     let hash = person.password.clone();
-    if !desk.passwords.is_right(password.clone(), hash).await {
-        wrong(desk, person, "confirmation", origin).await?;
-        return Ok(false);
-    }
-    confirmed(desk, person, session).await?;
-    Ok(true)
-}
-
-/// Uses up a code of the second factor, or a recovery code.
-async fn is_right_code(
-    desk: &Desk,
-    person: &Person,
-    code: &str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
-    if code.len() == totp::DIGITS {
-        let Some(secret) = second_factor(desk, person).await? else {
-            return Ok(false);
-        };
-        let Some(step) = totp::step_of(&secret, &code, now) else {
-            return Ok(false);
-        };
-        let mut tx = desk.store.writing().await?;
-        let first = people::use_totp_step(&mut tx, person.tenant, person.id, step).await?;
-        tx.commit().await?;
-        return Ok(first);
-    }
-    let hash = carried::hash(&code.to_ascii_uppercase());
+    let right = desk.passwords.is_right(password.clone(), hash).await;
+    let now = desk.clock.now();
     let mut tx = desk.store.writing().await?;
-    let used = people::use_recovery(&mut tx, person.tenant, person.id, &hash, now).await?;
-    if used {
-        let event = by(person, now, "person.recovery_code_used");
-        events::append(&mut tx, person.tenant, &[event]);
+    let Turn::Mine(fresh) = turn::take(&mut tx, person, now).await? else {
+        return Ok(false);
+    };
+    let right = right && turn::proves_the_same(&fresh, person);
+    if right {
+        people::set_lock(&mut tx, person.tenant, person.id, 0, None).await?;
+        people::confirm(&mut tx, person.tenant, session, now).await?;
+    } else {
+        turn::wrong(&mut tx, person, "confirmation", origin, now).await?;
     }
     tx.commit().await?;
-    Ok(used)
+    Ok(right)
+}
+
+/// What a person types at the second step.
+enum Given {
+    /// The code of one step of the second factor.
+    Step(i64),
+    /// Perhaps a recovery code, by its hash.
+    Recovery([u8; 32]),
+    /// No code of theirs.
+    Nothing,
+}
+
+impl Given {
+    async fn read(
+        desk: &Desk,
+        person: &Person,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
+        if code.len() != totp::DIGITS {
+            return Ok(Self::Recovery(carried::hash(&code.to_ascii_uppercase())));
+        }
+        let secret = second_factor(desk, person).await?;
+        let step = secret.and_then(|secret| totp::step_of(&secret, &code, now));
+        Ok(step.map_or(Self::Nothing, Self::Step))
+    }
+
+    /// Uses it up; returns whether it was a code that had not served.
+    async fn is_used_up(
+        self,
+        tx: &mut Tx,
+        person: &Person,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (tenant, id) = (person.tenant, person.id);
+        match self {
+            Self::Step(step) => people::use_totp_step(tx, tenant, id, step).await,
+            Self::Recovery(hash) => {
+                let used = people::use_recovery(tx, tenant, id, &hash, now).await?;
+                if used {
+                    let event = by(person, now, "person.recovery_code_used");
+                    events::append(tx, tenant, &[event]);
+                }
+                Ok(used)
+            }
+            Self::Nothing => Ok(false),
+        }
+    }
 }
 
 /// Opens the secret of a person's second factor.
@@ -332,9 +377,10 @@ enum Proof {
     Elsewhere,
 }
 
-/// Keeps a new token and returns what the browser carries.
+/// Keeps a new token, ends the transaction that found them right, and returns what the browser carries.
 async fn open(
     desk: &Desk,
+    mut tx: Tx,
     person: &Person,
     purpose: Purpose,
     origin: &Origin,
@@ -363,7 +409,6 @@ async fn open(
         ended_at: None,
     };
     let carried = Carried::new(token);
-    let mut tx = desk.store.writing().await?;
     people::keep_token(&mut tx, &carried.token, &carried.hash).await?;
     if purpose == Purpose::Session {
         people::set_lock(&mut tx, person.tenant, person.id, 0, None).await?;
@@ -374,28 +419,6 @@ async fn open(
     }
     tx.commit().await?;
     Ok(carried)
-}
-
-/// Counts a wrong answer and, from some number on, lets nothing be tried for a while.
-async fn wrong(
-    desk: &Desk,
-    person: &Person,
-    what: &str,
-    origin: &Origin,
-) -> Result<Option<Timestamp>, StoreError> {
-    let now = desk.clock.now();
-    let mut tx: Tx = desk.store.writing().await?;
-    let failures = people::note_failure(&mut tx, person.tenant, person.id).await?;
-    let until = throttle::pause(failures).map(|pause| carried::after(now, pause));
-    if until.is_some() {
-        people::set_lock(&mut tx, person.tenant, person.id, failures, until).await?;
-    }
-    let event = by(person, now, "person.sign_in_failed").with(serde_json::json!({
-        "what": what, "failures": failures, "locked_until": until, "address": origin.address,
-    }));
-    events::append(&mut tx, person.tenant, &[event]);
-    tx.commit().await?;
-    Ok(until)
 }
 
 /// Returns whether a person must still set a second factor up before anything else: not in a session that

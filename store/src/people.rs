@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::column::{At, ms, raw};
 use crate::error::StoreError;
-use crate::pool::{Tx, on, run};
+use crate::pool::{Engine, Tx, on, run};
 use crate::sealing::SealedSecret;
 
 pub use self::tokens::{
@@ -285,6 +285,31 @@ pub async fn find(
         .fetch_optional(conn)
         .await?);
     row.map(Person::try_from).transpose()
+}
+
+/// Returns an account and keeps others from changing it until the transaction ends.
+pub async fn find_for_update(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: PersonId,
+) -> Result<Option<Person>, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from person where tenant_id = $1 and person_id = $2 for update"
+    );
+    match &mut tx.engine {
+        // The write lock is held since `begin immediate`.
+        Engine::Sqlite(_) => find(tx, tenant, id).await,
+        Engine::Postgres(conn) => {
+            let row: Option<Row> = sqlx::query_as(SQL)
+                .bind(raw(tenant))
+                .bind(raw(id))
+                .fetch_optional(&mut **conn)
+                .await?;
+            row.map(Person::try_from).transpose()
+        }
+    }
 }
 
 /// Lists the accounts of a network by name.

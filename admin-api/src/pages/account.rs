@@ -64,7 +64,7 @@ pub(crate) async fn language(
 /// Changes what a person reads.
 pub(crate) async fn speak(desk: &Desk, viewer: &Viewer, language: Language) -> Result<(), Refusal> {
     let mut tx = desk.store.writing().await?;
-    let person = people::find(&mut tx, viewer.tenant(), viewer.id()).await?;
+    let person = people::find_for_update(&mut tx, viewer.tenant(), viewer.id()).await?;
     let mut person = person.ok_or(Code::NotFound)?;
     person.language = language;
     person.updated_at = desk.clock.now();
@@ -110,7 +110,7 @@ pub(crate) async fn password(
     let now = desk.clock.now();
     let hash = desk.passwords.hash(sent.password).await;
     let mut tx = desk.store.writing().await?;
-    let person = people::find(&mut tx, viewer.tenant(), viewer.id()).await?;
+    let person = people::find_for_update(&mut tx, viewer.tenant(), viewer.id()).await?;
     let mut person = person.ok_or(Code::NotFound)?;
     person.password = Some(hash);
     person.updated_at = now;

@@ -67,7 +67,7 @@ pub(crate) async fn submit(
         .map(|code| carried::hash(&code.replace('-', "")))
         .collect();
     let mut tx = desk.store.writing().await?;
-    let person = people::find(&mut tx, viewer.tenant(), viewer.id()).await?;
+    let person = people::find_for_update(&mut tx, viewer.tenant(), viewer.id()).await?;
     let mut person = person.ok_or(Code::NotFound)?;
     person.sealed_totp = Some(sealed);
     person.totp_step = step;

@@ -38,7 +38,9 @@ struct Tally {
 /// What this process saw of addresses and of names that may be nobody's. Accounts that exist have their
 /// count in the store, which every process sees.
 #[derive(Debug, Default)]
-pub(crate) struct Throttle(Mutex<HashMap<(Sort, String), Tally>>);
+pub(crate) struct Throttle(Mutex<Names>);
+
+type Names = HashMap<(Sort, String), Tally>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Sort {
@@ -55,19 +57,21 @@ impl Throttle {
         now: Timestamp,
     ) -> Option<Timestamp> {
         let names = self.0.lock().ok()?;
-        let until = |sort, name: &str| {
-            let tally = names.get(&(sort, name.to_owned()))?;
-            tally.locked_until.filter(|until| now < *until)
-        };
-        let by_address = address.and_then(|address| until(Sort::Address, address));
-        until(Sort::Email, email).max(by_address)
+        locked(&names, email, address, now)
     }
 
-    /// Counts a wrong answer.
-    pub(crate) fn failed(&self, email: &str, address: Option<&str>, now: Timestamp) {
-        let Ok(mut names) = self.0.lock() else {
-            return;
-        };
+    /// Counts a wrong answer, unless nothing is tried: then it says until when.
+    pub(crate) fn failed(
+        &self,
+        email: &str,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut names = self.0.lock().ok()?;
+        let until = locked(&names, email, address, now);
+        if until.is_some() {
+            return until;
+        }
         if names.len() >= NAMES_MAX {
             names.retain(|_, tally| now < after(tally.since, WINDOW));
         }
@@ -82,15 +86,20 @@ impl Throttle {
                 tally.locked_until = Some(after(now, WINDOW));
             }
         }
+        None
     }
 }
 
-fn count<'a>(
-    names: &'a mut HashMap<(Sort, String), Tally>,
-    sort: Sort,
-    name: &str,
-    now: Timestamp,
-) -> &'a mut Tally {
+fn locked(names: &Names, email: &str, address: Option<&str>, now: Timestamp) -> Option<Timestamp> {
+    let until = |sort, name: &str| {
+        let tally = names.get(&(sort, name.to_owned()))?;
+        tally.locked_until.filter(|until| now < *until)
+    };
+    let by_address = address.and_then(|address| until(Sort::Address, address));
+    until(Sort::Email, email).max(by_address)
+}
+
+fn count<'a>(names: &'a mut Names, sort: Sort, name: &str, now: Timestamp) -> &'a mut Tally {
     let fresh = Tally {
         failures: 0,
         since: now,
@@ -127,9 +136,11 @@ mod tests {
         let throttle = Throttle::default();
         for _ in 0..FREE {
             assert_eq!(throttle.locked("a@b.example", None, at(0)), None);
-            throttle.failed("a@b.example", None, at(0));
+            assert_eq!(throttle.failed("a@b.example", None, at(0)), None);
         }
         assert_eq!(throttle.locked("a@b.example", None, at(1)), Some(at(60)));
+        // One that comes too late is not counted: the pause stays what it is.
+        assert_eq!(throttle.failed("a@b.example", None, at(1)), Some(at(60)));
         assert_eq!(throttle.locked("c@d.example", None, at(1)), None);
         assert_eq!(throttle.locked("a@b.example", None, at(60)), None);
     }
@@ -138,7 +149,8 @@ mod tests {
     fn an_address_that_tries_many_names_is_locked_for_all() {
         let throttle = Throttle::default();
         for n in 0..PER_ADDRESS {
-            throttle.failed(&format!("{n}@b.example"), Some("192.0.2.1"), at(0));
+            let failed = throttle.failed(&format!("{n}@b.example"), Some("192.0.2.1"), at(0));
+            assert_eq!(failed, None);
         }
         assert!(
             throttle

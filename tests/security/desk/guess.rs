@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use domain::person::Role;
-use harness::desk::{PASSWORD, between, totp};
+use harness::desk::{Browser, PASSWORD, between, totp, word};
+use harness::erp::Answer;
+use store::people;
 
-use super::{OPTIONAL, on_both};
+use super::{OPTIONAL, Place, on_both};
 
 /// What is said of a wrong answer.
 const WRONG: &str = "Adresse ou mot de passe incorrect.";
@@ -16,7 +18,61 @@ fn says(text: &str, words: &str) -> bool {
     text.contains(words) || text.contains(&words.replace("&#39;", "'"))
 }
 
+/// Sends answers to one door, all at once.
+async fn at_once(browser: &Browser, door: &str, answers: Vec<Vec<(&str, &str)>>) -> Vec<Answer> {
+    let tries = answers.into_iter().map(|fields| {
+        let mut browser = browser.clone();
+        async move { browser.post(door, &fields).await }
+    });
+    futures_util::future::join_all(tries).await
+}
+
+/// How many wrong answers an account has against it.
+async fn failures(place: &Place, email: &str) -> u32 {
+    let mut tx = place.store.reading().await.unwrap();
+    people::with_email(&mut tx, email).await.unwrap()[0].failures
+}
+
+/// Sets a second factor up; returns its secret and one of the recovery codes.
+async fn enrolled(place: &Place, browser: &mut Browser) -> (String, String) {
+    let page = browser.get("/account/second-factor").await.text;
+    let secret = between(&page, "name=\"secret\" value=\"", "\"").unwrap();
+    let code = totp(&secret, place.now());
+    let sent = [("secret", secret.as_str()), ("code", code.as_str())];
+    let shown = browser.submit("/account/second-factor", &sent).await;
+    let paper = between(&shown.text, "<li><code>", "</code>").unwrap();
+    (secret, paper)
+}
+
 on_both! { OPTIONAL;
+    async fn passwords_asked_again_are_counted_alike_at_once_and_in_a_row(place) {
+        let mut thief = place.signed_in("ana@cfa.example", Role::Admin).await;
+        let csrf = word(&thief.get("/account").await.text).unwrap();
+        let confirm = |password| vec![("csrf", csrf.as_str()), ("password", password)];
+        let change = |current| {
+            let new = "cinq lampes jaunes";
+            vec![("csrf", csrf.as_str()), ("current", current), ("password", new), ("again", new)]
+        };
+        let wrong = || vec![confirm("faux faux faux faux"); 12];
+        for answer in at_once(&thief, "/confirm", wrong()).await {
+            assert_eq!(answer.status, 400, "{}", answer.text);
+        }
+        assert_eq!(failures(&place, "ana@cfa.example").await, 5);
+        // Behind the lock not even what is right opens, through neither door.
+        assert_eq!(thief.post("/confirm", &confirm(PASSWORD)).await.status, 400);
+        assert_eq!(thief.post("/account/password", &change(PASSWORD)).await.status, 400);
+
+        place.later(Duration::from_secs(61));
+        let wrong = vec![change("faux faux faux faux"); 12];
+        for answer in at_once(&thief, "/account/password", wrong).await {
+            assert_eq!(answer.status, 400, "{}", answer.text);
+        }
+        assert_eq!(failures(&place, "ana@cfa.example").await, 6, "one for each pause that ended");
+        place.later(Duration::from_secs(121));
+        assert_eq!(thief.post("/confirm", &confirm(PASSWORD)).await.status, 303);
+        assert_eq!(failures(&place, "ana@cfa.example").await, 0);
+    }
+
     async fn an_account_and_a_name_that_is_nobody_s_answer_alike(place) {
         place.person("ana@cfa.example", Role::Reader).await;
         for email in ["ana@cfa.example", "personne@cfa.example"] {
@@ -114,10 +170,7 @@ on_both! { "";
         place.person("ana@cfa.example", Role::Admin).await;
         let mut browser = place.browser();
         browser.sign_in("ana@cfa.example", PASSWORD).await;
-        let page = browser.get("/account/second-factor").await.text;
-        let secret = between(&page, "name=\"secret\" value=\"", "\"").unwrap();
-        let code = totp(&secret, place.now());
-        browser.submit("/account/second-factor", &[("secret", &secret), ("code", &code)]).await;
+        let (secret, paper) = enrolled(&place, &mut browser).await;
 
         let mut thief = place.browser();
         thief.sign_in("ana@cfa.example", PASSWORD).await;
@@ -128,5 +181,25 @@ on_both! { "";
         let code = totp(&secret, place.now());
         let answer = thief.post("/login/code", &[("code", &code)]).await;
         assert!(says(&answer.text, LOCKED), "{}", answer.text);
+
+        // Many at once, of both kinds, are worth no more: one for the pause that ended.
+        place.later(Duration::from_secs(31));
+        let guesses: Vec<String> = (0..40)
+            .map(|n| if n % 2 == 0 { format!("{n:06}") } else { format!("AAAAA-AAA{n:02}") })
+            .collect();
+        let code = totp(&secret, place.now());
+        let wrong = guesses.iter().filter(|guess| **guess != code);
+        let wrong = wrong.map(|guess| vec![("code", guess.as_str())]).collect();
+        for answer in at_once(&thief, "/login/code", wrong).await {
+            assert!(says(&answer.text, LOCKED), "{}", answer.text);
+        }
+        assert_eq!(failures(&place, "ana@cfa.example").await, 6);
+        for right in [&code, &paper] {
+            let answer = thief.post("/login/code", &[("code", right)]).await;
+            assert!(says(&answer.text, LOCKED), "{}", answer.text);
+        }
+        // What was refused unread was not used up.
+        place.later(Duration::from_secs(121));
+        assert_eq!(thief.post("/login/code", &[("code", &paper)]).await.status, 303);
     }
 }

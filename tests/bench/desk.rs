@@ -46,7 +46,7 @@ macro_rules! fill {
             ", case i % 3 when 0 then 'atlas' when 1 then 'akto' else 'afdas' end, 1, '13002526500013',
                 1, 0, 1, 'D' || i,
                 case when i % 100 in (0, 1) then '{\"kind\":\"rejected\",\"status\":422,\"detail\":\"refused\",'
-                    || '\"items\":[{\"code\":\"E' || (i / 100) % 5 || '\",\"text\":\"Champ employeur.siret inconnu\"}],'
+                    || '\"items\":[{\"code\":\"E' || ((i / 100) % 5) || '\",\"text\":\"Champ employeur.siret inconnu\"}],'
                     || '\"raw\":null,\"retry_after\":null}' end,
                 $2 - i * $3, $2 - i * $3, case when i % 100 in (2, 4, 5) then null else $2 - i * $3 end
             from n"
@@ -67,7 +67,7 @@ const POSTGRES: &str = fill!(
 const PAIRS: &str = "insert into active_pair (tenant_id, opco, instance, environment, touched_at)
     values ($1, 'atlas', 1, 'live', $2), ($1, 'akto', 1, 'live', $2), ($1, 'afdas', 1, 'live', $2)";
 
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 19] = [
     "/?world=live",
     "/to-fix?world=live",
     "/deliveries?world=live",
@@ -86,7 +86,6 @@ const PAGES: [&str; 20] = [
     "/keys?world=live",
     "/audit",
     "/audit?kind=delivery.accepted",
-    "/sites",
     "/retention",
 ];
 

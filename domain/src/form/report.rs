@@ -243,18 +243,25 @@ fn has_nir(joined: &str) -> bool {
     })
 }
 
-/// Whether it holds two letters, two digits and enough more for an account, digits for the most part.
+/// Whether it holds two letters, two digits and enough more for an account, digits for the most part. Of
+/// what may be one within a run, the first to start holds the most: the others need no look, and a text
+/// costs what its length is.
 fn has_account(joined: &str) -> bool {
-    let bytes = joined.as_bytes();
-    bytes.windows(4).enumerate().any(|(at, head)| {
-        let starts = head.iter().take(2).all(u8::is_ascii_uppercase)
-            && head.iter().skip(2).all(u8::is_ascii_digit);
-        let run = bytes.get(at..).unwrap_or_default().iter();
-        let run = run.take_while(|byte| byte.is_ascii_alphanumeric());
-        let (length, digits) = run.fold((0, 0), |(length, digits), byte| {
-            (length + 1, digits + usize::from(byte.is_ascii_digit()))
-        });
-        starts && length >= ACCOUNT_MIN && digits >= ACCOUNT_DIGITS_MIN
+    let mut runs = joined.split(|c: char| !c.is_ascii_alphanumeric());
+    runs.any(|run| {
+        let starts = |head: &[u8]| match head {
+            [first, second, rest @ ..] => {
+                first.is_ascii_uppercase()
+                    && second.is_ascii_uppercase()
+                    && rest.iter().all(u8::is_ascii_digit)
+            }
+            _ => false,
+        };
+        let bytes = run.as_bytes();
+        let from = bytes.windows(4).position(starts);
+        let account = from.and_then(|at| bytes.get(at..)).unwrap_or_default();
+        let digits = account.iter().filter(|byte| byte.is_ascii_digit()).count();
+        account.len() >= ACCOUNT_MIN && digits >= ACCOUNT_DIGITS_MIN
     })
 }
 
@@ -292,6 +299,26 @@ mod tests {
             "fr76 9999 9999 9900 0000 0000 153",
         ] {
             assert_eq!(shown(text), MASK, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_found_wherever_it_stands() {
+        for text in [
+            "réglé sur FR7699999999990000000000153 hier",
+            "ABFR7699999999990000000000153",
+            "A1 B2 FR76 9999 9999 9900 0000 0000 153",
+        ] {
+            assert_eq!(shown(text), MASK, "{text}");
+        }
+    }
+
+    /// A square of this length would not end: whoever hands it in must not hold up the others.
+    #[test]
+    fn a_text_of_any_length_is_looked_through_once() {
+        for unit in ["x", "1", "AB12", "FR7", "2B"] {
+            let text = unit.repeat(2_000_000 / unit.len());
+            assert!(shown(&text).chars().count() <= MAX_SHOWN + 1, "{unit}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the money of many dossiers hangs on, read at once: which readings of each schedule are kept, which
 //! invoices bill it, and where those stand. What is sealed stays closed: only its name is told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::echeancier::EtatFacture;
 use domain::id::{DeliveryId, DossierId, SnapshotId, TenantId};
@@ -68,6 +68,29 @@ pub async fn between(
     bills(tx, &range, &mut accounts).await?;
     contracts(tx, &range, &mut accounts).await?;
     Ok(accounts)
+}
+
+/// Returns which invoices of a network that stand somewhere can still be opened, of those whose names lie
+/// between two.
+pub async fn openable(
+    tx: &mut Tx,
+    tenant: TenantId,
+    status: Status,
+    (least, most): (DeliveryId, DeliveryId),
+) -> Result<HashSet<DeliveryId>, StoreError> {
+    const SQL: &str = "select d.delivery_id from delivery d
+        join payload p on p.tenant_id = d.tenant_id and p.delivery_id = d.delivery_id
+        join object_key k on k.tenant_id = d.tenant_id and k.object_id = d.delivery_id
+        where d.tenant_id = $1 and d.status = $2 and d.kind = 'facture'
+          and d.delivery_id >= $3 and d.delivery_id <= $4";
+    let rows: Vec<(Uuid,)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(status.as_str())
+        .bind(raw(least))
+        .bind(raw(most))
+        .fetch_all(conn)
+        .await?);
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
 }
 
 struct Range {

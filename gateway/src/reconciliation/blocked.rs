@@ -3,8 +3,8 @@
 
 use admin_api::books::{Blocked, Question, Stuck};
 use domain::{Kind, Status};
+use store::accounts;
 use store::deliveries::{self, Filter, Page};
-use store::privacy::is_sealed;
 use store::{Delivery, StoreError};
 
 use crate::app::App;
@@ -36,15 +36,16 @@ pub(crate) async fn blocked(app: &App, question: &Question) -> Result<Blocked, S
         let mut tx = app.store.reading().await?;
         let found = deliveries::list(&mut tx, question.tenant, &filter, page).await?;
         blocked.truncated |= u32::try_from(found.len()).unwrap_or(MOST) >= MOST;
+        let (Some(newest), Some(oldest)) = (found.first(), found.last()) else {
+            continue;
+        };
+        let range = (oldest.id, newest.id);
+        let openable = accounts::openable(&mut tx, question.tenant, status, range).await?;
         for delivery in &found {
-            // Only what ended is ever shredded.
-            let ended = delivery.standing.status.is_final();
-            if ended
-                && is_sealed(&mut tx, delivery.tenant, delivery.id)
-                    .await?
-                    .is_none()
-            {
+            if !openable.contains(&delivery.id) {
                 shelf.forget(delivery.id);
+                count(&mut blocked, delivery, 0);
+                continue;
             }
             let opened = shelf.bill(&mut tx, &network.keys, delivery.tenant, delivery.id);
             let lines = opened.await?.unwrap_or_default();

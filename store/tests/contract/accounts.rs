@@ -77,6 +77,13 @@ async fn account(db: &Database, dossier: &Dossier) -> Account {
     found.unwrap().remove(&dossier.id).unwrap_or_default()
 }
 
+/// Counts the invoices on their way that can be opened, between one and itself.
+async fn openable(db: &Database, tenant: TenantId, invoice: DeliveryId) -> usize {
+    let mut tx = db.store.reading().await.unwrap();
+    let found = accounts::openable(&mut tx, tenant, Status::Queued, (invoice, invoice)).await;
+    found.unwrap().len()
+}
+
 on_both! {
     async fn each_dossier_has_its_own_readings_invoices_and_contract(db) {
         let tenant = db.network().await;
@@ -114,12 +121,14 @@ on_both! {
         read(db, &one, 1).await;
         let invoice = bill(db, tenant, "F1", &[one.contract()]).await;
         assert!(account(db, &one).await.contract);
+        assert_eq!(openable(db, tenant, invoice).await, 1);
 
         let mut tx = db.store.writing().await.unwrap();
         retention::shred_payload(&mut tx, tenant, one.delivery.unwrap()).await.unwrap();
         retention::shred_payload(&mut tx, tenant, invoice).await.unwrap();
         tx.commit().await.unwrap();
 
+        assert_eq!(openable(db, tenant, invoice).await, 0);
         let found = account(db, &one).await;
         assert!(!found.contract);
         assert!(found.readings.is_empty());

@@ -10,6 +10,7 @@ mod audit;
 mod evidence;
 mod finding;
 mod keys;
+mod mark;
 mod parties;
 mod vouched;
 
@@ -33,6 +34,7 @@ use crate::error::StoreError;
 use crate::events;
 use crate::pool::{Store, Tx, on, run};
 use crate::proofs::keys::KeyRow;
+use crate::proofs::mark::Mark;
 use crate::sealing::SealError;
 
 /// The most events one step adds to a tree.
@@ -163,8 +165,8 @@ impl Store {
     /// over all of it. Makes the network's first key where there is none.
     ///
     /// # Errors
-    /// [`ProofError::Broken`] when the last checkpoint is not of the tree it goes on from, or the log
-    /// has a gap: whoever changed the one or the other gets no new signature over it.
+    /// [`ProofError::Broken`] when the last checkpoint is not of the tree it goes on from, that tree not the
+    /// one that was signed last, or the log has a gap: whoever changed them gets no new signature over it.
     pub async fn grow_log(
         &self,
         tenant: TenantId,
@@ -184,6 +186,17 @@ impl Store {
         let (mut growth, before) = grown_so_far(&mut tx, tenant, size).await?;
         drop(tx);
         let signers = self.log_keys(tenant, now).await?;
+        let keys = self.keys(tenant).await?;
+        let mut tx = self.reading().await?;
+        let mark = Mark::kept(&mut tx, &keys).await?;
+        if mark != Some(Mark::of(&growth)) {
+            // What another has just signed is no rewriting.
+            if self::size(&mut tx, tenant).await? != size {
+                return Ok(Grown::Overtaken);
+            }
+            return Err(broken("it is not the one that was signed last"));
+        }
+        drop(tx);
         for row in rows {
             let entry = row.entry(tenant)?;
             if entry.position != growth.size() + 1 {
@@ -199,6 +212,7 @@ impl Store {
         if !advance(&mut tx, tenant, size, growth.size()).await? {
             return Ok(Grown::Overtaken);
         }
+        Mark::of(&growth).keep(&mut tx, &keys).await?;
         keep(&mut tx, tenant, &mut growth, &signed).await?;
         tx.commit().await?;
         Ok(Grown::By(added))

@@ -13,6 +13,7 @@ use domain::id::TenantId;
 use domain::proof::{self, Checkpoint, Growth, Hash, Note, Span, TileId, Tiles, VerifierKey};
 
 use super::finding::{Finding, Place};
+use super::mark::Mark;
 use super::{Kept, ProofError, keys, read, size, tile, tiles};
 use crate::column::raw;
 use crate::error::StoreError;
@@ -75,7 +76,14 @@ impl Store {
         one_picture(&mut tx).await?;
         let (mut verifiers, mut altered) = (Vec::new(), Vec::new());
         let sealed = self.keys(tenant).await?;
-        for row in keys::rows(&mut tx, tenant).await? {
+        let rows = keys::rows(&mut tx, tenant).await?;
+        let mark = if rows.is_empty() {
+            // Nothing was ever signed.
+            None
+        } else {
+            Some(Mark::kept(&mut tx, &sealed).await?)
+        };
+        for row in rows {
             match row.open(&sealed) {
                 Ok(key) => verifiers.push(key.verifier()),
                 Err(_) => altered.push(Place::KeyAltered(row.number)),
@@ -98,7 +106,10 @@ impl Store {
         for place in altered {
             audit.found(place);
         }
-        audit.checkpoints(&verifiers).await?;
+        let last = audit.checkpoints(&verifiers).await?;
+        if let Some(mark) = mark {
+            audit.marked(mark, last.as_ref());
+        }
         audit.edge().await?;
         audit.rest().await?;
         for checkpoint in known {
@@ -126,8 +137,23 @@ impl Audit<'_> {
         }
     }
 
-    /// Walks from checkpoint to checkpoint.
-    async fn checkpoints(&mut self, keys: &[VerifierKey]) -> Result<(), ProofError> {
+    /// Holds the last checkpoint against the mark of how far the log was signed.
+    fn marked(&mut self, mark: Option<Mark>, last: Option<&Kept>) {
+        let signed = last.map_or(0, |last| last.said.size);
+        // Of an empty tree, the size says all.
+        let holds = mark.is_some_and(|mark| {
+            mark.size == signed && last.is_none_or(|last| last.said.root == mark.root)
+        });
+        if !holds {
+            self.found(Place::Mark {
+                said: mark.map(|mark| mark.size),
+                signed: i64::try_from(signed).unwrap_or(i64::MAX),
+            });
+        }
+    }
+
+    /// Walks from checkpoint to checkpoint. Returns the last that is good.
+    async fn checkpoints(&mut self, keys: &[VerifierKey]) -> Result<Option<Kept>, ProofError> {
         let (mut at, mut before): (i64, Option<Kept>) = (0, None);
         loop {
             let page = notes(self.tx, self.tenant, at).await?;
@@ -145,7 +171,7 @@ impl Audit<'_> {
         if said != at {
             self.found(Place::Size { said, signed: at });
         }
-        Ok(())
+        Ok(before)
     }
 
     /// Returns a checkpoint that a key of this log signed; tells what is wrong with any other.

@@ -67,6 +67,14 @@ pub enum Place {
         /// The size of the last checkpoint.
         signed: i64,
     },
+    /// The sealed mark of how far the log was signed is not there, does not open, or is not of its last
+    /// checkpoint: tree and checkpoints were made anew, or an old copy was put back.
+    Mark {
+        /// The size it says, if it opens.
+        said: Option<u64>,
+        /// The size of the last checkpoint.
+        signed: i64,
+    },
     /// A signing key's row does not open, or its public half is not of it.
     KeyAltered(i64),
     /// A checkpoint kept elsewhere is larger than the log: its end was cut off.

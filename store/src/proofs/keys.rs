@@ -11,6 +11,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::ProofError;
+use super::mark::Mark;
 use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Store, Tx, on, run};
@@ -107,6 +108,9 @@ pub async fn rotate(
             .bind(&sealed.0)
             .bind(ms(now))
     );
+    if number == 1 {
+        Mark::begin(tx, keys).await?;
+    }
     Ok((made > 0).then_some(LogKey {
         number,
         created_at: now,

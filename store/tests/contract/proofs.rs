@@ -166,6 +166,7 @@ const TAMPERINGS: &[(&str, &[&str], &[Place])] = &[
         &["delete from proof_checkpoint where size = 600"],
         &[
             Place::Size { said: 600, signed: 450 },
+            Place::Mark { said: Some(600), signed: 450 },
             Place::TileAltered(ABOVE),
             Place::TileCount { expected: 3, found: 4 },
         ],
@@ -179,8 +180,19 @@ const TAMPERINGS: &[(&str, &[&str], &[Place])] = &[
             Place::CheckpointForged(300),
             Place::CheckpointForged(450),
             Place::CheckpointForged(600),
+            Place::Mark { said: Some(600), signed: 0 },
             Place::TileCount { expected: 0, found: 4 },
         ],
+    ),
+    (
+        "a mark taken away",
+        &["delete from proof_mark"],
+        &[Place::Mark { said: None, signed: 600 }],
+    ),
+    (
+        "a mark of another",
+        &["update proof_mark set sealed = (select sealed from proof_key)"],
+        &[Place::Mark { said: None, signed: 600 }],
     ),
     (
         "an event edited together with its leaf",
@@ -194,27 +206,38 @@ const TAMPERINGS: &[(&str, &[&str], &[Place])] = &[
 ];
 
 /// The tables that make up a log, as they are put back after each tampering.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "event",
     "event_head",
     "proof_key",
     "proof_head",
     "proof_tile",
     "proof_checkpoint",
+    "proof_mark",
 ];
+
+/// Keeps a copy of a log.
+async fn save(db: &Database) {
+    let save = TABLES.map(|table| format!("create table saved_{table} as select * from {table};"));
+    db.script(save.concat()).await;
+}
+
+/// Puts the copy back.
+async fn restore(db: &Database) {
+    let restore = TABLES.map(|table| {
+        format!("delete from {table}; insert into {table} select * from saved_{table};")
+    });
+    db.script(restore.concat()).await;
+}
 
 on_both! {
     async fn what_is_changed_by_hand_is_found_and_located(db) {
         let tenant = sealed(db).await;
-        let save = TABLES.map(|table| format!("create table saved_{table} as select * from {table};"));
-        db.script(save.concat()).await;
+        save(db).await;
         for (what, statements, expected) in TAMPERINGS {
             db.script(statements.join(";")).await;
             assert_eq!(findings(db, tenant).await, *expected, "{what}");
-            let restore = TABLES.map(|table| {
-                format!("delete from {table}; insert into {table} select * from saved_{table};")
-            });
-            db.script(restore.concat()).await;
+            restore(db).await;
         }
         assert_eq!(findings(db, tenant).await, []);
     }
@@ -239,16 +262,30 @@ on_both! {
         assert_eq!(found[0], Place::CheckpointForged(600));
     }
 
-    async fn a_log_cut_off_whole_is_found_by_a_checkpoint_kept_elsewhere(db) {
+    async fn a_proof_made_anew_over_other_events_is_neither_believed_nor_signed(db) {
         let tenant = sealed(db).await;
+        db.script("update event set actor = 'x' where position = 7; delete from proof_head;
+            delete from proof_tile; delete from proof_checkpoint".to_owned()).await;
+        for (mark, said) in [("select 1", Some(600)), ("delete from proof_mark", None)] {
+            db.script(mark.to_owned()).await;
+            assert_eq!(findings(db, tenant).await, [Place::Mark { said, signed: 0 }]);
+            let grown = db.store.grow_log(tenant, now(), 100).await;
+            assert!(matches!(grown, Err(ProofError::Broken { .. })), "{grown:?}");
+        }
+    }
+
+    async fn an_old_copy_put_back_is_found_by_a_checkpoint_kept_elsewhere(db) {
+        let tenant = db.network().await;
+        append(&db.store, tenant, 300).await;
+        seal(&db.store, tenant, 150).await;
+        save(db).await;
+        append(&db.store, tenant, 300).await;
+        seal(&db.store, tenant, 150).await;
         let kept = last(&db.store, tenant).await;
         let audited = db.store.audit_log(tenant, std::slice::from_ref(&kept)).await.unwrap();
         assert_eq!((audited.events, audited.checkpoints, audited.findings), (600, 4, vec![]));
-        // As if an older copy had been put back: everything that is left agrees with itself.
-        db.script("delete from event; delete from event_head; delete from proof_head;
-            delete from proof_tile; delete from proof_checkpoint".to_owned()).await;
-        append(&db.store, tenant, 300).await;
-        seal(&db.store, tenant, 150).await;
+        // Everything that is left agrees with itself.
+        restore(db).await;
         assert_eq!(findings(db, tenant).await, []);
         let place = |audited: proofs::Audited| audited.findings.first().map(|found| found.place);
         let audited = db.store.audit_log(tenant, std::slice::from_ref(&kept)).await.unwrap();

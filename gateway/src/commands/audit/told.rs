@@ -92,6 +92,7 @@ fn word(place: Place) -> Value {
         Place::TimestampForged(size) => json!({ "found": "timestamp_forged", "size": size }),
         Place::Fork { first, last } => json!({ "found": "fork", "first": first, "last": last }),
         Place::Size { said, signed } => json!({ "found": "size", "said": said, "signed": signed }),
+        Place::Mark { said, signed } => json!({ "found": "mark", "said": said, "signed": signed }),
         Place::KeyAltered(number) => json!({ "found": "key_altered", "number": number }),
         Place::Truncated { signed, found } => {
             json!({ "found": "truncated", "signed": signed, "events": found })
@@ -158,6 +159,17 @@ fn sentence(place: Place) -> String {
         Place::Size { said, signed } => {
             format!("l'arbre dit {said} événements, son dernier point de contrôle {signed}")
         }
+        Place::Mark { said: None, signed } => format!(
+            "la marque scellée de ce qui a été signé manque ou ne s'ouvre pas ; le dernier point de contrôle \
+             est de {signed}"
+        ),
+        Place::Mark {
+            said: Some(said),
+            signed,
+        } => format!(
+            "la marque scellée dit que {said} événements ont été signés, et le dernier point de contrôle en \
+             signe {signed} : arbre et points de contrôle ont été refaits, ou une copie ancienne remise"
+        ),
         Place::KeyAltered(number) => format!("la clé de signature n° {number} a été modifiée"),
         Place::Truncated { signed, found } => {
             format!(

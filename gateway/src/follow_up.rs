@@ -145,16 +145,7 @@ impl Whose {
 /// Judges a payload with everything that is known of its contract.
 pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Result<Judged, Refused> {
     let mut reading = follow.reading.clone();
-    let named = (follow.contract, follow.opco);
-    let linked = link::find(app, sender, &mut reading.payload, named.0, named.1);
-    let linked = Box::pin(linked).await?;
-    let link = match linked {
-        Linked::To(link) => *link,
-        Linked::Several(opcos) => return Err(Refused::Findings(vec![several(&opcos)])),
-    };
-    if follow.contract.is_some() && !link.is_found() {
-        return Err(Refused::Findings(with(reading.findings, nobodys())));
-    }
+    let link = linked(app, sender, follow, &mut reading).await?;
     let also = match &reading.payload {
         Payload::Facture(facture) => link::others(app, sender, facture, &link, follow.opco).await?,
         _ => Ok(Vec::new()),
@@ -218,6 +209,26 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
         findings,
         way,
     })
+}
+
+/// Finds the contract of a payload, and says in the payload what it is known by.
+async fn linked(
+    app: &App,
+    sender: &Whose,
+    follow: &FollowUp,
+    reading: &mut Reading<Payload>,
+) -> Result<Link, Refused> {
+    let (contract, opco) = (follow.contract, follow.opco);
+    let found = link::find(app, sender, &mut reading.payload, contract, opco);
+    let link = match Box::pin(found).await? {
+        Linked::To(link) => *link,
+        Linked::Several(opcos) => return Err(Refused::Findings(vec![several(&opcos)])),
+    };
+    if contract.is_some() && !link.is_found() {
+        let findings = std::mem::take(&mut reading.findings);
+        return Err(Refused::Findings(with(findings, nobodys())));
+    }
+    Ok(link)
 }
 
 /// Returns what is known of the site that sends, if the sender may send for it.

@@ -186,11 +186,7 @@ impl Metrics {
                 "queue_deliveries",
                 "Deliveries not finished, by what they wait for",
             ),
-            queue_oldest: seconds(
-                r,
-                "queue_oldest",
-                "How long ago the oldest of them was accepted",
-            ),
+            queue_oldest: seconds(r, "queue_oldest", "How old the oldest of them is"),
             queue_late: seconds(r, "queue_late", "How long one has been due"),
             queue_counted: seconds(r, "queue_counted", "When they were counted, Unix time"),
             reclaimed: counts(
@@ -206,11 +202,7 @@ impl Metrics {
             ),
             breaker: counts(r, "breaker_state", "0 closed, 1 half open, 2 open"),
             limiter: durations(r, "limiter_wait", "Waits for a permit"),
-            orphans: counts(
-                r,
-                "orphans_open",
-                "Dossiers no ERP sent and nobody has settled",
-            ),
+            orphans: counts(r, "orphans_open", "Dossiers that no ERP sent"),
             lookups: counts(r, "lookups", "Live lookups of an employer's OPCO"),
             http: durations(r, "http_request", "Requests answered"),
             webhooks: Webhooks::new(r),

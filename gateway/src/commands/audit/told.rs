@@ -159,17 +159,7 @@ fn sentence(place: Place) -> String {
         Place::Size { said, signed } => {
             format!("l'arbre dit {said} événements, son dernier point de contrôle {signed}")
         }
-        Place::Mark { said: None, signed } => format!(
-            "la marque scellée de ce qui a été signé manque ou ne s'ouvre pas ; le dernier point de contrôle \
-             est de {signed}"
-        ),
-        Place::Mark {
-            said: Some(said),
-            signed,
-        } => format!(
-            "la marque scellée dit que {said} événements ont été signés, et le dernier point de contrôle en \
-             signe {signed} : arbre et points de contrôle ont été refaits, ou une copie ancienne remise"
-        ),
+        Place::Mark { said, signed } => mark(said, signed),
         Place::KeyAltered(number) => format!("la clé de signature n° {number} a été modifiée"),
         Place::Truncated { signed, found } => {
             format!(
@@ -181,5 +171,18 @@ fn sentence(place: Place) -> String {
                 "le journal a été réécrit : le point de contrôle gardé, de taille {signed}, ne s'y retrouve pas"
             )
         }
+    }
+}
+
+fn mark(said: Option<u64>, signed: i64) -> String {
+    match said {
+        None => format!(
+            "la marque scellée de ce qui a été signé manque ou ne s'ouvre pas ; le dernier point de contrôle \
+             est de {signed}"
+        ),
+        Some(said) => format!(
+            "la marque scellée dit que {said} événements ont été signés, et le dernier point de contrôle en \
+             signe {signed} : arbre et points de contrôle ont été refaits, ou une copie ancienne remise"
+        ),
     }
 }

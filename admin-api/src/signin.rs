@@ -257,7 +257,7 @@ pub(crate) async fn with_code(
         Turn::Gone => return Ok(SignedIn::Wrong),
     };
     let same = turn::proves_the_same(&fresh, &person);
-    if !same || !given.is_used_up(&mut tx, &person, now).await? {
+    if !same || !given.use_up(&mut tx, &person, now).await? {
         let until = turn::wrong(&mut tx, &person, "code", origin, now).await?;
         tx.commit().await?;
         return Ok(until.map_or(SignedIn::Wrong, SignedIn::Locked));
@@ -330,7 +330,7 @@ impl Given {
     }
 
     /// Uses it up; returns whether it was a code that had not served.
-    async fn is_used_up(
+    async fn use_up(
         self,
         tx: &mut Tx,
         person: &Person,

@@ -10,7 +10,7 @@ use super::{Origin, by, carried, throttle};
 /// What an account says to one more answer.
 pub(super) enum Turn {
     /// It is judged now; no other is until the transaction ends. The account as it stands.
-    Mine(Person),
+    Mine(Box<Person>),
     /// Nothing is tried before this instant, not even what is right.
     Locked(Timestamp),
     /// There is no such account any more.
@@ -28,7 +28,7 @@ pub(super) async fn take(
         return Ok(Turn::Gone);
     };
     let locked = fresh.locked_until.filter(|until| now < *until);
-    Ok(locked.map_or(Turn::Mine(fresh), Turn::Locked))
+    Ok(locked.map_or(Turn::Mine(Box::new(fresh)), Turn::Locked))
 }
 
 /// Returns whether an account still takes what it took when the answer was compared, before its turn.

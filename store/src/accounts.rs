@@ -135,17 +135,20 @@ async fn readings(tx: &mut Tx, range: &Range, into: &mut Accounts) -> Result<(),
 async fn bills(tx: &mut Tx, range: &Range, into: &mut Accounts) -> Result<(), StoreError> {
     type Row = (Uuid, Uuid, String, String, Option<String>, i64, bool);
     // What no delivery brought is known by its own name ([`Dossier::contract`](crate::Dossier::contract)).
+    // Crossed, so that SQLite begins with the dossiers asked for: to have the invoices in order it would
+    // otherwise walk all those of the network, and look for their dossier among every one of the range.
     const SQL: &str =
         "select d.dossier_id, c.delivery_id, i.numero, b.status, i.etat, b.created_at,
             exists (select 1 from payload p
                 join object_key k on k.tenant_id = p.tenant_id and k.object_id = p.delivery_id
                 where p.tenant_id = c.tenant_id and p.delivery_id = c.delivery_id)
         from dossier d
-        join invoice_contract c on c.tenant_id = d.tenant_id
-          and c.contract_id = case when d.delivery_id = $4 then d.dossier_id else d.delivery_id end
+        cross join invoice_contract c
         join invoice i on i.tenant_id = c.tenant_id and i.delivery_id = c.delivery_id
         join delivery b on b.tenant_id = c.tenant_id and b.delivery_id = c.delivery_id
         where d.tenant_id = $1 and d.dossier_id >= $2 and d.dossier_id <= $3
+          and c.tenant_id = d.tenant_id
+          and c.contract_id = case when d.delivery_id = $4 then d.dossier_id else d.delivery_id end
         order by c.delivery_id";
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(range.tenant)

@@ -44,10 +44,12 @@ pub async fn held(
     after: Option<DeliveryId>,
     limit: u32,
 ) -> Result<Vec<Delivery>, StoreError> {
+    // The words of the index: SQLite uses it only for the same condition.
     const SQL: &str = concat!(
         "select ",
         COLUMNS!(),
         " from delivery where status = 'held' and hold_reason = $1 and delivery_id > $2
+          and status in ('held', 'dead', 'rejected')
         order by delivery_id limit $3"
     );
     let rows: Vec<DeliveryRow> = on!(tx, |conn| sqlx::query_as(SQL)

@@ -377,6 +377,7 @@ pub async fn list(
 ///
 /// What is delivered, refused or given up is history and not counted here: it only grows.
 pub async fn counts(tx: &mut Tx, tenant: Option<TenantId>) -> Result<Vec<Count>, StoreError> {
+    // The words of the indexes: SQLite uses them only for the same conditions.
     const SQL: &str = "select status, coalesce(wait_reason, hold_reason), opco, count(*),
             min(created_at), min(due_at)
         from delivery
@@ -386,6 +387,7 @@ pub async fn counts(tx: &mut Tx, tenant: Option<TenantId>) -> Result<Vec<Count>,
         union all
         select status, null, opco, count(*), min(created_at), min(due_at) from delivery
         where ($1 is null or tenant_id = $1) and status = 'dead'
+          and status in ('held', 'dead', 'rejected')
         group by 1, 3
         order by 1, 2, 3";
     let rows: Vec<CountRow> = on!(tx, |conn| {

@@ -1,6 +1,7 @@
 //! What the gateway tells of money, opened and counted: one dossier's, and a network's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::deadline::Deadline;
 use domain::echeancier::{Change, Echeancier, Facturable};
@@ -91,8 +92,8 @@ pub enum Sheet {
 /// One échéance of one dossier, reconciled.
 #[derive(Debug)]
 pub struct Row {
-    /// The dossier.
-    pub dossier: Dossier,
+    /// The dossier, whose other échéances name it too.
+    pub dossier: Arc<Dossier>,
     /// The OPCO's label of the échéance.
     pub codification: Option<String>,
     /// Its money.

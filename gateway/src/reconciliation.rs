@@ -5,13 +5,14 @@ mod blocked;
 mod papers;
 pub(crate) mod sheet;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use admin_api::books::{Answer, Question, Row, Rows, Unanswered};
 use domain::calendar::day_in_france;
 use domain::echeancier::Echeancier;
+use domain::id::{DossierId, TenantId};
 use domain::reconciliation::{self, Account, FactureSuivie, Line};
 use domain::{Capability, Siret};
 use jiff::civil::Date;
@@ -71,42 +72,78 @@ async fn answer(app: &App, question: &Question, shown: Rows) -> Result<Answer, U
         ..Filter::default()
     };
     let mut seen = 0_usize;
-    loop {
-        let mut tx = app.store.reading().await?;
-        let page = dossiers::list(&mut tx, question.tenant, &filter, PAGE).await?;
-        drop(tx);
-        // The newest comes first.
-        let (Some(first), Some(last)) = (page.first(), page.last()) else {
-            break;
-        };
-        let range = (last.id, first.id);
-        filter.after = Some(last.id);
+    let mut next = batch(app, question.tenant, &filter).await?;
+    while let Some(Batch {
+        page,
+        accounts,
+        last,
+    }) = next
+    {
+        filter.after = Some(last);
         seen = seen.saturating_add(page.len());
         if seen > DOSSIERS_MAX {
             return Err(Unanswered::TooMany { most: DOSSIERS_MAX });
         }
-        let mut views: BTreeMap<Siret, Arc<View>> = BTreeMap::new();
-        for dossier in &page {
-            let site = dossier.siret_cfa;
-            if let Entry::Vacant(place) = views.entry(site) {
-                place.insert(app.views.of(app, question.tenant, site).await?);
+        let counted = async {
+            let views = views(app, question.tenant, &page).await?;
+            let mut tx = app.store.reading().await?;
+            for dossier in page {
+                let Some(view) = views.get(&dossier.siret_cfa) else {
+                    continue;
+                };
+                let account = accounts.get(&dossier.id).unwrap_or(&nothing);
+                match counting.one(&mut tx, view, &dossier, account).await? {
+                    Some(found) => count(&mut answer, question, shown, (dossier, found)),
+                    None if is_committed(&dossier) => {
+                        answer.unread = answer.unread.saturating_add(1);
+                    }
+                    None => {}
+                }
             }
-        }
-        let mut tx = app.store.reading().await?;
-        let accounts = accounts::between(&mut tx, question.tenant, range).await?;
-        for dossier in page {
-            let Some(view) = views.get(&dossier.siret_cfa) else {
-                continue;
-            };
-            let account = accounts.get(&dossier.id).unwrap_or(&nothing);
-            match counting.one(&mut tx, view, &dossier, account).await? {
-                Some(found) => count(&mut answer, question, shown, (dossier, found)),
-                None if is_committed(&dossier) => answer.unread = answer.unread.saturating_add(1),
-                None => {}
-            }
-        }
+            Ok::<_, StoreError>(())
+        };
+        // The store reads the next ones while these are counted.
+        let (read, ()) = futures_util::try_join!(batch(app, question.tenant, &filter), counted)?;
+        next = read;
     }
     Ok(answer)
+}
+
+/// Dossiers that follow each other, and what their money hangs on.
+struct Batch {
+    page: Vec<Dossier>,
+    accounts: HashMap<DossierId, accounts::Account>,
+    last: DossierId,
+}
+
+async fn batch(app: &App, tenant: TenantId, filter: &Filter) -> Result<Option<Batch>, StoreError> {
+    let mut tx = app.store.reading().await?;
+    let page = dossiers::list(&mut tx, tenant, filter, PAGE).await?;
+    // The newest comes first.
+    let (Some(first), Some(last)) = (page.first(), page.last()) else {
+        return Ok(None);
+    };
+    let last = last.id;
+    let accounts = accounts::between(&mut tx, tenant, (last, first.id)).await?;
+    Ok(Some(Batch {
+        page,
+        accounts,
+        last,
+    }))
+}
+
+async fn views(
+    app: &App,
+    tenant: TenantId,
+    page: &[Dossier],
+) -> Result<BTreeMap<Siret, Arc<View>>, StoreError> {
+    let mut views = BTreeMap::new();
+    for dossier in page {
+        if let Entry::Vacant(place) = views.entry(dossier.siret_cfa) {
+            place.insert(app.views.of(app, tenant, dossier.siret_cfa).await?);
+        }
+    }
+    Ok(views)
 }
 
 fn is_committed(dossier: &Dossier) -> bool {
@@ -240,6 +277,7 @@ fn count(
     if lines.is_empty() {
         return;
     }
+    let dossier = Arc::new(dossier);
     let group = answer.groups.entry(key).or_default();
     for into in [group, &mut answer.total] {
         into.dossiers = into.dossiers.saturating_add(1);
@@ -255,7 +293,7 @@ fn count(
         if tells {
             let told = found.echeancier.find(line.numero);
             answer.rows.push(Row {
-                dossier: dossier.clone(),
+                dossier: Arc::clone(&dossier),
                 codification: told.and_then(|told| told.codification.clone()),
                 line,
             });

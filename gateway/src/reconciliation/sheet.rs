@@ -189,7 +189,8 @@ mod tests {
                 etat_at: None,
                 last_read_at: None,
                 created_at: now,
-            },
+            }
+            .into(),
             codification: Some(codification.to_owned()),
             line: Line {
                 numero: 2,

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use jiff::ToSpan;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::clock::Timestamp;
@@ -41,9 +41,14 @@ pub fn hour_in_france(now: Timestamp) -> (Date, usize) {
     (at.date(), usize::try_from(at.hour()).unwrap_or_default())
 }
 
+/// Returns what the clocks of metropolitan France show at an instant.
+pub fn clocks_in_france(at: Timestamp) -> DateTime {
+    PARIS.to_datetime(at)
+}
+
 /// Writes an instant as the clocks of metropolitan France show it.
 pub fn local_in_france(at: Timestamp) -> String {
-    PARIS.to_datetime(at).strftime("%d/%m/%Y %H:%M").to_string()
+    clocks_in_france(at).strftime("%d/%m/%Y %H:%M").to_string()
 }
 
 /// Returns the instant at which a day begins in metropolitan France.

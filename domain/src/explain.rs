@@ -143,7 +143,7 @@ impl HoldReason {
             }
             Self::MandateMissing => {
                 "Mandat de gestion de l'employeur absent : donnez sa référence et sa date (action \
-                 « complete »)."
+                 « complete »), ou faites enregistrer le mandat du site, puis relancez (action « retry »)."
             }
             Self::ProbableDuplicate => {
                 "Ce contrat ressemble à un contrat déjà transmis : confirmez qu'il est distinct (action \
@@ -199,7 +199,7 @@ impl HoldReason {
             }
             Self::MandateMissing => {
                 "The employer's management mandate is missing: give its reference and date (action \
-                 “complete”)."
+                 “complete”), or have the site's mandate recorded, then try again (action “retry”)."
             }
             Self::ProbableDuplicate => {
                 "This contract resembles one that was sent already: confirm that it is another (action \

@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod dossier;
 pub mod echeancier;
 pub mod etat;
+pub mod event;
 mod explain;
 pub mod facture_etat;
 pub mod file;

@@ -1,5 +1,7 @@
 //! People of the dashboard: their languages, their roles, and the one table of what each role may do.
 
+use std::fmt;
+
 use crate::opco::words;
 
 /// The language a person reads.
@@ -21,6 +23,23 @@ impl Language {
             Self::Fr => fr,
             Self::En => en,
         }
+    }
+
+    /// Returns the form of a word that goes with a number: in French none and one take the singular, in
+    /// English only one does.
+    pub fn form<'t>(self, count: impl TryInto<u64>, one: &'t str, many: &'t str) -> &'t str {
+        match (self, count.try_into()) {
+            (_, Ok(1)) | (Self::Fr, Ok(0)) => one,
+            _ => many,
+        }
+    }
+
+    /// Writes a number with the form of the word that goes with it.
+    pub fn counted<N>(self, count: N, one: &str, many: &str) -> String
+    where
+        N: Copy + fmt::Display + TryInto<u64>,
+    {
+        format!("{count} {}", self.form(count, one, many))
     }
 }
 
@@ -198,6 +217,22 @@ mod tests {
         assert_eq!(may(Right::OpenSealed), [Role::Auditor]);
         assert_eq!(may(Right::Privacy), [Role::Admin]);
         assert_eq!(may(Right::ManagePeople), [Role::Admin]);
+    }
+
+    #[test]
+    fn a_word_goes_with_its_number_in_each_language() {
+        let said = |language: Language, count: i64| language.form(count, "one", "many");
+        assert_eq!(
+            [0, 1, 2, -1].map(|n| said(Language::Fr, n)),
+            ["one", "one", "many", "many"]
+        );
+        assert_eq!(
+            [0, 1, 2, -1].map(|n| said(Language::En, n)),
+            ["many", "one", "many", "many"]
+        );
+        assert_eq!(Language::Fr.form(usize::MAX, "one", "many"), "many");
+        assert_eq!(Language::Fr.counted(1, "dossier", "dossiers"), "1 dossier");
+        assert_eq!(Language::En.counted(0, "day", "days"), "0 days");
     }
 
     #[test]

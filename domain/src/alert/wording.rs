@@ -36,7 +36,9 @@ impl Condition {
             Self::KeyExpiry if value < 0 => language.of("expirée", "expired").to_owned(),
             Self::KeyExpiry if value == 0 => language.of("dernier jour", "last day").to_owned(),
             Self::KeyExpiry => match language {
-                Language::Fr => format!("{value} j restants"),
+                Language::Fr => {
+                    format!("{value} j {}", language.form(value, "restant", "restants"))
+                }
                 Language::En => format!("{value} d left"),
             },
             Self::SenderSilent | Self::OpcoSilent => match language {

@@ -44,23 +44,25 @@ impl Conflict {
 
     /// Says it to a person.
     pub fn said(self, language: Language) -> String {
-        let seen = self.seen();
+        let (fr, en) = (Language::Fr, Language::En);
+        let vu = fr.counted(self.seen(), "événement", "événements");
+        let seen = en.counted(self.seen(), "event", "events");
         let (french, english) = match self {
             Self::Ahead(_) => (
-                format!("il a vu {seen} événements, plus que le journal n'en a"),
-                format!("it saw {seen} events, more than the log has"),
+                format!("il a vu {vu}, plus que le journal n'en a"),
+                format!("it saw {seen}, more than the log has"),
             ),
             Self::Other(_) => (
-                format!("il a vu un autre journal de {seen} événements"),
-                format!("it saw another log of {seen} events"),
+                format!("il a vu un autre journal de {vu}"),
+                format!("it saw another log of {seen}"),
             ),
             Self::Fork(_) => (
-                format!("le journal ne prolonge pas les {seen} événements qu'il a vus"),
-                format!("the log does not go on from the {seen} events it saw"),
+                format!("il a vu {vu} que le journal ne prolonge pas"),
+                format!("it saw {seen} from which the log does not go on"),
             ),
             Self::Forgot(_) => (
-                format!("il dit n'avoir vu que {seen} événements, moins qu'il n'en a cosigné"),
-                format!("it says it saw {seen} events only, fewer than it cosigned"),
+                format!("il dit n'avoir vu que {vu}, moins qu'il n'en a cosigné"),
+                format!("it says it saw {seen} only, fewer than it cosigned"),
             ),
         };
         language.of(french, english)

@@ -45,11 +45,23 @@ pub(crate) struct Asked {
     pub(crate) from: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) to: String,
+    /// `people`: without what the gateway opened by itself; `all`, or nothing: with it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) openings: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) before: String,
     /// The form of an export: `csv` or `ndjson`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) format: String,
+}
+
+/// Whose openings of sealed content are among what is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shows {
+    /// Those of people.
+    People,
+    /// Those of the gateway too, which it makes to do its work.
+    All,
 }
 
 /// Part of the log.
@@ -104,6 +116,18 @@ impl Names {
 }
 
 impl Asked {
+    /// Reads whose openings are asked for.
+    fn whose(&self) -> Result<Shows, Refusal> {
+        match self.openings.as_str() {
+            "" | "all" | "people" => Ok(self.shows()),
+            _ => Err(Refusal::invalid(
+                "/openings",
+                "Le filtre « openings » est « people » (ouvertures des personnes) ou « all » (toutes).",
+                "The filter “openings” is “people” (people's openings) or “all”.",
+            )),
+        }
+    }
+
     fn search(&self, names: &Names) -> Result<Search, Refusal> {
         let filled = |text: &str| -> Result<Option<String>, Refusal> {
             match text.trim() {
@@ -127,11 +151,42 @@ impl Asked {
             kind: filled(&self.kind)?,
             delivery: word(&self.delivery, "/delivery")?,
             dossier: word(&self.dossier, "/dossier")?,
+            without_own_openings: self.whose()? == Shows::People,
             from: from.map(start_of_day_in_france),
             until: to
                 .and_then(|to| to.checked_add(1.day()).ok())
                 .map(start_of_day_in_france),
         })
+    }
+
+    /// Returns the same for a page: people's openings unless all of them are asked for.
+    pub(crate) fn for_people(self) -> Self {
+        if self.openings.is_empty() {
+            let openings = "people".to_owned();
+            return Self { openings, ..self };
+        }
+        self
+    }
+
+    /// Returns whose openings are shown.
+    pub(crate) fn shows(&self) -> Shows {
+        match self.openings.as_str() {
+            "people" => Shows::People,
+            _ => Shows::All,
+        }
+    }
+
+    /// Returns the address of the same page with the gateway's own openings, or without.
+    pub(crate) fn other_openings(&self) -> String {
+        let openings = match self.shows() {
+            Shows::People => "all",
+            Shows::All => "people",
+        };
+        let other = Self {
+            openings: openings.to_owned(),
+            ..self.clone()
+        };
+        other.address("/audit", None, "")
     }
 
     /// Writes the filters as an address.
@@ -433,6 +488,28 @@ mod tests {
         let search = asked.search(&Names::default()).unwrap();
         assert_eq!(search.from, "2026-06-30T22:00:00Z".parse().ok());
         assert_eq!(search.until, "2026-07-01T22:00:00Z".parse().ok());
+    }
+
+    #[test]
+    fn a_page_leaves_out_the_gateways_own_openings_and_its_exports_say_so() {
+        let asked = |openings: &str| Asked {
+            openings: openings.to_owned(),
+            ..Asked::default()
+        };
+        let search = |asked: &Asked| asked.search(&Names::default());
+        let page = asked("").for_people();
+        assert!(search(&page).unwrap().without_own_openings);
+        let export = page.address("/audit/export", None, "csv");
+        assert_eq!(export, "/audit/export?openings=people&format=csv");
+        assert_eq!(page.other_openings(), "/audit?openings=all");
+        assert!(
+            !search(&asked("all").for_people())
+                .unwrap()
+                .without_own_openings
+        );
+        // Who asks the API gets the whole log.
+        assert!(!search(&asked("")).unwrap().without_own_openings);
+        assert!(search(&asked("mine")).is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(crate) mod deliveries;
 pub(crate) mod delivery;
 pub(crate) mod dossier;
 pub(crate) mod dossiers;
+pub(crate) mod history;
 pub(crate) mod invitation;
 pub(crate) mod keys;
 pub(crate) mod layout;

@@ -5,12 +5,13 @@
 
 mod turns;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use domain::bulk::{BulkState, Fate, Obstacle};
 use domain::delivery::Action;
 use domain::id::{BulkId, DeliveryId, PersonId, TenantId};
-use domain::{Environment, Opco, Timestamp};
+use domain::{Environment, Kind, Opco, Siret, Timestamp};
 use uuid::Uuid;
 
 pub use self::turns::{Leased, Turn, end, reach, reached_by_another, rest};
@@ -426,4 +427,58 @@ pub async fn cancel(
             .bind(by)
     );
     Ok(done > 0)
+}
+
+/// What people know a delivery by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What it carries.
+    pub kind: Kind,
+    /// The site that sends.
+    pub siret_cfa: Siret,
+    /// The number of the contract, or the invoice's own; absent where there is none yet.
+    pub number: Option<String>,
+    /// When it was handed in.
+    pub created_at: Timestamp,
+}
+
+/// Returns what people know the deliveries by that [`items`] returns for the same window, by their turns.
+pub async fn known(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: BulkId,
+    (fate, after, limit): (Option<Fate>, u32, u32),
+) -> Result<BTreeMap<u32, Known>, StoreError> {
+    type KnownRow = (i64, String, String, Option<String>, i64);
+    const SQL: &str = "select i.place, d.kind, d.siret_cfa,
+          coalesce(v.numero, d.numero_externe, d.numero_deca, d.numero_interne), d.created_at
+        from bulk_item i
+          join delivery d on d.tenant_id = i.tenant_id and d.delivery_id = i.delivery_id
+          left join invoice v on v.tenant_id = d.tenant_id and v.delivery_id = d.delivery_id
+        where i.tenant_id = $1 and i.bulk_id = $2 and i.place > $3
+          and ($4 is null or i.fate = $4)
+        order by i.place limit $5";
+    let rows: Vec<KnownRow> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(raw(id))
+        .bind(i64::from(after))
+        .bind(fate.map(Fate::as_str))
+        .bind(i64::from(limit.clamp(1, MAX_PAGE)))
+        .fetch_all(conn)
+        .await?);
+    let at = At {
+        table: "bulk_item",
+        row: &id,
+    };
+    rows.into_iter()
+        .map(|(place, kind, siret, number, created)| {
+            let known = Known {
+                kind: at.word("kind", &kind)?,
+                siret_cfa: at.word("siret_cfa", &siret)?,
+                number,
+                created_at: at.instant("created_at", created)?,
+            };
+            Ok((at.number("place", place)?, known))
+        })
+        .collect()
 }

@@ -38,6 +38,7 @@ pub(crate) struct Page {
         ("kind" = Option<String>, Query, description = "The start of the word of what happened."),
         ("delivery" = Option<String>, Query, format = Uuid), ("dossier" = Option<String>, Query, format = Uuid),
         ("from" = Option<String>, Query, format = Date), ("to" = Option<String>, Query, format = Date),
+        ("openings" = Option<String>, Query, description = "`people`: without the sealed content that the gateway opened by itself; `all` unless said otherwise."),
         ("before" = Option<i64>, Query, description = "`next` of the page before."),
     ),
     responses(
@@ -72,6 +73,7 @@ pub(crate) async fn list(
         ("who" = Option<String>, Query), ("kind" = Option<String>, Query),
         ("delivery" = Option<String>, Query, format = Uuid), ("dossier" = Option<String>, Query, format = Uuid),
         ("from" = Option<String>, Query, format = Date), ("to" = Option<String>, Query, format = Date),
+        ("openings" = Option<String>, Query, description = "`people` or `all`."),
     ),
     responses(
         (status = 200, description = "Les événements.", content_type = "application/x-ndjson"),

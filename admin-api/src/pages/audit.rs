@@ -1,6 +1,7 @@
 //! The log: who did what, when, to which delivery; how far it is sealed; exports.
 
 use actix_web::{HttpResponse, web};
+use domain::event;
 use domain::id::DeliveryId;
 use domain::person::Language;
 use maud::{Markup, html};
@@ -9,7 +10,7 @@ use store::proofs::{Party, Standing};
 
 use super::layout::{Frame, instant};
 use super::page;
-use crate::audit::{self, Asked, Found, Names};
+use crate::audit::{self, Asked, Found, Names, Shows};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::viewer::Viewer;
@@ -23,7 +24,7 @@ pub(crate) async fn list(
     viewer: Viewer,
     asked: web::Query<Asked>,
 ) -> Result<HttpResponse, Refusal> {
-    let asked = asked.into_inner();
+    let asked = asked.into_inner().for_people();
     let found = audit::search(&desk, &viewer, &asked, PER_PAGE).await?;
     let language = viewer.language();
     let title = language.of("Journal", "Log");
@@ -38,6 +39,7 @@ pub(crate) async fn list(
         (seal(&found, language))
         @for standing in &found.vouchers { (voucher(standing, language)) }
         (filters(&asked, language))
+        (openings(&asked, language))
         p.actions {
             a.button.quiet href=(asked.address("/audit/export", None, "csv")) { "CSV" }
             a.button.quiet href=(asked.address("/audit/export", None, "ndjson")) { "NDJSON" }
@@ -138,7 +140,10 @@ fn filters(asked: &Asked, language: Language) -> Markup {
             }
             div {
                 label for="kind" { (language.of("Quoi (début)", "What (start)")) }
-                input #kind name="kind" value=(asked.kind) maxlength="100" placeholder="delivery.";
+                input #kind name="kind" value=(asked.kind) maxlength="100" placeholder="delivery." list="kinds";
+                datalist #kinds {
+                    @for (kind, fr, en) in event::KINDS { option value=(kind) label=(language.of(fr, en)) {} }
+                }
             }
             div {
                 label for="delivery" { (language.of("Livraison", "Delivery")) }
@@ -156,10 +161,32 @@ fn filters(asked: &Asked, language: Language) -> Markup {
                 label for="to" { (language.of("au", "to")) }
                 input #to type="date" name="to" value=(asked.to);
             }
+            input type="hidden" name="openings" value=(asked.openings);
             button type="submit" { (language.of("Chercher", "Search")) }
             a href="/audit" { (language.of("Effacer", "Clear")) }
         }
     }
+}
+
+/// Says whether what the gateway opened by itself is among them, with the way to the other list.
+fn openings(asked: &Asked, language: Language) -> Markup {
+    let (said, link) = match asked.shows() {
+        Shows::People => (
+            language.of(
+                "Sans les contenus que la passerelle ouvre elle-même pour son travail. ",
+                "Without what the gateway opens by itself for its work. ",
+            ),
+            language.of("Les montrer aussi", "Show it too"),
+        ),
+        Shows::All => (
+            language.of(
+                "Avec les contenus que la passerelle ouvre elle-même pour son travail. ",
+                "With what the gateway opens by itself for its work. ",
+            ),
+            language.of("Ne pas les montrer", "Do not show it"),
+        ),
+    };
+    html! { p.small { (said) a href=(asked.other_openings()) { (link) } } }
 }
 
 fn table(events: &[Event], names: &Names, language: Language) -> Markup {
@@ -178,8 +205,13 @@ fn table(events: &[Event], names: &Names, language: Language) -> Markup {
                 @for event in events { tr {
                     td.number { (event.position) }
                     td { (instant(event.at, language)) }
-                    td { code { (event.kind) } }
-                    td { (who(&event.actor, names)) }
+                    td {
+                        @match event::name(&event.kind, language) {
+                            Some(name) => { (name) div.small { code { (event.kind) } } },
+                            None => code { (event.kind) },
+                        }
+                    }
+                    td { (who(&event.actor, names, language)) }
                     td {
                         @if let Some(id) = event.delivery {
                             a href={ "/deliveries/" (id) } { (language.of("livraison", "delivery")) } " "
@@ -201,9 +233,10 @@ fn table(events: &[Event], names: &Names, language: Language) -> Markup {
 }
 
 /// Who acted, by the name people know.
-pub(crate) fn who(actor: &str, names: &Names) -> Markup {
+pub(crate) fn who(actor: &str, names: &Names, language: Language) -> Markup {
+    let gateway = (actor == event::GATEWAY).then(|| language.of("la passerelle", "the gateway"));
     html! {
-        @match names.find(actor) {
+        @match names.find(actor).or(gateway) {
             Some(name) => span title=(actor) { (name) },
             None => (actor),
         }

@@ -11,12 +11,11 @@ use store::attempts::{self, Attempt};
 use store::events::{self, Event};
 use store::{Delivery, deliveries};
 
-use super::audit::who;
 use super::deliveries::standing;
 use super::layout::{Frame, csrf, in_world, instant, notice};
 use super::login::again;
 use super::sealed::Sealed;
-use super::{page, words};
+use super::{history, page, words};
 use crate::audit::Names;
 use crate::desk::Desk;
 use crate::form::Sent;
@@ -210,7 +209,7 @@ fn delivery_page(desk: &Desk, viewer: &Viewer, shown: &Shown, said: &Markup) -> 
         @if viewer.may(Right::Act) { (actions(desk, viewer, delivery)) }
         @if let Some(sealed) = &shown.sealed { (sealed.section(viewer, delivery)) }
         (calls(&shown.attempts, language))
-        (timeline(&shown.timeline, &shown.names, language))
+        (history::timeline(&shown.timeline, &shown.names, language))
         @if viewer.may(Right::ReadAudit) {
             p.actions {
                 a.button.quiet href={ "/deliveries/" (delivery.id) "/evidence" } {
@@ -344,30 +343,6 @@ fn calls(attempts: &[Attempt], language: Language) -> Markup {
                         } }
                     }
                 } }
-            }
-        }
-    }
-}
-
-fn timeline(events: &[Event], names: &Names, language: Language) -> Markup {
-    html! {
-        section aria-labelledby="timeline" {
-            h2 #timeline { (language.of("Histoire", "History")) }
-            ol.timeline {
-                @for event in events {
-                    li {
-                        (instant(event.at, language)) " "
-                        @if let Some(said) = words::event(&event.kind, language) { strong { (said) } " " }
-                        code.small { (event.kind) } " "
-                        span.small { (who(&event.actor, names)) }
-                        @if event.data.as_object().is_some_and(|data| !data.is_empty()) {
-                            details {
-                                summary { (language.of("Détail", "Detail")) }
-                                pre.small { (serde_json::to_string_pretty(&event.data).unwrap_or_default()) }
-                            }
-                        }
-                    }
-                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The words that programs keep (actions, purposes, outcomes, kinds of events), as people say them.
+//! The words that programs keep (actions, purposes, outcomes), as people say them.
 
 use domain::delivery::Action;
 use domain::person::Language;
@@ -39,37 +39,6 @@ pub(crate) fn outcome(word: &str, language: Language) -> &str {
         "held" => language.of("retenu", "held"),
         other => other,
     }
-}
-
-/// Says what happened to a delivery; nothing for a kind that is of something else.
-pub(crate) fn event(kind: &str, language: Language) -> Option<&'static str> {
-    Some(match kind {
-        "attempt.opened" => language.of("Appel à l'OPCO", "Call to the OPCO"),
-        "attempt.released" => language.of("Appel remis à plus tard", "Call put off"),
-        "delivery.accepted" => language.of("Déposée", "Handed in"),
-        "delivery.cancelled" => language.of("Annulée", "Cancelled"),
-        "delivery.completed" => language.of("Complétée", "Completed"),
-        "delivery.confirmed_sent" => {
-            language.of("Déclarée reçue par l'OPCO", "Confirmed to be at the OPCO")
-        }
-        "delivery.dead" => language.of("Abandonnée", "Given up"),
-        "delivery.delivered" => language.of("Reçue par l'OPCO", "Taken by the OPCO"),
-        "delivery.held" => language.of("Retenue", "Held"),
-        "delivery.opco_chosen" => language.of("OPCO choisi", "OPCO chosen"),
-        "delivery.rejected" => language.of("Refusée par l'OPCO", "Refused by the OPCO"),
-        "delivery.released" => language.of("Repartie", "Released"),
-        "delivery.retried" => language.of("Réessai demandé", "Another try asked for"),
-        "delivery.revived" => language.of("Relancée", "Started again"),
-        "delivery.routed" => language.of("OPCO trouvé", "OPCO found"),
-        "delivery.unknown" => language.of("Réponse perdue", "Answer lost"),
-        "delivery.waiting" => language.of("Mise en attente", "Put to wait"),
-        "evidence.made" => language.of("Fichier de preuve remis", "Evidence file handed out"),
-        "payload.nir_shredded" => language.of("NIR détruit", "NIR destroyed"),
-        "payload.opened" => language.of("Contenu scellé ouvert", "Sealed content opened"),
-        "privacy.exported" => language.of("Copie remise (RGPD)", "Copy handed out (GDPR)"),
-        "privacy.erased" => language.of("Effacé (RGPD)", "Erased (GDPR)"),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

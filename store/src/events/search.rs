@@ -5,6 +5,7 @@
 //! for one answer and no more: an answer says how far it looked.
 
 use domain::Timestamp;
+use domain::event::{GATEWAY, OPENED, is_own_opening};
 use domain::id::{DeliveryId, DossierId, TenantId};
 
 use super::{Event, EventRow, columns, head, of_delivery};
@@ -35,6 +36,8 @@ pub struct Search {
     pub delivery: Option<DeliveryId>,
     /// Only what concerns this dossier.
     pub dossier: Option<DossierId>,
+    /// Without what the gateway opened by itself.
+    pub without_own_openings: bool,
     /// Only at this instant or later.
     pub from: Option<Timestamp>,
     /// Only before this instant.
@@ -124,6 +127,7 @@ impl Search {
                 .is_none_or(|actors| actors.contains(&event.actor))
             && self.delivery.is_none_or(|id| event.delivery == Some(id))
             && self.dossier.is_none_or(|id| event.dossier == Some(id))
+            && !(self.without_own_openings && is_own_opening(&event.kind, &event.actor))
             && self.from.is_none_or(|from| event.at >= from)
             && self.until.is_none_or(|until| event.at < until)
     }
@@ -147,6 +151,7 @@ async fn window(
           and ($6 is null or $6 like '%,' || actor || ',%')
           and ($7 is null or dossier_id = $7)
           and ($8 is null or at >= $8) and ($9 is null or at < $9)
+          and ($11 is null or kind <> $11 or actor <> $12)
         order by position desc limit $10"
     );
     let actors = asked.actors.as_ref();
@@ -162,6 +167,8 @@ async fn window(
         .bind(asked.from.map(ms))
         .bind(asked.until.map(ms))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(asked.without_own_openings.then_some(OPENED))
+        .bind(GATEWAY)
         .fetch_all(conn)
         .await?);
     let full = rows.len() >= limit;

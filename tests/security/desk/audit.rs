@@ -87,6 +87,24 @@ on_both! { OPTIONAL;
         assert_eq!(none["events"], json!([]));
     }
 
+    async fn what_the_gateway_opened_is_shown_to_who_asks_for_it(place) {
+        tell(&place, "2026-08-01T10:00:00Z", 3, "payload.opened", "gateway").await;
+        tell(&place, "2026-08-01T10:00:00Z", 1, "payload.opened", "person:x").await;
+        let mut auditor = place.signed_in("auditeur@cfa.example", Role::Auditor).await;
+        for (query, count) in [("", 4), ("&openings=all", 4), ("&openings=people", 1)] {
+            let found = auditor.get(&format!("/admin/v1/audit?kind=payload.{query}")).await.expect(200);
+            assert_eq!(positions(&found).len(), count, "{query}");
+        }
+        auditor.get("/admin/v1/audit?openings=x").await.expect(400);
+        let page = auditor.get("/audit?kind=payload.").await.text;
+        assert_eq!(page.matches("<code>payload.opened</code>").count(), 1, "{page}");
+        assert!(page.contains("Contenu scellé ouvert") && page.contains("openings=all"), "{page}");
+        let all = auditor.get("/audit?kind=payload.&openings=all").await.text;
+        assert_eq!(all.matches("<code>payload.opened</code>").count(), 4, "{all}");
+        let sheet = auditor.get("/audit/export?format=csv&kind=payload.&openings=people").await.text;
+        assert_eq!(sheet.lines().count(), 2, "{sheet}");
+    }
+
     async fn an_export_holds_all_of_it_and_no_formula_and_is_on_record(place) {
         tell(&place, "2026-08-01T10:00:00Z", 1_200, "story.begun", "=cmd|'/c calc'!A1").await;
         let mut auditor = place.signed_in("auditeur@cfa.example", Role::Auditor).await;

@@ -9,7 +9,7 @@ use domain::proof::Hash;
 use domain::rejet::{self, Rejet};
 use domain::{Fault, FaultKind, HoldReason, Opco, Status, Timestamp, WaitReason};
 use store::deliveries::{self, Scope, Stuck};
-use store::{StoreError, Tx};
+use store::{Delivery, StoreError, Tx};
 
 /// How far back what was refused or given up is looked at, in days.
 pub(crate) const DAYS: i64 = 60;
@@ -128,15 +128,7 @@ impl Kept {
     /// Returns what a delivery is stuck on.
     fn of(one: &Stuck) -> Self {
         let fault = one.fault.as_ref();
-        let told = match (one.status, one.hold_reason) {
-            (Status::Rejected | Status::Dead, _) => true,
-            (Status::Held, Some(reason)) => matches!(
-                reason,
-                HoldReason::RulesBroken | HoldReason::NoKey | HoldReason::NoSoftwareCredential
-            ),
-            _ => false,
-        };
-        let fault = fault.filter(|_| told);
+        let fault = fault.filter(|_| is_told(one.status, one.hold_reason));
         let item = fault.and_then(|fault| fault.items.first());
         Self {
             status: one.status,
@@ -171,6 +163,33 @@ impl Kept {
             (status, _) => Who::of(status, self.reason.map(HoldReason::as_str)),
         }
     }
+}
+
+/// Returns whether the last failure tells more than where a delivery stands.
+fn is_told(status: Status, reason: Option<HoldReason>) -> bool {
+    match (status, reason) {
+        (Status::Rejected | Status::Dead, _) => true,
+        (Status::Held, Some(reason)) => matches!(
+            reason,
+            HoldReason::RulesBroken | HoldReason::NoKey | HoldReason::NoSoftwareCredential
+        ),
+        _ => false,
+    }
+}
+
+/// Returns what the OPCO, or a rule, said of a delivery where that is why it stands there: a code and the
+/// words, without what may be somebody's.
+pub(crate) fn told(delivery: &Delivery) -> Option<String> {
+    let standing = delivery.standing;
+    let fault = delivery.fault.as_ref()?;
+    if !is_told(standing.status, standing.hold_reason) {
+        return None;
+    }
+    let code = code(fault);
+    Some(match fault.items.first() {
+        Some(item) => format!("{code} « {} »", rejet::outline(&item.text)),
+        None => code,
+    })
 }
 
 /// Returns the code of the first message, else the sort of failure.

@@ -6,6 +6,7 @@ use store::Delivery;
 
 use super::layout::local;
 use super::today::why;
+use crate::causes;
 
 /// One column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +44,11 @@ impl Column {
         Self::Id,
     ];
     /// What is shown unless other columns are asked for.
-    const USUAL: [Self; 5] = [
+    const USUAL: [Self; 6] = [
         Self::Kind,
         Self::Opco,
         Self::Standing,
+        Self::Why,
         Self::Site,
         Self::Number,
     ];
@@ -108,14 +110,7 @@ impl Column {
             Self::Kind => delivery.kind.name(language).to_owned(),
             Self::Opco => delivery.opco.map_or("", Opco::name).to_owned(),
             Self::Standing => standing.status.name(language).to_owned(),
-            Self::Why => {
-                let wait = standing.wait_reason.map(domain::WaitReason::as_str);
-                let hold = standing.hold_reason.map(domain::HoldReason::as_str);
-                match standing.status {
-                    Status::Delivered => String::new(),
-                    status => why(status, wait.or(hold), language),
-                }
-            }
+            Self::Why => reason(delivery, language),
             Self::Site => delivery.siret_cfa.to_string(),
             Self::Employer => delivery
                 .siret_employeur
@@ -133,5 +128,123 @@ impl Column {
                 .unwrap_or_default(),
             Self::Id => delivery.id.to_string(),
         }
+    }
+}
+
+/// Says in words why a delivery stands where it does: what holds it, what the OPCO said, when the gateway
+/// goes on by itself. Nothing where there is nothing to explain.
+pub(crate) fn reason(delivery: &Delivery, language: Language) -> String {
+    let standing = delivery.standing;
+    let wait = standing.wait_reason.map(domain::WaitReason::as_str);
+    let hold = standing.hold_reason.map(domain::HoldReason::as_str);
+    let mut parts = match standing.status {
+        Status::Delivered => return String::new(),
+        status => vec![why(status, wait.or(hold), language)],
+    };
+    if let Some(told) = causes::told(delivery) {
+        parts.push(format!("{told}."));
+    }
+    if let (Status::Unknown, Some(at)) = (standing.status, delivery.first_lost_at) {
+        let lost = language.of("Perdue le ", "Lost on ");
+        parts.push(format!("{lost}{}.", local(at, language)));
+    }
+    let next = match standing.status {
+        Status::Waiting => language.of("Nouvel essai le ", "Next try on "),
+        Status::Unknown => language.of("Prochaine vérification le ", "Next check on "),
+        _ => "",
+    };
+    if let Some(due) = standing.due_at.filter(|_| !next.is_empty()) {
+        parts.push(format!("{next}{}.", local(due, language)));
+    }
+    // A line of a sheet is one line.
+    parts.join(" ").replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::outcome::FaultItem;
+    use domain::{
+        DeliveryId, Environment, Fault, FaultKind, HoldReason, Kind, Receipt, TenantId, Timestamp,
+        WaitReason,
+    };
+    use store::{Fingerprint, Standing};
+
+    use super::*;
+
+    fn delivery(standing: Standing) -> Delivery {
+        let at: Timestamp = "2026-09-01T08:00:00Z".parse().unwrap();
+        Delivery {
+            tenant: TenantId::new(at),
+            id: DeliveryId::new(at),
+            environment: Environment::Live,
+            kind: Kind::Dossier,
+            standing,
+            lane: Fingerprint([0; 16]),
+            opco: Some(Opco::Akto),
+            instance: 1,
+            siret_cfa: "13002526500013".parse().unwrap(),
+            siret_employeur: None,
+            version: None,
+            attempts: 1,
+            looks: 0,
+            first_lost_at: None,
+            receipt: Receipt::default(),
+            fault: None,
+            created_at: at,
+            updated_at: at,
+            finished_at: None,
+        }
+    }
+
+    #[test]
+    fn why_is_among_the_usual_columns() {
+        assert!(Column::chosen(&[]).contains(&Column::Why));
+        assert_eq!(Column::chosen(&["kind".to_owned()]), [Column::Kind]);
+    }
+
+    #[test]
+    fn what_waits_says_for_what_and_until_when() {
+        let due = "2026-09-01T12:32:00Z".parse().unwrap();
+        let waits = delivery(Standing::waiting(WaitReason::Dossier, due));
+        assert_eq!(
+            reason(&waits, Language::Fr),
+            "L'OPCO doit d'abord faire avancer le dossier : numéro, engagement ou échéancier. \
+             Nouvel essai le 01/09/2026 14:32."
+        );
+        let behind = reason(&delivery(Standing::behind()), Language::Fr);
+        assert!(
+            behind.starts_with("Un envoi précédent") && !behind.contains("essai"),
+            "{behind}"
+        );
+    }
+
+    #[test]
+    fn what_is_held_says_what_to_do_and_what_is_refused_what_the_opco_said() {
+        let held = reason(&delivery(Standing::held(HoldReason::NoRoute)), Language::Fr);
+        assert!(held.contains("« Choisir l'OPCO »"), "{held}");
+        let item = FaultItem {
+            code: Some("E12".to_owned()),
+            text: "Champ employeur.siret :\n12345678900011 inconnu".to_owned(),
+        };
+        let refused = Delivery {
+            fault: Some(Fault {
+                items: vec![item],
+                ..Fault::new(FaultKind::Rejected, "refused")
+            }),
+            ..delivery(Standing::ended(Status::Rejected))
+        };
+        let said = reason(&refused, Language::Fr);
+        assert!(
+            said.starts_with("Refusé par l'OPCO. E12 « Champ employeur.siret"),
+            "{said}"
+        );
+        assert!(
+            !said.contains("12345678900011") && !said.contains('\n'),
+            "{said}"
+        );
+        assert_eq!(
+            reason(&delivery(Standing::ended(Status::Delivered)), Language::Fr),
+            ""
+        );
     }
 }

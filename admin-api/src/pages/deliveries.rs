@@ -83,13 +83,14 @@ pub(crate) fn counted_words(counted: Counted, language: Language) -> String {
     } else {
         ""
     };
-    let noun = match (counted.count, language) {
-        (0 | 1, Language::Fr) => "livraison",
-        (_, Language::Fr) => "livraisons",
-        (1, Language::En) => "delivery",
-        (_, Language::En) => "deliveries",
-    };
-    format!("{before}{number} {noun}")
+    format!("{before}{number} {}", noun(counted.count, language))
+}
+
+/// The word for so many of them.
+pub(crate) fn noun(count: impl TryInto<u64>, language: Language) -> &'static str {
+    let one = language.of("livraison", "delivery");
+    let many = language.of("livraisons", "deliveries");
+    language.form(count, one, many)
 }
 
 fn filters(viewer: &Viewer, asked: &Asked, columns: &[Column], world: Environment) -> Markup {
@@ -193,7 +194,7 @@ pub(crate) fn table(
                                     (instant(delivery.created_at, language))
                                 }
                             }
-                            @for column in columns { (cell(*column, delivery, language)) }
+                            @for column in columns { (cell(*column, columns, delivery, language)) }
                         }
                     }
                 }
@@ -202,7 +203,7 @@ pub(crate) fn table(
     }
 }
 
-fn cell(column: Column, delivery: &Delivery, language: Language) -> Markup {
+fn cell(column: Column, columns: &[Column], delivery: &Delivery, language: Language) -> Markup {
     let text = column.text(delivery, language);
     // What speaks for itself needs no name where a line has no headings.
     let plain = matches!(
@@ -212,7 +213,9 @@ fn cell(column: Column, delivery: &Delivery, language: Language) -> Markup {
     let spoken = (column == Column::Fault).then_some("en");
     html! {
         td.none[text.is_empty()] data-name=[(!plain).then(|| column.name(language))] lang=[spoken] {
-            @if column == Column::Standing { (standing(delivery, language)) }
+            // The column of reasons says when it goes on.
+            @if column == Column::Standing && columns.contains(&Column::Why) { (badge(delivery.standing.status, language)) }
+            @else if column == Column::Standing { (standing(delivery, language)) }
             @else if text.is_empty() { "—" }
             @else { (text) }
         }
@@ -229,12 +232,16 @@ pub(crate) fn colour(status: Status) -> &'static str {
     }
 }
 
+/// A status as a badge.
+fn badge(status: Status, language: Language) -> Markup {
+    html! { span class={ "badge " (colour(status)) } { (status.name(language)) } }
+}
+
 /// A delivery's status as a badge, with why, and when it goes on by itself.
 pub(crate) fn standing(delivery: &Delivery, language: Language) -> Markup {
     let standing = delivery.standing;
-    let colour = colour(standing.status);
     html! {
-        span class={ "badge " (colour) } { (standing.status.name(language)) }
+        (badge(standing.status, language))
         @if let Some(due) = standing.due_at.filter(|_| standing.status == Status::Waiting) {
             " " (language.of("reprend le ", "goes on at ")) (instant(due, language))
         }

@@ -15,6 +15,7 @@ use store::{Delivery, NewEvent, StoreError, Tx, events};
 use crate::csv;
 use crate::desk::Desk;
 use crate::gate::before;
+use crate::pages::layout::local;
 use crate::picked::Asked;
 use crate::refusal::{Code, Refusal};
 use crate::viewer::{Reach, Viewer};
@@ -352,6 +353,9 @@ pub(crate) async fn sheet(desk: &Desk, viewer: &Viewer, id: BulkId) -> Result<St
     let mut text = csv::MARK.to_owned();
     text.push_str(&csv::line(&[
         language.of("Tour", "Turn"),
+        language.of("Quoi", "What"),
+        language.of("Numéro", "Number"),
+        "Site",
         language.of("Livraison", "Delivery"),
         language.of("État au décompte", "Where it stood"),
         language.of("Sort", "Outcome"),
@@ -362,16 +366,23 @@ pub(crate) async fn sheet(desk: &Desk, viewer: &Viewer, id: BulkId) -> Result<St
     loop {
         let window = (None, after, store::deliveries::MAX_PAGE);
         let items = bulks::items(&mut tx, bulk.tenant, id, window).await?;
+        let known = bulks::known(&mut tx, bulk.tenant, id, window).await?;
         let Some(last) = items.last() else { break };
         after = last.place;
         for item in &items {
+            let known = known.get(&item.place);
             let line = [
                 item.place.to_string(),
+                known.map_or("", |one| one.kind.name(language)).to_owned(),
+                known.and_then(|one| one.number.clone()).unwrap_or_default(),
+                known
+                    .map(|one| viewer.site_name(&one.siret_cfa))
+                    .unwrap_or_default(),
                 item.delivery.to_string(),
                 item.stood.clone(),
                 outcome(item, language).to_owned(),
                 cause(item, language).to_owned(),
-                item.at.map(|at| at.to_string()).unwrap_or_default(),
+                item.at.map(|at| local(at, language)).unwrap_or_default(),
             ];
             let cells: Vec<&str> = line.iter().map(String::as_str).collect();
             text.push_str(&csv::line(&cells));

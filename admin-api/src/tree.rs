@@ -3,6 +3,7 @@
 
 pub(crate) mod acts;
 pub(crate) mod census;
+pub mod mandates;
 pub(crate) mod sheet;
 
 use domain::id::{CfaId, SiteId, TenantId};
@@ -76,6 +77,12 @@ pub enum TreeError {
     /// It is open already.
     #[error("it is open already")]
     Open,
+    /// The reference of a mandate is none.
+    #[error("the reference is none")]
+    Reference,
+    /// A mandate ends before it begins.
+    #[error("the mandate ends before it begins")]
+    Backwards,
     /// A ceiling is none.
     #[error("a ceiling is none")]
     Ceiling,

@@ -3,7 +3,9 @@
 use actix_web::{HttpResponse, web};
 use domain::id::{CfaId, SiteId};
 use domain::{Environment, Timestamp};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use store::mandates::{Mandate, Scope};
 use store::tenants::Site;
 use utoipa::{IntoParams, ToSchema};
 
@@ -106,8 +108,40 @@ pub(crate) struct SiteOpen {
     #[schema(value_type = Option<String>, format = DateTime)]
     closed_at: Option<Timestamp>,
     ceiling: Option<CeilingBody>,
+    /// The mandates attested for it, the newest first.
+    mandates: Vec<MandateBody>,
     /// In production, then in recette.
     open: Vec<OpenBody>,
+}
+
+/// The mandates of a site's employers, attested once between two days.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SiteMandate)]
+pub(crate) struct MandateBody {
+    reference: String,
+    #[schema(value_type = String, format = Date)]
+    signed_on: Date,
+    /// The first day it covers.
+    #[schema(value_type = Option<String>, format = Date)]
+    from: Option<Date>,
+    /// The last; no end when absent.
+    #[schema(value_type = Option<String>, format = Date)]
+    until: Option<Date>,
+}
+
+impl From<Mandate> for MandateBody {
+    fn from(mandate: Mandate) -> Self {
+        let (from, until) = match mandate.scope {
+            Scope::Site { from, until } => (Some(from), until),
+            Scope::Delivery(_) => (None, None),
+        };
+        Self {
+            reference: mandate.reference,
+            signed_on: mandate.signed_on,
+            from,
+            until,
+        }
+    }
 }
 
 /// What is still open at a site, in one world.
@@ -342,6 +376,7 @@ pub(crate) async fn site(
         uai: shown.site.uai,
         closed_at: shown.site.closed_at,
         ceiling: shown.bounded.map(CeilingBody::from),
+        mandates: shown.mandates.into_iter().map(MandateBody::from).collect(),
         open: open.into(),
     }))
 }

@@ -1,5 +1,7 @@
 //! An act upon many deliveries: what it would meet, then how it goes.
 
+mod items;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::bulk::{BulkState, Fate, Obstacle};
 use domain::delivery::Action;
@@ -9,14 +11,15 @@ use domain::{HoldReason, Opco, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::Delivery;
-use store::bulks::{self, Bulk, Item};
+use store::bulks::{self, Bulk};
 
 use super::columns::Column;
-use super::deliveries::{colour, table};
+use super::deliveries::{colour, noun, table};
 use super::delivery::name;
-use super::layout::{Frame, csrf, figure, in_world, instant, notice};
+use super::layout::{Frame, csrf, figure, instant, notice};
 use super::login::again;
 use super::page;
+use super::settings::tree::mandate::advice;
 use super::today::why;
 use crate::bulk::{self, Group, PER_MINUTE_MAX, Progress, Sight};
 use crate::desk::Desk;
@@ -77,13 +80,15 @@ pub(crate) async fn new(
     };
     Ok(page(frame.around(&html! {
         h1 { (title) }
-        p { strong { (figure(count(sight.deliveries.len()), language)) } " "
-            (language.of("livraisons correspondent. ", "deliveries match. "))
+        @let found = count(sight.deliveries.len());
+        p { strong { (figure(found, language)) } " "
+            (noun(found, language)) " "
+            (language.form(found, language.of("correspond", "matches"), language.of("correspondent", "match"))) ". "
             a href={ "/deliveries?" (asked.query()) } { (language.of("La liste →", "The list →")) } }
         @if sight.deliveries.is_empty() {
             p { (language.of("Rien à faire.", "Nothing to do.")) }
         } @else {
-            (groups(&sight.groups, language))
+            (groups(&viewer, &sight.groups))
             (choice(&viewer, &sight, &asked))
             h2 { (language.of("Les premières", "The first of them")) }
             (table(shown, &columns(), world, language))
@@ -98,6 +103,7 @@ fn columns() -> Vec<Column> {
         Column::Standing,
         Column::Why,
         Column::Site,
+        Column::Number,
     ]
 }
 
@@ -105,7 +111,8 @@ fn count(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
-fn groups(groups: &[Group], language: Language) -> Markup {
+fn groups(viewer: &Viewer, groups: &[Group]) -> Markup {
+    let language = viewer.language();
     html! {
         div.scroll { table {
             thead { tr {
@@ -133,6 +140,7 @@ fn groups(groups: &[Group], language: Language) -> Markup {
                             ))
                         }
                     }
+                    @if group.reason == Some(HoldReason::MandateMissing) { div.small { (advice(viewer)) } }
                 }
             } } }
         } }
@@ -275,8 +283,10 @@ async fn preview(
         (said)
         p {
             strong { (figure(bulk.total.into(), language)) } " "
-            (language.of("livraisons, comptées le ", "deliveries, counted on ")) (instant(bulk.created_at, language)) ". "
-            (language.of("Ce sont celles-là qui seront traitées, et aucune autre.", "These and no other will be dealt with."))
+            (noun(bulk.total, language)) " "
+            (language.form(bulk.total, language.of("comptée le ", "counted on "), language.of("comptées le ", "counted on ")))
+            (instant(bulk.created_at, language)) ". "
+            (language.of("Rien d'autre ne sera traité.", "Nothing else will be dealt with."))
         }
         ul.cards {
             li.card { div { (language.of("Acte possible", "The act is possible")) } div.figure { (figure(progress.ready(), language)) } }
@@ -286,6 +296,9 @@ async fn preview(
                         div { (language.of("Seront ignorées", "Will be skipped")) }
                         div.figure { (figure(*count, language)) }
                         div.small { (obstacle.explained(language)) }
+                        @if *obstacle == Obstacle::Missing && bulk.action == Action::Complete {
+                            div.small { (advice(viewer)) }
+                        }
                     }
                 }
             }
@@ -353,7 +366,8 @@ async fn course(
     let bulk = &progress.bulk;
     let window = (which.fate, which.after.unwrap_or_default(), PER_PAGE);
     let mut tx = desk.store.reading().await?;
-    let items = bulks::items(&mut tx, bulk.tenant, bulk.id, window).await?;
+    let turns = bulks::items(&mut tx, bulk.tenant, bulk.id, window).await?;
+    let known = bulks::known(&mut tx, bulk.tenant, bulk.id, window).await?;
     drop(tx);
     let now = desk.clock.now();
     let language = viewer.language();
@@ -384,7 +398,7 @@ async fn course(
             (causes(&progress.obstacles, language))
             p { a href={ "/bulk/" (bulk.id) "/sheet" } { (language.of("Exporter en CSV", "Export as CSV")) } " · "
                 a href="/bulk" { (language.of("Toutes les actions groupées", "All bulk actions")) } }
-            (rows(bulk, &items, which, language))
+            (items::rows(viewer, bulk, (&turns, &known), which))
         }
     }))
 }
@@ -437,41 +451,6 @@ fn causes(obstacles: &[(Obstacle, u64)], language: Language) -> Markup {
             ul { @for (obstacle, count) in obstacles {
                 li { strong { (figure(*count, language)) } " " (obstacle.fate().name(language)) ": " (obstacle.explained(language)) }
             } }
-        }
-    }
-}
-
-fn rows(bulk: &Bulk, items: &[Item], which: &Which, language: Language) -> Markup {
-    let full = items.len() >= usize::try_from(PER_PAGE).unwrap_or(usize::MAX);
-    let next = items.last().filter(|_| full).map(|last| {
-        let fate = which.fate.map(|fate| format!("&fate={fate}"));
-        format!(
-            "/bulk/{}?after={}{}",
-            bulk.id,
-            last.place,
-            fate.unwrap_or_default()
-        )
-    });
-    html! {
-        div.scroll { table {
-            caption.hidden { (language.of("Livraisons, dans l'ordre de leur tour", "Deliveries, in the order of their turn")) }
-            thead { tr {
-                th.number scope="col" { (language.of("Tour", "Turn")) }
-                th scope="col" { (language.of("Livraison", "Delivery")) }
-                th scope="col" { (language.of("Sort", "Outcome")) }
-                th scope="col" { (language.of("Cause", "Cause")) }
-                th scope="col" { (language.of("Quand", "When")) }
-            } }
-            tbody { @for item in items { tr {
-                td.number { (item.place) }
-                td { a href=(in_world(&format!("/deliveries/{}", item.delivery), Some(bulk.environment))) { code { (item.delivery) } } }
-                td { (bulk::outcome(item, language)) }
-                td { (bulk::cause(item, language)) }
-                td { @match item.at { Some(at) => (instant(at, language)), None => "—" } }
-            } } }
-        } }
-        @if let Some(next) = next {
-            p { a.button.quiet href=(next) rel="next" { (language.of("Suivantes →", "Next →")) } }
         }
     }
 }

@@ -9,6 +9,7 @@ use store::deliveries::Scope;
 
 use super::layout::{Frame, figure, instant};
 use super::page;
+use super::settings::tree::mandate::advice;
 use super::today::{age, why};
 use crate::causes::{self, Cause, Who};
 use crate::desk::Desk;
@@ -67,7 +68,7 @@ pub(crate) async fn show(
             @if shown.is_empty() {
                 p { (language.of("Rien à corriger.", "Nothing to fix.")) }
             }
-            ol.causes { @for cause in shown.iter().take(SHOWN) { (cause_card(cause, world, now, language, acts)) } }
+            ol.causes { @for cause in shown.iter().take(SHOWN) { (cause_card(&viewer, cause, (world, now), acts)) } }
             @if shown.len() > SHOWN {
                 p {
                     (language.of("Les plus petites ne sont pas montrées : ", "The smallest are not shown: "))
@@ -112,12 +113,12 @@ fn size(cause: &Cause) -> u64 {
 }
 
 fn cause_card(
+    viewer: &Viewer,
     cause: &Cause,
-    world: Environment,
-    now: Timestamp,
-    language: Language,
+    (world, now): (Environment, Timestamp),
     acts: bool,
 ) -> Markup {
+    let language = viewer.language();
     let kept = &cause.kept;
     let query = format!("cause={}&world={world}", kept.key());
     html! {
@@ -128,6 +129,7 @@ fn cause_card(
                 " " (kept.opco.map_or(language.of("OPCO pas encore connu", "OPCO not known yet"), Opco::name))
             }
             p { (why(kept.status, kept.reason.map(HoldReason::as_str), language)) }
+            @if kept.reason == Some(HoldReason::MandateMissing) { p { (advice(viewer)) } }
             @if kept.code.is_some() || kept.words.is_some() {
                 p.told {
                     @if let Some(code) = &kept.code { code { (code) } " " }
@@ -148,10 +150,11 @@ fn cause_card(
 }
 
 fn what(cause: &Cause, language: Language) -> &'static str {
-    let one = cause.deliveries.len() == 1;
-    match (one, cause.kept.code.is_some()) {
-        (true, _) => language.of("livraison", "delivery"),
-        (false, true) => language.of("livraisons, même motif", "deliveries, same ground"),
-        (false, false) => language.of("livraisons, même cause", "deliveries, same cause"),
-    }
+    let many = if cause.kept.code.is_some() {
+        language.of("livraisons, même motif", "deliveries, same ground")
+    } else {
+        language.of("livraisons, même cause", "deliveries, same cause")
+    };
+    let one = language.of("livraison", "delivery");
+    language.form(cause.deliveries.len(), one, many)
 }

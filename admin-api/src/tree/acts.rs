@@ -7,9 +7,11 @@ use domain::Siret;
 use domain::id::{CfaId, SiteId};
 use domain::identifiers::{IdentifierError, Uai};
 use domain::siret::SiretError;
+use jiff::civil::Date;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use utoipa::ToSchema;
 
+use super::mandates::{Attested, attest};
 use super::{Bound, NewCfa, NewSite, TreeError};
 use crate::desk::Desk;
 use crate::hand::Hand;
@@ -77,6 +79,8 @@ pub(crate) enum TreeAct {
         #[serde(default)]
         reason: String,
     },
+    /// Puts on record that a site has the management mandates of its employers between two days.
+    AttestMandate(Attest),
     /// Bounds how many payloads may be handed in; what is absent is not bounded.
     Bound {
         /// The site; the whole network when absent.
@@ -91,6 +95,35 @@ pub(crate) enum TreeAct {
         #[serde(default)]
         reason: String,
     },
+}
+
+/// The mandates of a site's employers, attested once between two days.
+#[derive(Debug, serde::Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Attest {
+    #[schema(value_type = String, format = Uuid)]
+    pub(crate) site: SiteId,
+    #[schema(example = "A-2026-01")]
+    reference: String,
+    #[schema(value_type = String, format = Date)]
+    signed_on: Date,
+    /// The first day; today when absent.
+    #[schema(value_type = Option<String>, format = Date)]
+    from: Option<Date>,
+    /// The last day; no end when absent.
+    #[schema(value_type = Option<String>, format = Date)]
+    until: Option<Date>,
+}
+
+impl From<Attest> for Attested {
+    fn from(attest: Attest) -> Self {
+        Self {
+            reference: attest.reference,
+            signed_on: attest.signed_on,
+            from: attest.from,
+            until: attest.until,
+        }
+    }
 }
 
 /// A number, as a document writes it or as a form does.
@@ -173,6 +206,11 @@ pub(crate) async fn done(
             tree::reopen_site(&mut tx, (tenant, site), &because(&reason)?).await?;
             Some(site)
         }
+        TreeAct::AttestMandate(given) => {
+            let site = given.site;
+            attest(&mut tx, (tenant, site), given.into(), &plain).await?;
+            Some(site)
+        }
         TreeAct::Bound {
             site,
             per_minute,
@@ -250,6 +288,22 @@ fn uai_of(text: Option<&str>) -> Result<Option<Uai>, Refusal> {
     })
 }
 
+fn no_reference() -> Refusal {
+    Refusal::invalid(
+        "/reference",
+        "Référence : il en faut une, de 200 caractères au plus, sur une ligne.",
+        "Reference: one is needed, of at most 200 characters, on one line.",
+    )
+}
+
+fn backwards() -> Refusal {
+    Refusal::invalid(
+        "/until",
+        "Dernier jour : il vient avant le premier ; corrigez l'un des deux.",
+        "Last day: it comes before the first; correct one of them.",
+    )
+}
+
 impl From<TreeError> for Refusal {
     fn from(error: TreeError) -> Self {
         let conflict = |fr: &str, en: &str| Self::from(Code::Conflict).saying(fr, en);
@@ -306,6 +360,8 @@ impl From<TreeError> for Refusal {
                 "Le site est déjà ouvert : rechargez la page.",
                 "The site is open already: reload the page.",
             ),
+            TreeError::Reference => no_reference(),
+            TreeError::Backwards => backwards(),
             TreeError::Ceiling => Self::invalid(
                 "/per_minute",
                 "Plafond : un nombre entier de 1 à 1 000 000 ; laissez vide pour ne pas borner.",

@@ -159,8 +159,10 @@ on_both! { OPTIONAL;
         assert_eq!(status(&place, late[0]).await, Status::Waiting);
         let page = browser.get(&address).await.text;
         assert!(page.contains("Finie") && page.contains("l'OPCO &lt;a&gt; rouvert"), "{page}");
+        assert!(page.contains(">Contrat du "), "deliveries are named: {page}");
         let sheet = browser.get(&format!("{address}/sheet")).await.text;
         assert_eq!(sheet.lines().count(), 8, "{sheet}");
+        assert_eq!(sheet.matches(";Contrat;").count(), 7, "{sheet}");
         assert_eq!(sheet.matches(";faite;").count(), 5, "{sheet}");
         assert!(browser.get("/bulk").await.text.contains(&address));
         let mut auditor = place.signed_in("audit@cfa.example", Role::Auditor).await;
@@ -173,12 +175,16 @@ on_both! { OPTIONAL;
         let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;
         let page = browser.get("/bulk/new?reason=mandate_missing").await.text;
         assert!(page.contains("3, une à une sur leur page"), "{page}");
+        assert!(page.contains("mandat du site") && page.contains("puis relancez"), "{page}");
         assert!(!page.contains("value=\"complete\""), "{page}");
         let draft = drafted(&mut browser, "reason=mandate_missing", "complete").await;
         assert_eq!((&draft["total"], &draft["ready"]), (&json!(3), &json!(0)), "{draft}");
         assert_eq!(draft["foreseen"], json!([{"cause": "missing", "count": 3}]));
         let page = browser.get(&format!("/bulk/{}", draft["id"].as_str().unwrap())).await.text;
         assert!(page.contains("ne ferait rien") && !page.contains("/begin"), "{page}");
+        assert!(page.contains("mandat du site") && page.contains("puis relancez"), "{page}");
+        let page = browser.get("/to-fix").await.text;
+        assert!(page.contains("mandat du site") && page.contains("puis relancez"), "{page}");
     }
 
     async fn a_group_to_fix_is_acted_on_whole_and_the_newest_is_cancelled_first(place) {

@@ -114,6 +114,17 @@ on_both! { OPTIONAL;
         let reopen = json!({"act": "reopen-site", "site": first.id, "reason": "repris"});
         assert_eq!(act(&mut browser, reopen).await.status, 200);
 
+        let site = first.id.to_string();
+        let mut attest = vec![("act", "attest-mandate"), ("site", site.as_str()), ("reference", "A-<1>"), ("signed_on", "2026-09-01"), ("until", "")];
+        let attested = browser.submit(PAGE, &attest).await;
+        assert_eq!(attested.header("location"), Some(page.as_str()), "{}", attested.text);
+        let shown = browser.get(&page).await.text;
+        assert!(shown.contains("A-&lt;1&gt;, signée le 01/09/2026"), "{shown}");
+        attest[4] = ("until", "2020-01-01");
+        assert_eq!(browser.submit(PAGE, &attest).await.status, 400, "it ends before it begins");
+        let told = browser.get(&format!("{TWIN}/{site}")).await.json();
+        assert_eq!(told["mandates"].as_array().unwrap().len(), 1, "{told}");
+
         // An establishment is of the company that its SIRET names.
         let to = json!({"act": "move-site", "site": first.id, "to": cfa, "reason": "r"});
         let refused = act(&mut browser, to).await;
@@ -126,7 +137,7 @@ on_both! { OPTIONAL;
         assert_eq!(none.status, 400, "{}", none.text);
         assert_eq!(act(&mut browser, json!({"act": "bound", "reason": "r"})).await.json()["ceiling"], Value::Null);
         let log = log(&place).await;
-        for told in ["cfa.created", "site.created", "site.changed", "site.closed", "site.reopened", "ceiling.changed", "vendu", "person:"] {
+        for told in ["cfa.created", "site.created", "site.changed", "site.closed", "site.reopened", "ceiling.changed", "mandate.attested", "vendu", "person:"] {
             assert!(log.contains(told), "{told}: {log}");
         }
     }
@@ -147,6 +158,7 @@ on_both! { OPTIONAL;
             (json!({"act": "move-site", "site": mine.id, "to": theirs.cfa, "reason": "r"}), 404, Value::Null),
             (json!({"act": "add-site", "cfa": theirs.cfa, "name": "S", "siret": "12345678200010"}), 404, Value::Null),
             (json!({"act": "close-site", "site": theirs.id, "reason": "r"}), 404, Value::Null),
+            (json!({"act": "attest-mandate", "site": theirs.id, "reference": "A", "signed_on": "2026-09-01"}), 404, Value::Null),
             (json!({"act": "bound", "site": theirs.id, "per_day": 1, "reason": "r"}), 404, Value::Null),
             (json!({"act": "rename-cfa", "cfa": theirs.cfa, "name": "À moi"}), 404, Value::Null),
         ] {
@@ -183,7 +195,7 @@ on_both! { OPTIONAL;
         assert_eq!(sites(&place).await.len(), 2, "a preview keeps nothing");
         let report = browser.submit(&format!("{PAGE}/import/keep"), &[("sheet", &sheet)]).await;
         assert_eq!(report.status, 200, "{}", report.text);
-        assert!(report.text.contains("1 site(s)") && report.text.contains("SIREN faux"), "{}", report.text);
+        assert!(report.text.contains("1 site créé.") && report.text.contains("SIREN faux"), "{}", report.text);
         let again = post(&mut browser, &format!("{TWIN}/import"), "text/csv", sheet).await.json();
         assert_eq!((&again["good"], sites(&place).await.len()), (&json!(0), 3), "{again}");
     }

@@ -2,6 +2,7 @@
 //! handed in.
 
 pub(crate) mod import;
+pub(crate) mod mandate;
 pub(crate) mod one;
 
 use actix_web::{HttpResponse, web};
@@ -58,6 +59,7 @@ pub(crate) async fn act(
         | TreeAct::MoveSite { site, .. }
         | TreeAct::CloseSite { site, .. }
         | TreeAct::ReopenSite { site, .. } => Some(*site),
+        TreeAct::AttestMandate(attest) => Some(attest.site),
         TreeAct::Bound { site, .. } => *site,
         TreeAct::AddCfa { .. } | TreeAct::RenameCfa { .. } | TreeAct::AddSite { .. } => None,
     };

@@ -1,12 +1,11 @@
 //! Mandates a site attests for all its employers between two days (rule ELI-002).
 
+use admin_api::tree::TreeError;
+use admin_api::tree::mandates::{self, Attested};
 use clap::{Args, Subcommand};
 use domain::Siret;
-use domain::calendar;
-use domain::id::MandateId;
 use jiff::civil::Date;
-use serde_json::json;
-use store::mandates::{self, Mandate, Scope};
+use store::mandates::attestations;
 use store::tenants;
 
 use super::{Desk, InNetwork, dash};
@@ -47,35 +46,22 @@ pub(super) async fn run(desk: &mut Desk, command: MandateCommand) -> Result<(), 
         MandateCommand::Create(new) => {
             let tenant = desk.network(&new.network).await?.id;
             let mut tx = desk.store.writing().await?;
-            if tenants::find_site(&mut tx, tenant, &new.siret)
-                .await?
-                .is_none()
-            {
+            let site = tenants::find_site(&mut tx, tenant, &new.siret).await?;
+            let site = site.ok_or_else(|| {
                 let said = format!("le réseau n'a pas de site {}", new.siret);
-                return Err(
-                    Failure::new(Code::NotFound, said).remedy("cfa-gateway admin site create")
-                );
-            }
-            let mandate = Mandate {
-                tenant,
-                id: MandateId::new(desk.now),
-                siret_cfa: new.siret,
-                scope: Scope::Site {
-                    from: new
-                        .from
-                        .unwrap_or_else(|| calendar::day_in_france(desk.now)),
-                    until: new.until,
-                },
+                Failure::new(Code::NotFound, said).remedy("cfa-gateway admin site create")
+            })?;
+            let attested = Attested {
                 reference: new.reference,
                 signed_on: new.signed_on,
-                document_hash: None,
-                author: desk.author.clone(),
-                created_at: desk.now,
+                from: new.from,
+                until: new.until,
             };
-            mandates::put(&mut tx, &mandate).await?;
-            let data = line(&mandate);
-            desk.log(&mut tx, tenant, "mandate.attested", data.clone());
+            let hand = desk.hand();
+            let mandate = mandates::attest(&mut tx, (tenant, site.id), attested, &hand).await;
+            let mandate = mandate.map_err(undone)?;
             tx.commit().await?;
+            let data = mandates::told(&mandate);
             let shown = [
                 ("attestation", mandate.id.to_string()),
                 ("site", new.siret.to_string()),
@@ -85,11 +71,11 @@ pub(super) async fn run(desk: &mut Desk, command: MandateCommand) -> Result<(), 
         MandateCommand::List { network, siret } => {
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.reading().await?;
-            let found = mandates::attestations(&mut tx, tenant).await?;
+            let found = attestations(&mut tx, tenant).await?;
             let ours = found
                 .iter()
                 .filter(|one| siret.is_none_or(|siret| one.siret_cfa == siret));
-            let lines: Vec<serde_json::Value> = ours.map(line).collect();
+            let lines: Vec<serde_json::Value> = ours.map(mandates::told).collect();
             let titles = ["ATTESTATION", "SITE", "RÉFÉRENCE", "SIGNÉE LE", "DU", "AU"];
             desk.out.list(&titles, &lines, |line| {
                 ["id", "siret", "reference", "signed_on", "from", "until"]
@@ -100,13 +86,17 @@ pub(super) async fn run(desk: &mut Desk, command: MandateCommand) -> Result<(), 
     }
 }
 
-fn line(mandate: &Mandate) -> serde_json::Value {
-    let (from, until) = match mandate.scope {
-        Scope::Site { from, until } => (Some(from), until),
-        Scope::Delivery(_) => (None, None),
-    };
-    json!({
-        "id": mandate.id, "siret": mandate.siret_cfa, "reference": mandate.reference,
-        "signed_on": mandate.signed_on, "from": from, "until": until,
-    })
+fn undone(error: TreeError) -> Failure {
+    match error {
+        TreeError::Reference => Failure::new(
+            Code::InputInvalid,
+            "--reference : il en faut une, de 200 caractères au plus, sur une ligne",
+        ),
+        TreeError::Backwards => Failure::new(
+            Code::InputInvalid,
+            "--until : ce jour vient avant le premier jour couvert",
+        ),
+        TreeError::Store(error) => error.into(),
+        other => Failure::internal("attesting a mandate", other),
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use store::Tx;
 use store::tenants::{self, Cfa, Network, Site};
 
-use super::{Desk, InNetwork, dash, one, several};
+use super::{Desk, InNetwork, dash, one, several, when};
 use crate::commands::failure::{Code, Failure};
 use crate::commands::words;
 
@@ -312,7 +312,7 @@ async fn list_sites(desk: &mut Desk, network: &InNetwork) -> Result<(), Failure>
                 line.name.clone(),
                 line.siret.to_string(),
                 uai,
-                dash(line.closed_at),
+                when(line.closed_at),
             ]
         })
 }
@@ -349,7 +349,7 @@ fn refused(error: TreeError) -> Failure {
         .remedy("après une reprise, créer un site avec le nouveau SIRET, puis fermer celui-ci"),
         TreeError::Closed => conflict("le site est déjà fermé"),
         TreeError::Open => conflict("le site est déjà ouvert"),
-        TreeError::Name | TreeError::Ceiling => {
+        TreeError::Name | TreeError::Ceiling | TreeError::Reference | TreeError::Backwards => {
             Failure::new(Code::InputInvalid, "un nom ou un plafond n'en est pas un")
         }
     }
@@ -372,7 +372,7 @@ fn show_site(desk: &mut Desk, site: Site) -> Result<(), Failure> {
         ("nom", line.name.clone()),
         ("SIRET", line.siret.to_string()),
         ("UAI", dash(line.uai.as_ref())),
-        ("fermé", dash(line.closed_at)),
+        ("fermé", when(line.closed_at)),
     ];
     desk.out.record(&line, &shown)
 }

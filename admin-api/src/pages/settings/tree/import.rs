@@ -144,8 +144,9 @@ fn preview_page(viewer: &Viewer, judged: &[Judged], text: &str) -> Markup {
     frame(viewer, title).around(&html! {
         h1 { (title) }
         p {
-            strong { (good) } (language.of(" site(s) à créer, ", " site(s) to make, "))
-            strong { (bad) } (language.of(" ligne(s) laissée(s). Rien n'est encore gardé.", " line(s) left out. Nothing is kept yet."))
+            strong { (good) } " " (language.form(good, language.of("site à créer", "site to make"), language.of("sites à créer", "sites to make"))) ", "
+            strong { (bad) } " " (language.form(bad, language.of("ligne laissée", "line left out"), language.of("lignes laissées", "lines left out"))) ". "
+            (language.of("Rien n'est encore gardé.", "Nothing is kept yet."))
         }
         div.actions {
             @if good > 0 {
@@ -167,7 +168,7 @@ fn report_page(viewer: &Viewer, judged: &[Judged], kept: usize) -> Markup {
     let bad: Vec<&Judged> = judged.iter().filter(|line| line.result.is_err()).collect();
     frame(viewer, title).around(&html! {
         h1 { (title) }
-        p.notice.done role="status" { (kept) (language.of(" site(s) créé(s).", " site(s) made.")) }
+        p.notice.done role="status" { (language.counted(kept, language.of("site créé", "site made"), language.of("sites créés", "sites made"))) "." }
         p { a href=(HERE) { (language.of("Voir le réseau", "See the network")) } }
         @if !bad.is_empty() {
             h2 { (language.of("Lignes laissées", "Lines left out")) }

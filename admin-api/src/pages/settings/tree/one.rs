@@ -6,12 +6,13 @@ use domain::id::SiteId;
 use domain::person::{Language, Right};
 use maud::{Markup, html};
 use store::Tx;
+use store::mandates::Mandate;
 use store::tenants::{self, Cfa, Site};
 
 use super::super::super::layout::{Frame, csrf, figure, instant, world_name};
 use super::super::super::page;
 use super::super::because;
-use super::{HERE, ceiling, ceiling_form, explained};
+use super::{HERE, ceiling, ceiling_form, explained, mandate};
 use crate::desk::Desk;
 use crate::refusal::{Code, Refusal};
 use crate::tree::census::{self, Bounded, StillOpen};
@@ -26,6 +27,8 @@ pub(crate) struct Shown {
     cfas: Vec<Cfa>,
     pub(crate) open: [(Environment, StillOpen); 2],
     pub(crate) bounded: Option<Bounded>,
+    /// The mandates attested for it, the newest first.
+    pub(crate) mandates: Vec<Mandate>,
 }
 
 /// Reads it.
@@ -41,12 +44,14 @@ pub(crate) async fn read(
     let cfa = cfas.iter().find(|cfa| cfa.id == site.cfa).cloned();
     let open = census::still_open(tx, &site, now).await?;
     let bounded = census::bounded(tx, &site, viewer.world(None), now).await?;
+    let mandates = tree::mandates::of_site(tx, tenant, &site.siret).await?;
     Ok(Shown {
         cfa: cfa.ok_or(Code::NotFound)?,
         site,
         cfas,
         open,
         bounded,
+        mandates,
     })
 }
 
@@ -84,6 +89,7 @@ pub(super) async fn whole(
         (facts(&shown, language))
         h2 { (language.of("Ce qui est encore ouvert", "What is still open")) }
         (still_open(&shown, language))
+        (mandate::section(viewer, &shown.site, &shown.mandates, may))
         h2 { (language.of("Plafond", "Ceiling")) }
         p { (ceiling(shown.bounded.as_ref(), language)) }
         (explained(language))

@@ -1,0 +1,84 @@
+//! The mandates of a site, attested once for all its employers between two days (rule ELI-002). Used by the
+//! pages, the admin API and the command line alike.
+
+use domain::id::{MandateId, SiteId, TenantId};
+use jiff::civil::Date;
+use serde_json::{Value, json};
+use store::mandates::{self, Mandate, Scope};
+use store::{StoreError, Tx};
+
+use super::{TreeError, site_of};
+use crate::hand::{self, Hand};
+
+/// An attestation as a person gives it.
+#[derive(Debug, Clone)]
+pub struct Attested {
+    /// Its reference.
+    pub reference: String,
+    /// The day it was signed.
+    pub signed_on: Date,
+    /// The first day it covers; today when absent.
+    pub from: Option<Date>,
+    /// The last day; no end when absent.
+    pub until: Option<Date>,
+}
+
+/// Puts on record that a site has its employers' mandates: contracts handed in for it from then on are not
+/// held for want of one, and those that are held go at the next try.
+///
+/// # Errors
+/// When the reference is none, it ends before it begins, or there is no such site.
+pub async fn attest(
+    tx: &mut Tx,
+    (tenant, id): (TenantId, SiteId),
+    attested: Attested,
+    hand: &Hand,
+) -> Result<Mandate, TreeError> {
+    let reference = hand::name(&attested.reference).ok_or(TreeError::Reference)?;
+    let today = domain::calendar::day_in_france(hand.now);
+    let from = attested.from.unwrap_or(today);
+    if attested.until.is_some_and(|until| until < from) {
+        return Err(TreeError::Backwards);
+    }
+    let site = site_of(tx, tenant, id).await?;
+    let mandate = Mandate {
+        tenant,
+        id: MandateId::new(hand.now),
+        siret_cfa: site.siret,
+        scope: Scope::Site {
+            from,
+            until: attested.until,
+        },
+        reference,
+        signed_on: attested.signed_on,
+        document_hash: None,
+        author: hand.author().to_owned(),
+        created_at: hand.now,
+    };
+    mandates::put(tx, &mandate).await?;
+    hand.write(tx, tenant, "mandate.attested", told(&mandate));
+    Ok(mandate)
+}
+
+/// Writes an attestation as the log and the command line tell it.
+pub fn told(mandate: &Mandate) -> Value {
+    let (from, until) = match mandate.scope {
+        Scope::Site { from, until } => (Some(from), until),
+        Scope::Delivery(_) => (None, None),
+    };
+    json!({
+        "id": mandate.id, "siret": mandate.siret_cfa, "reference": mandate.reference,
+        "signed_on": mandate.signed_on, "from": from, "until": until,
+    })
+}
+
+/// Lists the attestations of a site, the newest first.
+pub(crate) async fn of_site(
+    tx: &mut Tx,
+    tenant: TenantId,
+    site: &domain::Siret,
+) -> Result<Vec<Mandate>, StoreError> {
+    let mut all = mandates::attestations(tx, tenant).await?;
+    all.retain(|one| one.siret_cfa == *site);
+    Ok(all)
+}

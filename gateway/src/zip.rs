@@ -6,6 +6,8 @@ use std::io;
 use std::sync::Arc;
 
 use actix_web::web::Bytes;
+use domain::Timestamp;
+use domain::calendar::clocks_in_france;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use store::{Files, StoredFile, TenantKey};
@@ -26,6 +28,8 @@ pub(crate) enum Source {
 pub(crate) struct Entry {
     /// Its path in the archive.
     pub(crate) name: String,
+    /// When what is in it came to be.
+    pub(crate) at: Timestamp,
     /// What is in it.
     pub(crate) source: Source,
 }
@@ -34,12 +38,13 @@ pub(crate) struct Entry {
 const FLAGS: u16 = 0x0808;
 /// The version of the form that whoever unpacks must know.
 const VERSION: u16 = 20;
-/// 1 January 1980: the archive says in its contents when it was made.
-const DAY: u16 = 0x0021;
+/// The first year and the last that the form knows.
+const YEARS: (i16, i16) = (1980, 2107);
 
 /// What is written of an entry at the end.
 struct Written {
     name: String,
+    stamp: Stamp,
     sum: u32,
     bytes: u32,
     at: u32,
@@ -48,6 +53,7 @@ struct Written {
 /// An entry on its way out.
 struct Going {
     name: String,
+    stamp: Stamp,
     at: u32,
     sum: crc32fast::Hasher,
     bytes: u64,
@@ -115,14 +121,16 @@ impl Archive {
                 chunks.map(|chunk| chunk.map_err(io::Error::other)).boxed()
             }
         };
+        let stamp = Stamp::new(entry.at);
         let mut header = Vec::new();
         header.extend(0x0403_4b50_u32.to_le_bytes());
-        header.extend(common(&entry.name, 0, 0)?);
+        header.extend(common(&entry.name, stamp, (0, 0))?);
         header.extend(0_u16.to_le_bytes());
         header.extend(entry.name.as_bytes());
         self.going = Some(Going {
             at: small(self.at)?,
             name: entry.name,
+            stamp,
             sum: crc32fast::Hasher::new(),
             bytes: 0,
             chunks,
@@ -138,6 +146,7 @@ impl Archive {
         let (sum, bytes) = (going.sum.finalize(), small(going.bytes)?);
         self.written.push(Written {
             name: going.name,
+            stamp: going.stamp,
             sum,
             bytes,
             at: going.at,
@@ -152,7 +161,7 @@ impl Archive {
         for one in &self.written {
             index.extend(0x0201_4b50_u32.to_le_bytes());
             index.extend(VERSION.to_le_bytes());
-            index.extend(common(&one.name, one.sum, one.bytes)?);
+            index.extend(common(&one.name, one.stamp, (one.sum, one.bytes))?);
             // No extra, no comment, first disk, no attributes.
             index.extend([0; 12]);
             index.extend(one.at.to_le_bytes());
@@ -178,10 +187,31 @@ impl Going {
     }
 }
 
+/// An instant as the form keeps it: what the clocks of France show, to two seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    time: u16,
+    day: u16,
+}
+
+impl Stamp {
+    fn new(at: Timestamp) -> Self {
+        let at = clocks_in_france(at);
+        let (first, last) = YEARS;
+        let part = |number: i16| u16::try_from(number).unwrap_or_default();
+        let of = |number: i8| part(number.into());
+        let year = part(at.year().clamp(first, last).saturating_sub(first));
+        Self {
+            time: (of(at.hour()) << 11) | (of(at.minute()) << 5) | (of(at.second()) / 2),
+            day: (year << 9) | (of(at.month()) << 5) | of(at.day()),
+        }
+    }
+}
+
 /// Writes what both headers of an entry have: from the version needed to the length of the name.
-fn common(name: &str, sum: u32, bytes: u32) -> io::Result<Vec<u8>> {
+fn common(name: &str, stamp: Stamp, (sum, bytes): (u32, u32)) -> io::Result<Vec<u8>> {
     let mut header = Vec::new();
-    for number in [VERSION, FLAGS, 0, 0, DAY] {
+    for number in [VERSION, FLAGS, 0, stamp.time, stamp.day] {
         header.extend(number.to_le_bytes());
     }
     for number in [sum, bytes, bytes] {
@@ -209,7 +239,8 @@ mod tests {
     async fn the_sum_is_the_one_everybody_knows() {
         let source = Source::Bytes(Bytes::from_static(b"123456789"));
         let name = "é.txt".to_owned();
-        let parts: Vec<_> = stream(vec![Entry { name, source }]).collect().await;
+        let at = "2026-09-01T08:30:41Z".parse().unwrap();
+        let parts: Vec<_> = stream(vec![Entry { name, at, source }]).collect().await;
         let bytes = parts
             .into_iter()
             .map(Result::unwrap)
@@ -218,6 +249,11 @@ mod tests {
         let sum = 0xCBF4_3926_u32.to_le_bytes();
         assert_eq!(bytes.windows(4).filter(|four| *four == sum).count(), 2);
         assert!(bytes.starts_with(b"PK\x03\x04"));
+        // 10:30:40 on 1 September 2026, as the clocks of France show it.
+        let (time, day) = (0x53D4_u16, 0x5D21_u16);
+        assert_eq!(Stamp::new(at), Stamp { time, day });
+        assert_eq!(bytes[10..12], time.to_le_bytes());
+        assert_eq!(bytes[12..14], day.to_le_bytes());
         let end = bytes.len() - 22;
         assert!(bytes[end..].starts_with(b"PK\x05\x06"));
         let at = u32::from_le_bytes(bytes[end + 16..end + 20].try_into().unwrap());

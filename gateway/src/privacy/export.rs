@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use admin_api::privacy::{Download, HeldDossier, HeldStranger, Holdings, NotShown, Piece, Subject};
+use domain::calendar::{day_in_france, local_in_france};
+use domain::event;
 use domain::id::TenantId;
 use domain::person::Language;
 use domain::{Kind, Timestamp};
 use serde_json::{Value, json};
 use store::{
-    NewEvent, NirPart, StoreError, TenantKey, Tx, deliveries, dossiers, events, schedules,
+    Delivery, NewEvent, NirPart, StoreError, TenantKey, Tx, deliveries, dossiers, events, schedules,
 };
 
 use super::holdings::gather;
@@ -77,9 +79,11 @@ pub(crate) async fn disclose(
     tx.commit().await?;
     let bytes = |name: &str, text: String| Entry {
         name: name.to_owned(),
+        at: now,
         source: Source::Bytes(text.into_bytes().into()),
     };
-    let text = format!("{PREFACE}\nÉtabli le {now}.\n{}", parts.text);
+    let made = local_in_france(now);
+    let text = format!("{PREFACE}\nÉtabli le {made}.\n{}", parts.text);
     let json = serde_json::to_string_pretty(&parts.json).unwrap_or_default();
     let mut entries = vec![
         bytes("donnees.txt", text.replace('\n', "\r\n")),
@@ -116,6 +120,21 @@ fn told(held: &Holdings, (actor, reason): (&str, &str), now: Timestamp) -> Vec<N
 }
 
 impl Parts {
+    /// Returns where a file is in the archive: by its day, what it is and its number, each once.
+    fn named(&self, delivery: &Delivery, content: Option<&Value>, ending: &str) -> String {
+        let day = day_in_france(delivery.created_at);
+        let number = number(delivery, content);
+        let stem = match safe(number.as_deref().unwrap_or_default()) {
+            number if number.is_empty() => format!("fichiers/{day}_{}", delivery.kind),
+            number => format!("fichiers/{day}_{}_{number}", delivery.kind),
+        };
+        let is_free = |path: &String| self.files.iter().all(|one| one.name != *path);
+        let first = format!("{stem}.{ending}");
+        let others = (2..).map(|place: u32| format!("{stem}_{place}.{ending}"));
+        let mut paths = std::iter::once(first.clone()).chain(others);
+        paths.find(is_free).unwrap_or(first)
+    }
+
     fn push(&mut self, list: &str, value: Value) {
         if let Some(Value::Array(list)) = self.json.get_mut(list) {
             list.push(value);
@@ -159,7 +178,7 @@ async fn piece_in(
         shown(content, kind, nir.as_deref(), held);
     }
     parts.title(&format!("{} {id}", kind.name(Language::Fr)));
-    parts.line("Déposée le", &delivery.created_at.to_string());
+    parts.line("Déposée le", &local_in_france(delivery.created_at));
     parts.line("État", status.name(Language::Fr));
     parts.line("Établissement du CFA", delivery.siret_cfa.as_str());
     let opco = delivery.opco.map(domain::Opco::name);
@@ -172,30 +191,11 @@ async fn piece_in(
         }
         None => parts.line("Contenu", "détruit"),
     }
-    let mut files = Vec::new();
-    for file in &piece.files {
-        let read = app.files.read(&parts.keys, file).await;
-        let (Ok(facts), Ok(_)) = (file.facts(&parts.keys), read) else {
-            // Lost or damaged: the rest is handed out all the same, and says so.
-            parts.line("Fichier", "illisible");
-            continue;
-        };
-        let path = format!("fichiers/{}.{}", file.id, file.kind.ending());
-        parts.line("Fichier", &path);
-        parts.maybe("Nom du fichier", facts.name.as_deref());
-        files.push(json!({ "chemin": path, "nom": facts.name, "octets": file.bytes }));
-        parts.files.push(Entry {
-            name: path,
-            source: Source::File {
-                files: app.files.clone(),
-                keys: Arc::clone(&parts.keys),
-                stored: Box::new(file.clone()),
-            },
-        });
-    }
+    let files = files_in(app, parts, piece, content.as_ref()).await;
     let history = events::of_delivery(tx, tenant, id).await?;
     for event in &history {
-        parts.line(&event.at.to_string(), &event.kind);
+        let name = event::name(&event.kind, Language::Fr).unwrap_or(&event.kind);
+        parts.line(&local_in_france(event.at), name);
     }
     let history = history
         .iter()
@@ -211,6 +211,61 @@ async fn piece_in(
     });
     parts.push("livraisons", value);
     Ok(())
+}
+
+/// Puts the files of a piece into the archive, and returns what is told of them.
+async fn files_in(
+    app: &App,
+    parts: &mut Parts,
+    piece: &Piece,
+    content: Option<&Value>,
+) -> Vec<Value> {
+    let delivery = &piece.delivery;
+    let mut files = Vec::new();
+    for file in &piece.files {
+        let read = app.files.read(&parts.keys, file).await;
+        let (Ok(facts), Ok(_)) = (file.facts(&parts.keys), read) else {
+            // Lost or damaged: the rest is handed out all the same, and says so.
+            parts.line("Fichier", "illisible");
+            continue;
+        };
+        let ending = file.kind.ending();
+        let path = parts.named(delivery, content, ending);
+        parts.line("Fichier", &path);
+        parts.maybe("Nom du fichier", facts.name.as_deref());
+        files.push(json!({ "chemin": path, "nom": facts.name, "octets": file.bytes }));
+        parts.files.push(Entry {
+            name: path,
+            at: delivery.created_at,
+            source: Source::File {
+                files: app.files.clone(),
+                keys: Arc::clone(&parts.keys),
+                stored: Box::new(file.clone()),
+            },
+        });
+    }
+    files
+}
+
+/// Returns the number people know a payload by: the invoice's own, or the contract's.
+fn number(delivery: &Delivery, content: Option<&Value>) -> Option<String> {
+    let own = content.filter(|_| delivery.kind == Kind::Facture);
+    let own = own.and_then(|content| content.get("numero")?.as_str());
+    let receipt = &delivery.receipt;
+    own.map(str::to_owned)
+        .or_else(|| receipt.numero_externe.clone())
+        .or_else(|| receipt.numero_deca.clone())
+        .or_else(|| receipt.numero_interne.clone())
+}
+
+/// Returns a number as part of a file's name, with what no system refuses.
+fn safe(number: &str) -> String {
+    const CHARS_MAX: usize = 60;
+    let kept = number
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let text: String = kept.take(CHARS_MAX).collect();
+    text.trim_matches('-').to_owned()
 }
 
 /// Puts the NIR back in its place, and takes out what is others'.
@@ -251,7 +306,7 @@ async fn dossier_in(tx: &mut Tx, parts: &mut Parts, held: &HeldDossier) -> Resul
     let history = dossiers::history(tx, dossier.tenant, dossier.id).await?;
     for entry in &history {
         let etat = entry.etat_raw.as_deref().unwrap_or("—");
-        parts.line(&entry.seen_at.to_string(), etat);
+        parts.line(&local_in_france(entry.seen_at), etat);
     }
     let history = history
         .iter()
@@ -266,7 +321,7 @@ async fn dossier_in(tx: &mut Tx, parts: &mut Parts, held: &HeldDossier) -> Resul
         let open: Option<Value> = open.and_then(|text| serde_json::from_str(text.expose()).ok());
         let Some(mut open) = open else { continue };
         readable::mask_accounts(&mut open);
-        parts.line("Échéancier lu le", &snapshot.first_seen_at.to_string());
+        parts.line("Échéancier lu le", &local_in_france(snapshot.first_seen_at));
         for (name, value) in readable::lines(Kind::Document, &open) {
             parts.line(&format!("  {name}"), &value);
         }
@@ -305,4 +360,17 @@ fn stranger_in(parts: &mut Parts, held: &HeldStranger) {
         "numero_deca": stranger.numero_deca, "etat": stranger.etat_raw, "lu": told,
     });
     parts.push("dossiers_sans_erp", value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_part_of_a_name_every_system_takes() {
+        assert_eq!(safe("F 2026/17: é"), "F-2026-17");
+        assert_eq!(safe("../../etc"), "etc");
+        assert_eq!(safe("…"), "");
+        assert_eq!(safe(&"a".repeat(90)).len(), 60);
+    }
 }

@@ -219,6 +219,10 @@ on_both! { OPTIONAL;
         for expected in [who.nir.as_str(), &who.inside, &who.numero, "nom de naissance", "donnees.json", "echeanciers"] {
             assert!(text.contains(expected), "{expected}");
         }
+        // Files are named by what people know, not by our identifiers.
+        let day = domain::calendar::day_in_france(place.now());
+        assert!(text.contains(&format!("fichiers/{day}_convention")), "{day}");
+        assert!(!text.contains(&format!("fichiers/{}", who.file)), "a file is named by an identifier");
         assert!(!text.contains("FR7612345678901234567890123"), "an account is another's");
         for id in [who.contract, who.agreement, who.certificate, who.invoice] {
             let told = told(&place, id, "privacy.exported").await;

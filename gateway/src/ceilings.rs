@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use domain::calendar::{day_in_france, start_of_day_in_france};
 use domain::id::TenantId;
+use domain::person::Language;
 use domain::{Environment, Siret, Timestamp};
 use store::StoreError;
 use store::ceilings::{self, Ceiling};
@@ -114,8 +115,8 @@ impl Reached {
             Span::Minute => "minute",
             Span::Day => "jour",
         };
-        let most = self.most;
-        format!("{whose} : {most} envoi(s) par {per}. Rien n'a été enregistré de celui-ci.")
+        let most = Language::Fr.counted(self.most, "envoi", "envois");
+        format!("{whose} : {most} par {per}. Rien n'a été enregistré de celui-ci.")
     }
 
     /// Returns whose it is and over what time, as stable words.

@@ -304,7 +304,7 @@ on_both! {
         assert_eq!(reports[0].to, ["ana@cfa.example"]);
         let body = reports[0].body();
         assert!(body.contains("Déposés : 1 ; arrivés : 0") && body.contains("Clé AKTO : 27 jours"), "{body}");
-        assert!(body.contains("1 déposés, dont à ce jour 0 arrivés"), "{body}");
+        assert!(body.contains("1 déposé, dont à ce jour 0 arrivé"), "{body}");
     }
 
     async fn a_site_that_usually_sends_at_this_hour_and_does_not_is_told_and_ends_with_what_it_sends(stage) {

@@ -130,7 +130,12 @@ fn spoken(day: &Day, language: Language) -> String {
     let (total, taken, refused) = (day.total(), day.delivered, day.refused);
     let date = layout::day(day.date, language);
     match language {
-        Language::Fr => format!("{date} : {total} déposés, {taken} reçus, {refused} refusés"),
+        Language::Fr => format!(
+            "{date} : {}, {}, {}",
+            language.counted(total, "déposé", "déposés"),
+            language.counted(taken, "reçu", "reçus"),
+            language.counted(refused, "refusé", "refusés")
+        ),
         Language::En => format!("{date}: {total} handed in, {taken} taken, {refused} refused"),
     }
 }

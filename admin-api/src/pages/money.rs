@@ -100,14 +100,14 @@ fn summary(total: &Group, unread: u64, language: Language) -> Markup {
             }
         }
         p.small {
-            (total.dossiers) (language.of(" dossiers avec un échéancier", " dossiers with a schedule"))
+            (language.counted(total.dossiers, "dossier", "dossiers")) (language.of(" avec un échéancier", " with a schedule"))
             @if sums.awaited_cents != 0 {
                 " · " (euros(sums.awaited_cents, language))
                 (language.of(" attendus sans facture", " awaited without an invoice"))
             }
             @if unread > 0 {
-                " · " (unread)
-                (language.of(" engagés, échéancier pas encore lu", " financed, schedule not read yet"))
+                " · " (language.counted(unread, language.of("engagé", "financed"), language.of("engagés", "financed")))
+                (language.of(", échéancier pas encore lu", ", schedule not read yet"))
             }
         }
     }

@@ -103,12 +103,16 @@ pub(crate) async fn erase(
     let language = viewer.language();
     let said = match language {
         Language::Fr => format!(
-            "Effacé : {} éléments et {} fichiers. Restent : {}. Le journal en garde la trace, sans rien de la personne.",
-            erased.destroyed, erased.files, erased.kept
+            "Effacé : {} et {}. Restent : {}. Le journal en garde la trace, sans rien de la personne.",
+            language.counted(erased.destroyed, "élément", "éléments"),
+            language.counted(erased.files, "fichier", "fichiers"),
+            erased.kept
         ),
         Language::En => format!(
-            "Erased: {} items and {} files. Left: {}. The log keeps that it was done, and nothing of the person.",
-            erased.destroyed, erased.files, erased.kept
+            "Erased: {} and {}. Left: {}. The log keeps that it was done, and nothing of the person.",
+            language.counted(erased.destroyed, "item", "items"),
+            language.counted(erased.files, "file", "files"),
+            erased.kept
         ),
     };
     let held = rights::holdings(&desk, &viewer, subject).await?;

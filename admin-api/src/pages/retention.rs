@@ -49,8 +49,12 @@ pub(crate) async fn show(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 fn rounds(schedule: &Retention, language: Language) -> String {
     let minutes = schedule.every_minutes;
     match language {
+        Language::Fr if minutes == 1 => "Une ronde passe toutes les minutes.".to_owned(),
         Language::Fr => format!("Une ronde passe toutes les {minutes} minutes."),
-        Language::En => format!("A round comes every {minutes} minutes."),
+        Language::En => format!(
+            "A round comes every {}.",
+            language.counted(minutes, "minute", "minutes")
+        ),
     }
 }
 
@@ -81,13 +85,19 @@ fn table(schedule: &Retention, language: Language) -> Markup {
 }
 
 fn kept(class: &Class, language: Language) -> String {
-    match (class.days, class.word, language) {
-        (Some(days), "idempotency", Language::Fr) => format!("{days} jours après la réception"),
-        (Some(days), "idempotency", Language::En) => format!("{days} days after it was received"),
-        (Some(days), _, Language::Fr) => format!("{days} jours après la fin"),
-        (Some(days), _, Language::En) => format!("{days} days after the end"),
-        (None, ..) => language.of("sans limite", "without limit").to_owned(),
-    }
+    let Some(days) = class.days else {
+        return language.of("sans limite", "without limit").to_owned();
+    };
+    let days = language.counted(
+        days,
+        language.of("jour", "day"),
+        language.of("jours", "days"),
+    );
+    let after = match class.word {
+        "idempotency" => language.of("après la réception", "after it was received"),
+        _ => language.of("après la fin", "after the end"),
+    };
+    format!("{days} {after}")
 }
 
 fn name(class: &Class, language: Language) -> &'static str {

@@ -194,7 +194,11 @@ fn opcos(board: &Board, language: Language) -> Markup {
             p {
                 @if board.unwell.is_empty() { (language.of("Aucun ne va mal. ", "None is unwell. ")) }
                 (figure(u64::try_from(board.well).unwrap_or(u64::MAX), language)) " "
-                (language.of("systèmes d'OPCO répondent normalement.", "systems of OPCOs answer as they should."))
+                (language.form(
+                    board.well,
+                    language.of("système d'OPCO répond normalement.", "system of an OPCO answers as it should."),
+                    language.of("systèmes d'OPCO répondent normalement.", "systems of OPCOs answer as they should."),
+                ))
             }
             @if !board.unwell.is_empty() {
                 ul.cards { @for one in &board.unwell { (unwell(one, language)) } }

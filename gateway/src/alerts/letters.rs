@@ -144,9 +144,9 @@ fn title(audience: &Audience, heard: &[&Alert], language: Language) -> String {
     let begun = heard.len() - ended;
     match language {
         Language::Fr => {
-            format!(
-                "[CFA Gateway] alertes : {begun} en cours ({critical} critiques), {ended} terminées"
-            )
+            let critical = language.counted(critical, "critique", "critiques");
+            let ended = language.counted(ended, "terminée", "terminées");
+            format!("[CFA Gateway] alertes : {begun} en cours ({critical}), {ended}")
         }
         Language::En => {
             format!("[CFA Gateway] alerts: {begun} raised ({critical} critical), {ended} ended")
@@ -191,8 +191,12 @@ fn body(audience: &Audience, heard: &[&Alert], link: &str, language: Language) -
     }
     if heard.len() > NAMED_MAX {
         let more = heard.len() - NAMED_MAX;
-        let others = language.of("autres", "more");
-        let _ = writeln!(text, "… {more} {others} : {link}/alerts\n");
+        let others = language.counted(
+            more,
+            language.of("autre", "more"),
+            language.of("autres", "more"),
+        );
+        let _ = writeln!(text, "… {others} : {link}/alerts\n");
     }
     text.push_str(language.of(
         "Mettre en silence, ou choisir ce que vous recevez : ",

@@ -268,6 +268,11 @@ fn several(names: impl ExactSizeIterator<Item = impl ToString>) -> String {
 }
 
 /// Shows an absent value in a table.
+/// Writes an instant that may be none, as the clocks of France show it.
+fn when(at: Option<Timestamp>) -> String {
+    dash(at.map(words::local))
+}
+
 fn dash(text: Option<impl ToString>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| text.to_string())
 }

@@ -207,7 +207,7 @@ async fn key(desk: &mut Desk, of: &InNetwork) -> Result<Exit, Failure> {
     let titles = ["NUMÉRO", "DEPUIS", "SIGNE", "CLÉ"];
     desk.out.list(&titles, &lines, |line| {
         let text = |name: &str| match line.get(name) {
-            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(serde_json::Value::String(text)) => words::local_text(text),
             Some(serde_json::Value::Bool(true)) => "oui".to_owned(),
             Some(serde_json::Value::Number(number)) => number.to_string(),
             _ => "-".to_owned(),

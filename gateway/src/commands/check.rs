@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use domain::clock::{Clock, SystemClock};
 use domain::dossier::Dossier;
+use domain::person::Language;
 use domain::rules::{self, Context as Day};
 use domain::{Effect, Finding};
 use serde::Serialize;
@@ -112,9 +113,9 @@ fn tell(out: &mut Out, checked: &Checked) -> Result<(), Failure> {
     } else {
         "REFUSÉ"
     };
-    let count = checked.findings.len();
+    let count = Language::Fr.counted(checked.findings.len(), "constat", "constats");
     out.line(&format!(
-        "{place} : {verdict}, {count} constat(s), règles {}",
+        "{place} : {verdict}, {count}, règles {}",
         checked.rule_set
     ))?;
     if let Some(syntax) = &checked.syntax {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use domain::clock::{Clock, SystemClock};
+use domain::person::Language;
 use domain::{Opco, Status, TenantId, calendar};
 use serde::Serialize;
 use store::deliveries::{self, Count};
@@ -233,9 +234,11 @@ async fn holdings(store: &Store) -> Result<Vec<Check>, Failure> {
         ]);
     }
     let shared = software::list(&mut tx, TenantId::PLATFORM).await?.len();
+    let (one, many) = ("compte logiciel partagé", "comptes logiciels partagés");
     let said = format!(
-        "{} réseau(x), {shared} compte(s) logiciel(s) partagé(s)",
-        networks.len()
+        "{}, {}",
+        Language::Fr.counted(networks.len(), "réseau", "réseaux"),
+        Language::Fr.counted(shared, one, many)
     );
     let mut checks = vec![Check::new("réseaux", State::Ok, said)];
     for network in networks {
@@ -259,10 +262,11 @@ async fn holdings(store: &Store) -> Result<Vec<Check>, Failure> {
             alone += usize::from(found.is_none());
         }
         let said = format!(
-            "{} site(s) dont {bare} sans clé ; {} clé(s) en service, {soon} finissent sous \
-             {EXPIRY_DAYS} jours, {alone} sans compte logiciel",
-            sites.len(),
-            active().count()
+            "{} dont {bare} sans clé ; {} en service, {} sous {EXPIRY_DAYS} jours, {alone} sans compte \
+             logiciel",
+            Language::Fr.counted(sites.len(), "site", "sites"),
+            Language::Fr.counted(active().count(), "clé", "clés"),
+            Language::Fr.counted(soon, "finit", "finissent"),
         );
         let name = format!("réseau {}", network.name);
         checks.push(stuck(
@@ -306,7 +310,8 @@ fn stuck(network: &str, counts: &[Count]) -> Check {
         name,
         State::Warn,
         format!(
-            "{said}, {waiting} attendent une personne : {}",
+            "{said}, {} une personne : {}",
+            Language::Fr.counted(waiting, "attend", "attendent"),
             causes.join(", ")
         ),
     )

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use domain::clock::{Clock, SystemClock};
+use domain::person::Language;
 use domain::siret::SiretError;
 use domain::{HoldReason, Route, RouteOutcome, Siret, Timestamp};
 use opco::siro::ATTRIBUTION;
@@ -101,8 +102,9 @@ pub(crate) fn run(context: &Context, args: &RouteArgs) -> Result<Exit, Failure> 
         return Ok(Exit::Success);
     }
     output::tell(&format!(
-        "{} SIRET invalide(s) sur {}",
-        answers.invalid, answers.asked
+        "{} sur {}",
+        Language::Fr.counted(answers.invalid, "SIRET invalide", "SIRET invalides"),
+        answers.asked
     ));
     Ok(Code::InputInvalid.exit())
 }

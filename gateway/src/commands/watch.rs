@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use domain::Status;
 use domain::id::DeliveryId;
+use domain::person::Language;
 use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::commands::client::{ApiArgs, detail};
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::{Format, Out, Progress};
-use crate::commands::{Context, runtime};
+use crate::commands::{Context, runtime, words};
 
 /// How long between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -75,7 +76,8 @@ pub(crate) fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> 
             if left == 0 || late || out.is_closed() {
                 return Ok(());
             }
-            progress.say(&format!("{left} livraison(s) en cours…"));
+            let left = Language::Fr.counted(left, "livraison", "livraisons");
+            progress.say(&format!("{left} en cours…"));
             tokio::time::sleep(PAUSE).await;
         }
     })?;
@@ -113,6 +115,7 @@ impl Watched {
         let said = parts
             .into_iter()
             .filter(|part| !part.is_empty())
+            .map(words::local_text)
             .collect::<Vec<_>>()
             .join("  ");
         if said == self.said {

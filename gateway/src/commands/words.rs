@@ -1,5 +1,6 @@
 //! Arguments with a meaning: closed lists, numbers with a check digit, days. What is wrong is said in French.
 
+use domain::calendar::local_in_france;
 use domain::{Siren, Siret, Timestamp};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -89,6 +90,16 @@ pub(crate) fn at_hour(hour: DateTime) -> Result<Timestamp, jiff::Error> {
     Ok(hour.to_zoned(TimeZone::get(ZONE)?)?.timestamp())
 }
 
+/// Writes an instant for people: as the clocks of France show it.
+pub(crate) fn local(at: Timestamp) -> String {
+    local_in_france(at)
+}
+
+/// Writes an instant that an answer holds as a text for people; another text stays as it is.
+pub(crate) fn local_text(text: &str) -> String {
+    text.parse().map_or_else(|_| text.to_owned(), local)
+}
+
 /// People write numbers in groups.
 fn compact(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
@@ -103,6 +114,13 @@ mod tests {
         let summer = day("2026-07-14").unwrap();
         assert_eq!(begins(summer).unwrap().to_string(), "2026-07-13T22:00:00Z");
         assert_eq!(ends(summer).unwrap().to_string(), "2026-07-14T22:00:00Z");
+    }
+
+    #[test]
+    fn an_instant_is_told_as_the_clocks_of_france_show_it() {
+        assert_eq!(local_text("2026-07-14T22:30:59.123Z"), "15/07/2026 00:30");
+        assert_eq!(local_text("2026-01-14T08:00:00Z"), "14/01/2026 09:00");
+        assert_eq!(local_text("gardés"), "gardés");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::fmt;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use domain::id::DeliveryId;
+use domain::person::Language;
 use domain::{Effect, Finding};
 use serde::Serialize;
 use store::StoreError;
@@ -118,14 +119,14 @@ impl Problem {
     pub(crate) fn refused(findings: &[Finding]) -> Self {
         let stops = |finding: &&Finding| finding.effect == Effect::Refuse;
         let refusing = findings.iter().filter(stops).count();
-        let blocking = match refusing {
-            1 => "1 anomalie bloquante".to_owned(),
-            n => format!("{n} anomalies bloquantes"),
-        };
+        let (one, many) = ("anomalie bloquante", "anomalies bloquantes");
+        let blocking = Language::Fr.counted(refusing, one, many);
         let others = match findings.len().saturating_sub(refusing) {
             0 => String::new(),
-            1 => " et 1 avertissement".to_owned(),
-            n => format!(" et {n} avertissements"),
+            n => {
+                let others = Language::Fr.counted(n, "avertissement", "avertissements");
+                format!(" et {others}")
+            }
         };
         let detail = format!("Le payload porte {blocking}{others} ; voir « constats ».");
         Self::new(Code::Refused, detail).findings(findings)

@@ -26,14 +26,26 @@ pub(super) fn title(report: &Report, seen: &[(&Siret, OfSite)], language: Langua
     };
     match language {
         Language::Fr => format!(
-            "[CFA Gateway] rapport du {}{world} : {delivered} arrivés, {refused} refusés, {held} retenus",
-            french(report.day)
+            "[CFA Gateway] rapport du {}{world} : {}",
+            french(report.day),
+            arrived(delivered, refused, held)
         ),
         Language::En => format!(
             "[CFA Gateway] report of {}{world}: {delivered} delivered, {refused} refused, {held} held",
             report.day
         ),
     }
+}
+
+/// What became of them, in French, where words go with their numbers.
+fn arrived(delivered: u64, refused: u64, held: u64) -> String {
+    let said = |count, one, many| Language::Fr.counted(count, one, many);
+    format!(
+        "{}, {}, {}",
+        said(delivered, "arrivé", "arrivés"),
+        said(refused, "refusé", "refusés"),
+        said(held, "retenu", "retenus")
+    )
 }
 
 /// Every site that has something to say.
@@ -54,8 +66,9 @@ pub(super) fn body(
     }
     if seen.len() > SITES_MAX {
         let more = seen.len() - SITES_MAX;
-        let said = language.of("autres sites", "more sites");
-        let _ = writeln!(text, "… {more} {said}\n");
+        let one = language.of("autre site", "more site");
+        let said = language.counted(more, one, language.of("autres sites", "more sites"));
+        let _ = writeln!(text, "… {said}\n");
     }
     let world = report.environment;
     let _ = writeln!(text, "{link}/?world={world}");
@@ -111,8 +124,14 @@ fn site(text: &mut String, of: &OfSite, language: Language) -> std::fmt::Result 
         match (language, left) {
             (Language::Fr, ..0) => writeln!(text, "  Clé {opco} : expirée")?,
             (Language::En, ..0) => writeln!(text, "  Key for {opco}: expired")?,
-            (Language::Fr, left) => writeln!(text, "  Clé {opco} : {left} jours")?,
-            (Language::En, left) => writeln!(text, "  Key for {opco}: {left} days")?,
+            (Language::Fr, left) => {
+                let left = language.counted(*left, "jour", "jours");
+                writeln!(text, "  Clé {opco} : {left}")?;
+            }
+            (Language::En, left) => {
+                let left = language.counted(*left, "day", "days");
+                writeln!(text, "  Key for {opco}: {left}")?;
+            }
         }
     }
     Ok(())
@@ -126,8 +145,9 @@ fn of_sender(sender: &OfSender, language: Language) -> String {
     let label = &sender.label;
     match language {
         Language::Fr => format!(
-            "Expéditeur « {label} » : {sent} déposés, dont à ce jour {delivered} arrivés, {refused} \
-             refusés, {held} retenus, {waiting} en attente"
+            "Expéditeur « {label} » : {}, dont à ce jour {}, {waiting} en attente",
+            language.counted(sent, "déposé", "déposés"),
+            arrived(delivered, refused, held)
         ),
         Language::En => format!(
             "Sender “{label}”: {sent} handed in, of which by now {delivered} delivered, {refused} \
@@ -226,7 +246,7 @@ mod tests {
             "  Déposés : 5 ; arrivés : 3 ; refusés : 2\n",
             "    2 refus E12\n",
             "  Retenus : 4\n",
-            "  Expéditeur « ERP Lumière » : 5 déposés, dont à ce jour 2 arrivés, 1 refusés, 2 retenus, 0 en attente\n",
+            "  Expéditeur « ERP Lumière » : 5 déposés, dont à ce jour 2 arrivés, 1 refusé, 2 retenus, 0 en attente\n",
             "  Argent : 1234,56 € dus, 0,00 € facturés, -0,05 € payés\n",
             "  Clé AKTO : 7 jours\n  Clé Atlas : expirée\n",
             "https://passerelle.example/?world=live\n",

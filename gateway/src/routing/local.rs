@@ -259,10 +259,16 @@ impl<'a> Search<'a> {
         };
         self.note(
             STEP,
-            format!(
-                "nouvel établissement : les {lines} lignes de l'entreprise nomment {}",
-                opco.name()
-            ),
+            match lines {
+                1 => format!(
+                    "nouvel établissement : la seule ligne de l'entreprise nomme {}",
+                    opco.name()
+                ),
+                _ => format!(
+                    "nouvel établissement : les {lines} lignes de l'entreprise nomment {}",
+                    opco.name()
+                ),
+            },
         );
         self.dated(index);
         self.route.managed_by = manager;

@@ -33,7 +33,7 @@ pub(crate) fn drawn(ends: &[Date], today: Date, language: Language) -> Markup {
                 p { (language.of("Aucune fin connue parmi les clés en service.", "No end known among the keys in use.")) }
             } @else {
                 @if over > 0 {
-                    p { span.badge.bad { (over) " " (language.of("déjà expirée(s)", "ended already")) } }
+                    p { span.badge.bad { (over) " " (language.form(over, language.of("déjà expirée", "ended already"), language.of("déjà expirées", "ended already"))) } }
                 }
                 figure.chart { (drawing(svg(&months, title, language))) }
                 details {

@@ -225,7 +225,7 @@ fn preview_page(viewer: &Viewer, world: Environment, judged: &[Judged], sealed: 
     frame(viewer, world, title).around(&html! {
         h1 { (title) }
         p {
-            strong { (good) } (language.of(" ligne(s) à garder, ", " line(s) to keep, "))
+            strong { (good) } " " (language.form(good, language.of("ligne à garder", "line to keep"), language.of("lignes à garder", "lines to keep"))) ", "
             strong { (bad) } (language.of(" à corriger. Rien n'est encore gardé.", " to correct. Nothing is kept yet."))
         }
         div.actions {
@@ -249,9 +249,10 @@ fn report_page(viewer: &Viewer, world: Environment, judged: &[Judged], kept: usi
     frame(viewer, world, title).around(&html! {
         h1 { (title) }
         p.notice.done role="status" {
-            (kept) (language.of(
-                " clé(s) gardée(s), en attente : essayez-les puis mettez-les en service.",
-                " key(s) kept, staged: try them, then put them to use.",
+            (language.counted(kept, language.of("clé gardée", "key kept"), language.of("clés gardées", "keys kept")))
+            (language.of(
+                ", en attente : à essayer, puis à mettre en service.",
+                ", staged: to be tried, then put to use.",
             ))
         }
         p { a href=(in_world("/keys?state=staged", Some(world))) { (language.of("Voir les clés en attente", "See the staged keys")) } }

@@ -285,7 +285,7 @@ fn blocked(forecast: &Forecast, language: Language) -> Markup {
             div.cards {
                 div.card {
                     div.figure { (forecast.dossiers) }
-                    (language.of("dossiers ouverts", "open dossiers"))
+                    (language.form(forecast.dossiers, language.of("dossier ouvert", "open dossier"), language.of("dossiers ouverts", "open dossiers")))
                 }
                 div.card {
                     div.figure { (euros(forecast.due_cents, language)) }
@@ -301,7 +301,7 @@ fn blocked(forecast: &Forecast, language: Language) -> Markup {
                     "Dossiers de ce site chez cet OPCO, ni refusés, ni annulés, ni soldés. Montants : échéances ouvertes, ni réglées ni en instruction, des échéanciers lus (",
                     "Dossiers of this site at this OPCO that are neither refused, cancelled nor settled. Amounts: échéances that are open, neither paid nor under review, of the schedules read (",
                 ))
-                (forecast.with_schedule) (language.of(" dossiers).", " dossiers)."))
+                (language.counted(forecast.with_schedule, "dossier", "dossiers")) ")."
                 @if !forecast.complete {
                     " " (language.of("Au-delà de 20 000 dossiers, le compte s'arrête.", "Beyond 20,000 dossiers the count stops."))
                 }

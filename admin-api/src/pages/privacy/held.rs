@@ -88,7 +88,7 @@ pub(super) fn dossiers(held: &Holdings, language: Language) -> Markup {
                                 (held.dossier.instance.opco.name()) " "
                                 (held.dossier.numero_interne.as_deref().unwrap_or("—"))
                             }
-                            ", " (held.readings) " " (language.of("lectures d'échéancier", "readings of the schedule"))
+                            ", " (language.counted(held.readings, language.of("lecture d'échéancier", "reading of the schedule"), language.of("lectures d'échéancier", "readings of the schedule")))
                             " — " (fate(held.fate, language))
                         }
                     }

@@ -9,7 +9,7 @@ use serde_json::json;
 use store::credentials::{self, Credential};
 use store::tenants;
 
-use super::{Desk, InNetwork, dash};
+use super::{Desk, InNetwork, when};
 use crate::commands::failure::{Code, Failure};
 use crate::commands::words::{self, one_of};
 use crate::http::api_key;
@@ -113,7 +113,7 @@ pub(super) async fn run(desk: &mut Desk, command: CredentialCommand) -> Result<(
                     line.environment.to_string(),
                     sites(line.sites.as_deref()),
                     line.actions.join(","),
-                    dash(line.revoked_at),
+                    when(line.revoked_at),
                 ]
             })
         }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use store::overrides::{self, RouteOverride, RuleOverride, Subject};
 
-use super::{Desk, InNetwork, dash};
+use super::{Desk, InNetwork, dash, when};
 use crate::commands::failure::{Code, Failure};
 use crate::commands::words::{self, one_of};
 
@@ -113,7 +113,7 @@ pub(super) async fn route(desk: &mut Desk, command: OverrideCommand) -> Result<(
                         line.opco.to_owned(),
                         line.author.clone(),
                         line.reason.clone(),
-                        dash(line.until),
+                        when(line.until),
                     ]
                 },
             )

@@ -9,7 +9,7 @@ use store::tenants;
 
 use super::{Desk, InNetwork};
 use crate::commands::failure::{Code, Failure};
-use crate::commands::words::one_of;
+use crate::commands::words::{self, one_of};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RefusalsCommand {
@@ -115,8 +115,8 @@ async fn list(desk: &mut Desk, which: &Which) -> Result<(), Failure> {
             line.environment.to_string(),
             line.kind.to_string(),
             line.told.to_string(),
-            line.first_told_at.to_string(),
-            line.last_told_at.to_string(),
+            words::local(line.first_told_at),
+            words::local(line.last_told_at),
             line.delivery.to_string(),
             line.text
                 .clone()

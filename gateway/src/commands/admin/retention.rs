@@ -6,6 +6,7 @@ use store::retention;
 
 use super::{Desk, InNetwork};
 use crate::commands::failure::Failure;
+use crate::commands::words;
 use crate::retention::classes;
 
 #[derive(Debug, Subcommand)]
@@ -31,7 +32,7 @@ pub(super) async fn run(desk: &mut Desk, command: RetentionCommand) -> Result<()
     desk.out
         .list(&["CLASSE", "FINIS AVANT", "À EFFACER"], &lines, |line| {
             let text = |name: &str| match &line[name] {
-                serde_json::Value::String(text) => text.clone(),
+                serde_json::Value::String(text) => words::local_text(text),
                 serde_json::Value::Null => "gardés".to_owned(),
                 other => other.to_string(),
             };

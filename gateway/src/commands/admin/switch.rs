@@ -10,7 +10,7 @@ use store::switches::{self, CapabilitySwitch};
 
 use super::decision::{Because, period, undone};
 use super::software::system;
-use super::{AtOpco, Desk, dash};
+use super::{AtOpco, Desk, when};
 use crate::commands::failure::Failure;
 use crate::commands::words::one_of;
 
@@ -87,7 +87,7 @@ pub(super) async fn run(desk: &mut Desk, command: SwitchCommand) -> Result<(), F
                     line.openness.to_string(),
                     line.author.clone(),
                     line.reason.clone(),
-                    dash(line.until),
+                    when(line.until),
                 ]
             })
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 use store::Tx;
 use store::webhooks::{self, Endpoint};
 
-use super::{Desk, InNetwork, dash};
+use super::{Desk, InNetwork, dash, when};
 use crate::commands::failure::{Code, Failure};
 
 #[derive(Debug, Subcommand)]
@@ -118,10 +118,10 @@ async fn list(desk: &mut Desk, network: &InNetwork) -> Result<(), Failure> {
             line.label.clone(),
             line.host.clone(),
             dash(line.reason.as_ref()),
-            dash(line.since),
+            when(line.since),
             line.position.to_string(),
             line.failures.to_string(),
-            dash(line.failing_since),
+            when(line.failing_since),
         ]
     })
 }

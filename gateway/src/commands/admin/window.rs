@@ -89,8 +89,8 @@ pub(super) async fn run(desk: &mut Desk, command: WindowCommand) -> Result<(), F
                     line.id.to_string(),
                     line.system.clone(),
                     line.environment.to_string(),
-                    line.from.to_string(),
-                    line.until.to_string(),
+                    words::local(line.from),
+                    words::local(line.until),
                     line.author.clone(),
                     line.reason.clone(),
                 ]
@@ -123,8 +123,8 @@ async fn create(desk: &mut Desk, new: NewWindow) -> Result<(), Failure> {
     let shown = [
         ("maintenance", line.id.to_string()),
         ("OPCO", line.system.clone()),
-        ("de", line.from.to_string()),
-        ("à", line.until.to_string()),
+        ("de", words::local(line.from)),
+        ("à", words::local(line.until)),
     ];
     desk.out.record(&line, &shown)
 }

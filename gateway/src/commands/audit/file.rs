@@ -5,15 +5,17 @@ mod vouched;
 use std::path::Path;
 
 use domain::dossier::Dossier;
+use domain::event;
 use domain::payload::Payload;
-use domain::proof::{Authorities, Evidence, Unproven, Verified, VerifierKey, WitnessKey};
+use domain::person::Language;
+use domain::proof::{Authorities, Entry, Evidence, Unproven, Verified, VerifierKey, WitnessKey};
 use domain::{Kind, Timestamp};
 use serde_json::{Value, json};
 
 use self::vouched::Vouched;
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::Out;
-use crate::commands::{Context, input};
+use crate::commands::{Context, input, words};
 use crate::contract;
 use crate::follow_up::{ADJUSTED, CONTRACT};
 use crate::http::follow_ups::OPCO;
@@ -178,23 +180,16 @@ fn tell(
         (
             "point de contrôle",
             format!(
-                "{} événements, signé le {}",
-                checkpoint.size, checkpoint.date
+                "{}, signé le {}",
+                Language::Fr.counted(checkpoint.size, "événement", "événements"),
+                words::local(checkpoint.date)
             ),
         ),
         ("signataire", evidence.signer.to_string()),
     ];
     shown.extend(vouched.shown.iter().cloned());
-    for one in &evidence.events {
-        let entry = &one.entry;
-        let line = format!(
-            "n° {}, {}, {}",
-            entry.position,
-            instant(entry.at_ms),
-            entry.kind
-        );
-        shown.push(("événement", line));
-    }
+    let entries = evidence.events.iter().map(|one| &one.entry);
+    shown.extend(told(entries).into_iter().map(|line| ("événement", line)));
     match content {
         None => {}
         Some([]) => shown.push((
@@ -202,16 +197,84 @@ fn tell(
             "AUCUN événement ne porte sur ce contenu".to_owned(),
         )),
         Some(positions) => {
-            let positions: Vec<String> = positions.iter().map(u64::to_string).collect();
-            shown.push((
-                "contenu",
-                format!("c'est celui des n° {}", positions.join(", ")),
-            ));
+            let texts: Vec<String> = positions.iter().map(u64::to_string).collect();
+            let of = Language::Fr.form(positions.len(), "de l'événement", "des événements");
+            let said = format!("c'est celui {of} n° {}", texts.join(", "));
+            shown.push(("contenu", said));
         }
     }
     out.record(&answer, &shown)
 }
 
+/// Writes events for people, one a line; what the gateway opened by itself on one line at the end.
+fn told<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<String> {
+    let own = |entry: &&Entry| event::is_own_opening(&entry.kind, &entry.actor);
+    let (by_itself, told): (Vec<&Entry>, Vec<&Entry>) = entries.partition(own);
+    let mut lines: Vec<String> = told
+        .into_iter()
+        .map(|entry| {
+            let (at, kind) = (words::local_text(&instant(entry.at_ms)), &entry.kind);
+            match event::name(kind, Language::Fr) {
+                Some(name) => format!("n° {}, {at}, {name} ({kind})", entry.position),
+                None => format!("n° {}, {at}, {kind}", entry.position),
+            }
+        })
+        .collect();
+    if let [first, .., last] = by_itself.as_slice() {
+        let (count, from, to) = (by_itself.len(), first.position, last.position);
+        lines.push(format!(
+            "entre n° {from} et n° {to}, contenu ouvert {count} fois par la passerelle pour son travail"
+        ));
+    } else if let [one] = by_itself.as_slice() {
+        let at = words::local_text(&instant(one.at_ms));
+        let position = one.position;
+        lines.push(format!(
+            "n° {position}, {at}, contenu ouvert par la passerelle pour son travail"
+        ));
+    }
+    lines
+}
+
 fn instant(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::{EventId, TenantId};
+
+    use super::*;
+
+    #[test]
+    fn events_are_named_and_what_the_gateway_opened_is_one_line() {
+        let at: Timestamp = "2026-09-01T08:00:00Z".parse().unwrap();
+        let entry = |position: u64, kind: &str, actor: &str| Entry {
+            network: TenantId::new(at),
+            position,
+            event: EventId::new(at),
+            at_ms: at.as_millisecond(),
+            kind: kind.to_owned(),
+            delivery: None,
+            dossier: None,
+            actor: actor.to_owned(),
+            data: "{}".to_owned(),
+            content_hash: None,
+            answer_hash: None,
+        };
+        let entries = [
+            entry(1, "delivery.accepted", "credential:x"),
+            entry(4, event::OPENED, event::GATEWAY),
+            entry(5, event::OPENED, "person:x"),
+            entry(9, event::OPENED, event::GATEWAY),
+        ];
+        assert_eq!(
+            told(entries.iter()),
+            [
+                "n° 1, 01/09/2026 10:00, Déposée (delivery.accepted)",
+                "n° 5, 01/09/2026 10:00, Contenu scellé ouvert (payload.opened)",
+                "entre n° 4 et n° 9, contenu ouvert 2 fois par la passerelle pour son travail",
+            ]
+        );
+        assert_eq!(told(entries.iter().take(2)).len(), 2);
+    }
 }

@@ -39,7 +39,7 @@ pub(super) async fn show(desk: &mut Desk) -> Result<Exit, Failure> {
     let titles = ["RÉSEAU", "QUI", "JUSQU'AU", "LE", "ÉCHECS", "CONTRADICTION"];
     desk.out.list(&titles, &lines, |line| {
         let text = |name: &str| match line.get(name) {
-            Some(Value::String(text)) => text.clone(),
+            Some(Value::String(text)) => words::local_text(text),
             Some(Value::Number(number)) => number.to_string(),
             _ => "-".to_owned(),
         };

@@ -1,5 +1,6 @@
 //! What an audit of the store says: a word and a place for machines, a French sentence for people.
 
+use domain::person::Language;
 use domain::proof::TileId;
 use serde_json::{Value, json};
 use store::proofs::{Audited, Place, Vouched};
@@ -125,7 +126,8 @@ fn sentence(place: Place) -> String {
             id.index, id.level
         ),
         Place::TileCount { expected, found } => {
-            format!("l'arbre a {found} blocs de condensats au lieu de {expected}")
+            let found = Language::Fr.counted(found, "bloc de condensats", "blocs de condensats");
+            format!("l'arbre a {found} au lieu de {expected}")
         }
         Place::CheckpointAltered(size) => format!(
             "le point de contrôle de taille {size} n'est plus lisible ou n'est plus le sien"
@@ -157,15 +159,12 @@ fn sentence(place: Place) -> String {
             )
         }
         Place::Size { said, signed } => {
-            format!("l'arbre dit {said} événements, son dernier point de contrôle {signed}")
+            let said = Language::Fr.counted(said, "événement", "événements");
+            format!("l'arbre dit {said}, son dernier point de contrôle {signed}")
         }
         Place::Mark { said, signed } => mark(said, signed),
         Place::KeyAltered(number) => format!("la clé de signature n° {number} a été modifiée"),
-        Place::Truncated { signed, found } => {
-            format!(
-                "le journal a été tronqué : {signed} événements avaient été signés, il en reste {found}"
-            )
-        }
+        Place::Truncated { signed, found } => truncated(signed, found),
         Place::Rewritten { signed } => {
             format!(
                 "le journal a été réécrit : le point de contrôle gardé, de taille {signed}, ne s'y retrouve pas"
@@ -174,15 +173,25 @@ fn sentence(place: Place) -> String {
     }
 }
 
+fn truncated(signed: u64, found: u64) -> String {
+    let (one, many) = ("événement avait été signé", "événements avaient été signés");
+    let were = Language::Fr.counted(signed, one, many);
+    format!("le journal a été tronqué : {were}, il en reste {found}")
+}
+
 fn mark(said: Option<u64>, signed: i64) -> String {
     match said {
         None => format!(
             "la marque scellée de ce qui a été signé manque ou ne s'ouvre pas ; le dernier point de contrôle \
              est de {signed}"
         ),
-        Some(said) => format!(
-            "la marque scellée dit que {said} événements ont été signés, et le dernier point de contrôle en \
-             signe {signed} : arbre et points de contrôle ont été refaits, ou une copie ancienne remise"
-        ),
+        Some(said) => {
+            let (one, many) = ("événement a été signé", "événements ont été signés");
+            let were = Language::Fr.counted(said, one, many);
+            format!(
+                "la marque scellée dit que {were}, et le dernier point de contrôle en signe {signed} : \
+                 arbre et points de contrôle ont été refaits, ou une copie ancienne remise"
+            )
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use domain::calendar::day_in_france;
 use domain::clock::{Clock, ScaledClock};
+use domain::person::Language;
 use domain::{Etat, HoldReason, Siret, Status, Timestamp};
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -208,10 +209,9 @@ impl Course {
         self.faults_struck().await?;
         self.down_until = self.clock.now().checked_add(DOWN_FOR).ok();
         self.send(|plot| !plot.goes_first()).await?;
-        let count = self.told.len();
-        steps.step(&format!(
-            "{count} contrats envoyés par deux ERP ; la passerelle livre"
-        ));
+        let (one, many) = ("contrat envoyé", "contrats envoyés");
+        let sent = Language::Fr.counted(self.told.len(), one, many);
+        steps.step(&format!("{sent} par deux ERP ; la passerelle livre"));
         let started = Instant::now();
         let patience = self.clock.real(PATIENCE).max(REAL_PATIENCE_MIN);
         while started.elapsed() < patience {
@@ -363,6 +363,7 @@ impl Course {
 
     fn counts(&self) -> String {
         let count = |status| self.told.iter().filter(|told| told.is(status)).count();
+        let french = Language::Fr;
         let read = self.told.iter().filter(|told| told.is_read_back()).count();
         let ended = self
             .told
@@ -370,12 +371,12 @@ impl Course {
             .filter(|told| told.has_ended_well())
             .count();
         format!(
-            "{} livrés, {} retenus, {} en attente, {} à vérifier ; {read} engagés relus ; \
-             {ended}/{} au terme prévu",
-            count(Status::Delivered),
-            count(Status::Held),
+            "{}, {}, {} en attente, {} à vérifier ; {} ; {ended}/{} au terme prévu",
+            french.counted(count(Status::Delivered), "livré", "livrés"),
+            french.counted(count(Status::Held), "retenu", "retenus"),
             count(Status::Waiting) + count(Status::Queued) + count(Status::Sending),
             count(Status::Unknown),
+            french.counted(read, "engagé relu", "engagés relus"),
             self.told.len(),
         )
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use domain::calendar::day_in_france;
 use domain::clock::Clock as _;
+use domain::person::Language;
 use domain::{Capability, Opco, Siret, Status};
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -150,9 +151,10 @@ fn counts(stories: &[Story]) -> String {
         .iter()
         .fold(0, |sum, one| one.paid_cents().saturating_add(sum));
     format!(
-        "{billed}/{} dossiers facturés, {} € réglés, {settled} soldés",
+        "{billed}/{} dossiers facturés, {} € réglés, {}",
         stories.len(),
-        paid / 100
+        paid / 100,
+        Language::Fr.counted(settled, "soldé", "soldés")
     )
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::person::Language;
 use domain::route::RouteSource;
 use domain::{Confidence, Etat, HoldReason, NormVersion, Opco, Status};
 use serde::Serialize;
@@ -280,15 +281,16 @@ fn summed_up(lines: &[Line<'_>], told: &[Told], summary: &Summary) -> String {
     opcos.sort_unstable();
     opcos.dedup();
     let good = lines.iter().filter(|line| line.as_expected).count();
+    let french = Language::Fr;
     format!(
-        "{} contrats : {} livrés à {} OPCO, {} retenus pour une personne, {refused} refusé à l'entrée ; \
-         {good} au terme prévu.\n\
-         Registres des OPCO : {} contrats acceptés. Durée réelle {:.1} s, horloge ×{}.",
-        lines.len(),
-        count(Status::Delivered),
+        "{} : {} à {} OPCO, {} pour une personne, {} à l'entrée ; {good} au terme prévu.\n\
+         Registres des OPCO : {}. Durée réelle {:.1} s, horloge ×{}.",
+        french.counted(lines.len(), "contrat", "contrats"),
+        french.counted(count(Status::Delivered), "livré", "livrés"),
         opcos.len(),
-        count(Status::Held),
-        summary.filed,
+        french.counted(count(Status::Held), "retenu", "retenus"),
+        french.counted(refused, "refusé", "refusés"),
+        french.counted(summary.filed, "contrat accepté", "contrats acceptés"),
         summary.took.as_secs_f64(),
         summary.factor,
     )

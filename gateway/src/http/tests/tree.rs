@@ -159,7 +159,7 @@ async fn a_ceiling_is_told_with_the_hour_to_come_back_and_counts_what_was_kept()
         over["detail"]
             .as_str()
             .unwrap()
-            .contains("1 envoi(s) par jour")
+            .contains("1 envoi par jour")
     );
     // The clock says 10 o'clock in France: fourteen hours are left of the day.
     assert_eq!(twin.header("retry-after"), (14 * 3_600).to_string());

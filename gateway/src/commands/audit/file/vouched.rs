@@ -1,5 +1,6 @@
 //! What others than the signer say of an evidence file, in words.
 
+use domain::person::Language;
 use domain::proof::Verified;
 use serde_json::{Value, json};
 
@@ -96,7 +97,8 @@ fn timestamp(verified: &Verified, vouch: &Vouch<'_>, told: &mut Vouched) {
 
 fn reach(all: bool, size: u64) -> String {
     if all {
-        format!("tous les événements du fichier (journal de {size} événements)")
+        let log = Language::Fr.counted(size, "événement", "événements");
+        format!("tous les événements du fichier (journal de {log})")
     } else {
         format!("les événements du fichier jusqu'au n° {size} seulement")
     }

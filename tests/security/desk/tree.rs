@@ -123,7 +123,9 @@ on_both! { OPTIONAL;
         attest[4] = ("until", "2020-01-01");
         assert_eq!(browser.submit(PAGE, &attest).await.status, 400, "it ends before it begins");
         let told = browser.get(&format!("{TWIN}/{site}")).await.json();
-        assert_eq!(told["mandates"].as_array().unwrap().len(), 1, "{told}");
+        // The place's own comes after it.
+        assert_eq!(told["mandates"].as_array().unwrap().len(), 2, "{told}");
+        assert_eq!(told["mandates"][0]["reference"], "A-<1>", "{told}");
 
         // An establishment is of the company that its SIRET names.
         let to = json!({"act": "move-site", "site": first.id, "to": cfa, "reason": "r"});

@@ -121,10 +121,9 @@ fn told(held: &Holdings, (actor, reason): (&str, &str), now: Timestamp) -> Vec<N
 
 impl Parts {
     /// Returns where a file is in the archive: by its day, what it is and its number, each once.
-    fn named(&self, delivery: &Delivery, content: Option<&Value>, ending: &str) -> String {
+    fn named(&self, delivery: &Delivery, number: Option<&str>, ending: &str) -> String {
         let day = day_in_france(delivery.created_at);
-        let number = number(delivery, content);
-        let stem = match safe(number.as_deref().unwrap_or_default()) {
+        let stem = match safe(number.unwrap_or_default()) {
             number if number.is_empty() => format!("fichiers/{day}_{}", delivery.kind),
             number => format!("fichiers/{day}_{}_{number}", delivery.kind),
         };
@@ -191,7 +190,7 @@ async fn piece_in(
         }
         None => parts.line("Contenu", "détruit"),
     }
-    let files = files_in(app, parts, piece, content.as_ref()).await;
+    let files = files_in(app, parts, (piece, held), content.as_ref()).await;
     let history = events::of_delivery(tx, tenant, id).await?;
     for event in &history {
         let name = event::name(&event.kind, Language::Fr).unwrap_or(&event.kind);
@@ -217,10 +216,11 @@ async fn piece_in(
 async fn files_in(
     app: &App,
     parts: &mut Parts,
-    piece: &Piece,
+    (piece, held): (&Piece, &Holdings),
     content: Option<&Value>,
 ) -> Vec<Value> {
     let delivery = &piece.delivery;
+    let number = number(delivery, content).or_else(|| only_number(held));
     let mut files = Vec::new();
     for file in &piece.files {
         let read = app.files.read(&parts.keys, file).await;
@@ -230,7 +230,7 @@ async fn files_in(
             continue;
         };
         let ending = file.kind.ending();
-        let path = parts.named(delivery, content, ending);
+        let path = parts.named(delivery, number.as_deref(), ending);
         parts.line("Fichier", &path);
         parts.maybe("Nom du fichier", facts.name.as_deref());
         files.push(json!({ "chemin": path, "nom": facts.name, "octets": file.bytes }));
@@ -256,6 +256,15 @@ fn number(delivery: &Delivery, content: Option<&Value>) -> Option<String> {
         .or_else(|| receipt.numero_externe.clone())
         .or_else(|| receipt.numero_deca.clone())
         .or_else(|| receipt.numero_interne.clone())
+}
+
+/// Returns the number of the person's dossier, where there is one only: what bears none is of that one.
+fn only_number(held: &Holdings) -> Option<String> {
+    let [one] = held.dossiers.as_slice() else {
+        return None;
+    };
+    let numbers = [&one.dossier.numero_externe, &one.dossier.numero_interne];
+    numbers.into_iter().flatten().next().cloned()
 }
 
 /// Returns a number as part of a file's name, with what no system refuses.

@@ -14,7 +14,7 @@ pub use store::privacy::Subject;
 
 /// Whom a person looks for, in clear. No `Debug`: nothing prints it.
 pub enum Sought {
-    /// By names, in any order and spelling of accents, and birth date.
+    /// By names, in any spelling of case and accents, and birth date.
     Person {
         /// Birth name.
         nom: String,
@@ -40,7 +40,7 @@ impl Sought {
     }
 }
 
-/// Everything held about one apprentice, nothing of it opened.
+/// Everything held about one apprentice, nothing of it shown.
 #[derive(Debug, Clone)]
 pub struct Holdings {
     /// Who.
@@ -51,8 +51,10 @@ pub struct Holdings {
     pub dossiers: Vec<HeldDossier>,
     /// Dossiers that no ERP sent, read from an OPCO.
     pub strangers: Vec<HeldStranger>,
-    /// The NIRs among them: more than one, and it may be more than one person.
-    pub nirs: Vec<Subject>,
+    /// Each NIR among them with the names it bears: more than one, and it may be more than one person.
+    pub choices: Vec<Subject>,
+    /// Whoever resembles them by names, birth date or NIR, and is not they: nothing of theirs is counted.
+    pub alike: Vec<Subject>,
 }
 
 /// One delivery.
@@ -122,7 +124,7 @@ impl Holdings {
 
     /// Returns whether it may be more than one person.
     pub fn is_several(&self) -> bool {
-        self.nirs.len() > 1
+        self.choices.len() > 1
     }
 
     /// Counts what an erasure would destroy.
@@ -157,7 +159,7 @@ impl Holdings {
 pub enum NotShown {
     /// So many contracts are of no one person: look by NIR or by number.
     TooMany,
-    /// Several NIRs: one of them must be chosen first.
+    /// Several NIRs, or several names under one: one of them must be chosen first.
     Several,
     /// The store cannot answer.
     Store(StoreError),

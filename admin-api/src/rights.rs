@@ -225,8 +225,8 @@ impl From<NotShown> for Refusal {
                 "More than a hundred contracts match: this is no one person. Look by NIR or by number.",
             ),
             NotShown::Several => Self::from(Code::Conflict).saying(
-                "Plusieurs NIR répondent à cette identité : choisissez-en un d'abord.",
-                "Several NIRs answer to this identity: choose one of them first.",
+                "Plusieurs NIR, ou plusieurs identités sous un même NIR, répondent : choisissez-en un d'abord.",
+                "Several NIRs, or several identities under one NIR, answer: choose one of them first.",
             ),
             NotShown::Store(error) => error.into(),
         }

@@ -129,7 +129,8 @@ pub trait Works: fmt::Debug + Send + Sync + 'static {
         actor: &'a str,
     ) -> Pending<'a, Result<Option<Subject>, StoreError>>;
 
-    /// Gathers what is held about somebody, and opens nothing of it.
+    /// Gathers what is held about somebody, and shows nothing of it: what is opened is compared alone, and
+    /// on record.
     fn holdings(
         &self,
         tenant: TenantId,

@@ -180,6 +180,12 @@ pub fn person_text(nom: &str, prenom: &str, date_naissance: Date) -> String {
     format!("{one}|{two}|{birth}")
 }
 
+/// Returns the text by which a person is told from whoever resembles them: each name in its place, and the
+/// birth date as it is.
+pub fn identity_text(nom: &str, prenom: &str, date_naissance: Date) -> String {
+    format!("{}|{}|{date_naissance}", fold(nom), fold(prenom))
+}
+
 /// Returns how alike two contracts are, and why. Symmetric.
 pub fn score(a: &Traits<'_>, b: &Traits<'_>) -> Likeness {
     let names = names(a, b);

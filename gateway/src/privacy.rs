@@ -3,14 +3,16 @@
 
 pub(crate) mod again;
 mod erase;
+mod exact;
 mod export;
 mod holdings;
 
 use admin_api::privacy::{Sought, Subject};
 use domain::id::{DeliveryId, TenantId};
-use domain::matching;
+use domain::{Timestamp, matching};
 use serde_json::json;
 use store::dossiers::{self, Filter};
+use store::strangers::Stranger;
 use store::{NewEvent, StoreError, TenantKey, Tx, deliveries, events, privacy, strangers};
 
 pub(crate) use self::erase::erase;
@@ -37,13 +39,15 @@ pub(crate) async fn seek(
             prenom,
             date_naissance,
         } => {
-            let text = matching::person_text(nom, prenom, *date_naissance);
-            Some(Subject::Name(print(&keys, 2, &text)))
+            let identity = exact::of(&keys, nom, prenom, *date_naissance);
+            Some(Subject::Person(identity))
         }
         Sought::Nir(nir) => {
-            matching::nir_text(nir.expose()).map(|text| Subject::Nir(print(&keys, 0, &text)))
+            let [nir_purpose, ..] = purpose::NEAR;
+            let text = matching::nir_text(nir.expose());
+            text.map(|text| Subject::Nir(keys.fingerprint(nir_purpose, &text)))
         }
-        Sought::Numero(numero) => by_numero(&mut tx, tenant, numero.trim()).await?,
+        Sought::Numero(numero) => by_numero(&mut tx, &keys, numero.trim(), app.clock.now()).await?,
     };
     let searched = NewEvent::new(app.clock.now(), "privacy.searched")
         .by(actor.to_owned())
@@ -53,22 +57,18 @@ pub(crate) async fn seek(
     Ok(subject)
 }
 
-/// Fingerprints a text as the contracts that are compared are.
-fn print(keys: &TenantKey, which: usize, text: &str) -> store::Fingerprint {
-    let purpose = purpose::NEAR.get(which).copied().unwrap_or_default();
-    keys.fingerprint(purpose, text)
-}
-
 /// Finds whom a number is about: the OPCO's, the State's, or the name of a delivery or a dossier here.
 async fn by_numero(
     tx: &mut Tx,
-    tenant: TenantId,
+    keys: &TenantKey,
     numero: &str,
+    now: Timestamp,
 ) -> Result<Option<Subject>, StoreError> {
+    let tenant = keys.tenant();
     if let Ok(id) = numero.parse::<DeliveryId>()
         && let Some(found) = deliveries::find(tx, tenant, id).await?
     {
-        return about(tx, tenant, found.id).await.map(Some);
+        return about(tx, keys, found.id, now).await.map(Some);
     }
     let mut found = Vec::new();
     if let Ok(id) = numero.parse() {
@@ -81,33 +81,38 @@ async fn by_numero(
         };
         found = dossiers::list(tx, tenant, &filter, FOUND_MAX).await?;
     }
+    let of_stranger = |stranger: &Stranger| {
+        let identity = exact::of_stranger(keys, stranger);
+        identity.map_or(Subject::Dossier(stranger.id), Subject::Person)
+    };
     if let Some(dossier) = found.first() {
         if let Some(delivery) = dossier.delivery {
-            return about(tx, tenant, delivery).await.map(Some);
+            return about(tx, keys, delivery, now).await.map(Some);
         }
         let stranger = strangers::find(tx, tenant, dossier.id).await?;
-        let person = stranger.and_then(|stranger| stranger.prints.person);
-        return Ok(Some(
-            person.map_or(Subject::Dossier(dossier.id), Subject::Name),
-        ));
+        let person = stranger.as_ref().map(of_stranger);
+        return Ok(Some(person.unwrap_or(Subject::Dossier(dossier.id))));
     }
     let found = strangers::of_numero(tx, tenant, numero, FOUND_MAX).await?;
-    Ok(found.first().map(|stranger| {
-        let person = stranger.prints.person.map(Subject::Name);
-        person.unwrap_or(Subject::Dossier(stranger.id))
-    }))
+    Ok(found.first().map(of_stranger))
 }
 
 /// Says whom a delivery is about: what follows a contract is about the contract's person. Which contract
 /// that is, the log told when it was taken in.
-async fn about(tx: &mut Tx, tenant: TenantId, delivery: DeliveryId) -> Result<Subject, StoreError> {
+async fn about(
+    tx: &mut Tx,
+    keys: &TenantKey,
+    delivery: DeliveryId,
+    now: Timestamp,
+) -> Result<Subject, StoreError> {
+    let tenant = keys.tenant();
     let history = events::of_delivery(tx, tenant, delivery).await?;
     let accepted = history
         .iter()
         .find(|event| event.kind == "delivery.accepted");
     let contract = accepted.and_then(|event| event.data.get("contract")?.as_str()?.parse().ok());
     let contract = contract.unwrap_or(delivery);
-    Ok(privacy::marks(tx, tenant, contract)
-        .await?
-        .subject(contract))
+    let marks = privacy::marks(tx, tenant, contract).await?;
+    let identity = exact::of_contract(tx, keys, (contract, marks), now).await?;
+    Ok(identity.map_or(Subject::Contract(contract), Subject::Person))
 }

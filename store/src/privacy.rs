@@ -19,6 +19,8 @@ use crate::sealing::Fingerprint;
 
 /// How many contracts of one person are found; more is no one person.
 pub const MAX_CONTRACTS: usize = 100;
+/// The digits of a fingerprint, as it is written.
+const PRINT_HEX: usize = 32;
 
 /// Whom one looks for, without saying who it is: whoever does not hold the network's key learns nothing
 /// from its text.
@@ -26,19 +28,73 @@ pub const MAX_CONTRACTS: usize = 100;
 pub enum Subject {
     /// Whoever has this NIR, by its fingerprint.
     Nir(Fingerprint),
-    /// Whoever has these names and this birth date, by their fingerprint.
-    Name(Fingerprint),
+    /// Whoever has these names and this birth date, by their fingerprints.
+    Person(Identity),
     /// Whoever this contract is about: nothing of it is known but that.
     Contract(DeliveryId),
     /// Whoever this dossier is about, which no delivery of ours brought.
     Dossier(DossierId),
 }
 
+/// Names and a birth date, and a NIR where one is known, as fingerprints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// What finds them, and finds as much whoever resembles them: names in any order, day and month too.
+    pub near: Fingerprint,
+    /// What tells them from whoever resembles them. No contract keeps it: it is made from what is opened.
+    pub exact: Fingerprint,
+    /// The NIR; whoever has another is somebody else.
+    pub nir: Option<Fingerprint>,
+}
+
+impl Identity {
+    /// Returns whether two are one person: the same names and birth date, and no NIR against it.
+    pub fn is(&self, other: &Self) -> bool {
+        let against = self.nir.zip(other.nir).is_some_and(|(a, b)| a != b);
+        self.exact == other.exact && !against
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for print in [Some(self.near), Some(self.exact), self.nir]
+            .into_iter()
+            .flatten()
+        {
+            write!(f, "{}", Uuid::from_bytes(print.0).simple())?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Identity {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let print = |from: usize| {
+            let hex = text.get(from..from + PRINT_HEX).ok_or(IdError)?;
+            let id = Uuid::try_parse(hex).map_err(|_| IdError)?;
+            Ok(Fingerprint(id.into_bytes()))
+        };
+        let nir = match text.len() / PRINT_HEX {
+            _ if !text.len().is_multiple_of(PRINT_HEX) => return Err(IdError),
+            2 => None,
+            3 => Some(print(2 * PRINT_HEX)?),
+            _ => return Err(IdError),
+        };
+        Ok(Self {
+            near: print(0)?,
+            exact: print(PRINT_HEX)?,
+            nir,
+        })
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nir(print) => write!(f, "nir-{}", Uuid::from_bytes(print.0).simple()),
-            Self::Name(print) => write!(f, "nom-{}", Uuid::from_bytes(print.0).simple()),
+            Self::Person(identity) => write!(f, "nom-{identity}"),
             Self::Contract(id) => write!(f, "contrat-{id}"),
             Self::Dossier(id) => write!(f, "dossier-{id}"),
         }
@@ -53,7 +109,7 @@ impl FromStr for Subject {
         let print = || Uuid::try_parse(rest).map(|id| Fingerprint(id.into_bytes()));
         match word {
             "nir" => print().map(Self::Nir).map_err(|_| IdError),
-            "nom" => print().map(Self::Name).map_err(|_| IdError),
+            "nom" => rest.parse().map(Self::Person),
             "contrat" => rest.parse().map(Self::Contract),
             "dossier" => rest.parse().map(Self::Dossier),
             _ => Err(IdError),
@@ -68,15 +124,6 @@ pub struct Marks {
     pub nir: Option<Fingerprint>,
     /// Of names and birth date.
     pub name: Option<Fingerprint>,
-}
-
-impl Marks {
-    /// Returns by what the person of a contract is looked for, the surest first.
-    pub fn subject(&self, contract: DeliveryId) -> Subject {
-        let nir = self.nir.map(Subject::Nir);
-        nir.or(self.name.map(Subject::Name))
-            .unwrap_or(Subject::Contract(contract))
-    }
 }
 
 /// Returns the fingerprints of a contract's person.
@@ -108,46 +155,38 @@ pub async fn marks(
     })
 }
 
-/// Returns the contracts of a person, of both worlds, the oldest first: at most one more than
+/// Returns the contracts that may be of a person, of both worlds, the oldest first: at most one more than
 /// [`MAX_CONTRACTS`].
 ///
-/// The same NIR is the same person, however the names were spelled. The same names and birth date are one
-/// too, unless another NIR says otherwise.
+/// Names in each other's place leave the same fingerprint, and so do a day and a month: which contracts are
+/// the person's, whoever opens them tells.
 pub async fn contracts(
     tx: &mut Tx,
     tenant: TenantId,
     subject: Subject,
 ) -> Result<Vec<(DeliveryId, Marks)>, StoreError> {
-    let mut ids: BTreeSet<DeliveryId> = match subject {
-        Subject::Nir(print) => with_nir(tx, tenant, print).await?,
-        Subject::Name(print) => with_name(tx, tenant, print).await?,
-        Subject::Contract(id) => BTreeSet::from([id]),
-        Subject::Dossier(_) => BTreeSet::new(),
-    };
-    let mut names = BTreeSet::new();
-    let mut nirs = BTreeSet::new();
-    for id in &ids {
-        let marks = marks(tx, tenant, *id).await?;
-        names.extend(marks.name);
-        nirs.extend(marks.nir);
-    }
+    let mut ids = BTreeSet::new();
     match subject {
         Subject::Nir(nir) => {
+            ids = with_nir(tx, tenant, nir).await?;
+            let mut names = BTreeSet::new();
+            for id in &ids {
+                names.extend(marks(tx, tenant, *id).await?.name);
+            }
             for name in names {
-                for id in with_name(tx, tenant, name).await? {
-                    let other = marks(tx, tenant, id).await?.nir;
-                    if other.is_none_or(|other| other == nir) {
-                        ids.insert(id);
-                    }
-                }
+                ids.extend(with_name(tx, tenant, name).await?);
             }
         }
-        Subject::Name(_) => {
-            for nir in nirs {
+        Subject::Person(identity) => {
+            ids = with_name(tx, tenant, identity.near).await?;
+            if let Some(nir) = identity.nir {
                 ids.extend(with_nir(tx, tenant, nir).await?);
             }
         }
-        Subject::Contract(_) | Subject::Dossier(_) => {}
+        Subject::Contract(id) => {
+            ids.insert(id);
+        }
+        Subject::Dossier(_) => {}
     }
     let mut found = Vec::with_capacity(ids.len());
     for id in ids.into_iter().take(MAX_CONTRACTS + 1) {
@@ -341,14 +380,48 @@ mod tests {
         let id = "01900000-0000-7000-8000-000000000001";
         for subject in [
             Subject::Nir(Fingerprint([7; 16])),
-            Subject::Name(Fingerprint([255; 16])),
+            Subject::Person(identity(None)),
+            Subject::Person(identity(Some(Fingerprint([3; 16])))),
             Subject::Contract(id.parse().unwrap()),
             Subject::Dossier(id.parse().unwrap()),
         ] {
             assert_eq!(subject.to_string().parse(), Ok(subject));
         }
-        for text in ["", "nir", "nir-7", "nom-zz", "autre-7", "contrat-nir"] {
+        let short = format!("nom-{}", "0".repeat(32));
+        let long = format!("nom-{}", "0".repeat(128));
+        let odd = format!("nom-{}é", "0".repeat(62));
+        for text in [
+            "",
+            "nir",
+            "nir-7",
+            "nom-zz",
+            "autre-7",
+            "contrat-nir",
+            &short,
+            &long,
+            &odd,
+        ] {
             assert!(text.parse::<Subject>().is_err(), "{text}");
         }
+    }
+
+    fn identity(nir: Option<Fingerprint>) -> Identity {
+        Identity {
+            near: Fingerprint([255; 16]),
+            exact: Fingerprint([1; 16]),
+            nir,
+        }
+    }
+
+    #[test]
+    fn another_nir_is_another_person_and_an_unknown_one_is_not() {
+        let nir = |byte| Some(Fingerprint([byte; 16]));
+        assert!(identity(None).is(&identity(nir(1))) && identity(nir(1)).is(&identity(nir(1))));
+        assert!(!identity(nir(1)).is(&identity(nir(2))));
+        let other = Identity {
+            exact: Fingerprint([2; 16]),
+            ..identity(nir(1))
+        };
+        assert!(!other.is(&identity(nir(1))), "names in each other's place");
     }
 }

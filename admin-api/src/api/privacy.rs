@@ -13,7 +13,7 @@ use crate::refusal::{self, Code, Refusal};
 use crate::rights::{self, Asked};
 use crate::viewer::Viewer;
 
-/// Everything held about one apprentice, nothing of it opened.
+/// Everything held about one apprentice, nothing of it shown.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PrivacyHoldings)]
 pub(crate) struct HoldingsBody {
@@ -23,8 +23,12 @@ pub(crate) struct HoldingsBody {
     stamp: String,
     /// How many items an erasure would destroy.
     going: usize,
-    /// The NIRs among them, as subjects: more than one, and it may be more than one person.
+    /// Each NIR among them with the names it bears, as subjects: more than one, and it may be more than one
+    /// person.
     nirs: Vec<String>,
+    /// Whoever resembles them by names, birth date or NIR, as subjects: they are counted as others, and
+    /// nothing of theirs is listed here.
+    alike: Vec<String>,
     /// Contracts and what follows them, the oldest first.
     deliveries: Vec<PieceBody>,
     /// The contracts as the OPCOs know them, and dossiers that no ERP sent.
@@ -157,7 +161,8 @@ impl HoldingsBody {
             subject: held.subject.to_string(),
             stamp: held.stamp(),
             going: held.going(),
-            nirs: held.nirs.iter().map(ToString::to_string).collect(),
+            nirs: held.choices.iter().map(ToString::to_string).collect(),
+            alike: held.alike.iter().map(ToString::to_string).collect(),
             deliveries: held.pieces.iter().map(piece).collect(),
             dossiers: dossiers.chain(strangers).collect(),
         }

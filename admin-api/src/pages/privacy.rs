@@ -149,11 +149,11 @@ fn form_page(viewer: &Viewer, said: &Markup) -> Markup {
         (said)
         p { (language.of(
             "Trouve tout ce qui est tenu sur un apprenti du réseau, en production et en recette. Les contenus \
-             sont scellés : on cherche par des empreintes, rien n'est ouvert, et la recherche elle-même entre \
-             au journal, sans ce qui a été cherché.",
+             sont scellés : on cherche par des empreintes, puis ce qui est trouvé est ouvert pour être comparé, \
+             sans rien en montrer. La recherche et chaque ouverture entrent au journal, sans ce qui a été cherché.",
             "Finds everything held about one apprentice of the network, in production and in test. Contents \
-             are sealed: one looks by fingerprints, nothing is opened, and the search itself goes into the \
-             log, without what was looked for.",
+             are sealed: one looks by fingerprints, then what is found is opened to be compared, and none of it \
+             is shown. The search and each opening go into the log, without what was looked for.",
         )) }
         form.narrow method="post" action="/privacy" autocomplete="off" {
             (csrf(viewer))
@@ -202,13 +202,13 @@ fn person_page(viewer: &Viewer, held: &Holdings, said: &Markup) -> Markup {
         p { a href="/privacy" { (language.of("← Autre recherche", "← Another search")) } }
         h1 { (title) }
         (said)
+        (several(held, language))
         @if held.is_empty() {
             p { (language.of(
                 "Rien n'est tenu sur cette personne, ou plus rien qui mène à elle.",
                 "Nothing is held about this person, or nothing that leads to them any more.",
             )) }
         } @else {
-            (several(held, language))
             (pieces(held, language))
             (dossiers(held, language))
             @if !held.is_several() {

@@ -1,6 +1,7 @@
-//! All that is held about one person, gathered from what each contract leads to; nothing is opened.
+//! All that is held about one person, gathered from what each contract leads to. What is opened of it is
+//! compared and shown to nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use admin_api::privacy::{
     Fate, HeldDossier, HeldStranger, Holdings, NotShown, Piece, Subject, Why,
@@ -9,10 +10,12 @@ use domain::calendar::day_in_france;
 use domain::id::{DeliveryId, DossierId, TenantId};
 use domain::{Kind, Status, Timestamp};
 use jiff::civil::{Date, date};
-use store::privacy::{self, MAX_CONTRACTS};
+use store::privacy::{self, Identity, MAX_CONTRACTS};
+use store::strangers::Stranger;
 use store::{Delivery, Dossier, StoreError, TenantKey, Tx, attempts, deliveries, dossiers, events};
 use store::{files, invoices, schedules, strangers};
 
+use super::exact::{self, Candidate};
 use crate::app::App;
 
 /// How many strangers of one person are shown.
@@ -28,11 +31,13 @@ pub(crate) async fn of(
     subject: Subject,
 ) -> Result<Holdings, NotShown> {
     let keys = app.store.keys(tenant).await?;
-    let mut tx = app.store.reading().await?;
-    gather(&mut tx, &keys, subject, app.clock.now()).await
+    let mut tx = app.store.writing().await?;
+    let held = gather(&mut tx, &keys, subject, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(held)
 }
 
-/// The same, in a transaction.
+/// The same, in a transaction: what is opened to compare it is on record with its end.
 pub(super) async fn gather(
     tx: &mut Tx,
     keys: &TenantKey,
@@ -49,30 +54,28 @@ pub(super) async fn gather(
         pieces: BTreeMap::new(),
         dossiers: BTreeMap::new(),
     };
-    let mut names: Vec<_> = contracts
-        .iter()
-        .filter_map(|(_, marks)| marks.name)
-        .collect();
-    let mut nirs: Vec<_> = contracts
-        .iter()
-        .filter_map(|(_, marks)| marks.nir)
-        .collect();
-    if let Subject::Name(print) = subject {
-        names.push(print);
+    let mut candidates = Vec::with_capacity(contracts.len());
+    for (id, marks) in contracts {
+        candidates.push(Candidate {
+            id,
+            nir: marks.nir,
+            identity: exact::of_contract(tx, keys, (id, marks), now).await?,
+        });
     }
-    for (id, _) in &contracts {
-        let Some(contract) = deliveries::find(tx, tenant, *id).await? else {
+    let sorted = exact::sort(subject, &candidates);
+    let mut alike = sorted.alike;
+    for id in sorted.own {
+        let Some(contract) = deliveries::find(tx, tenant, id).await? else {
             continue;
         };
         let group = of_contract(tx, keys, contract).await?;
         gathered.add(tx, keys, group).await?;
     }
-    names.sort_unstable();
-    names.dedup();
-    let mut held = Vec::new();
-    for name in names {
-        held.extend(strangers::of_person(tx, tenant, name, STRANGERS_MAX).await?);
+    let mut people = sorted.identities.clone();
+    if let Subject::Person(identity) = subject {
+        people.insert(identity);
     }
+    let mut held = strangers_of(tx, keys, &people, &mut alike).await?;
     if let Subject::Dossier(id) = subject {
         held.extend(strangers::find(tx, tenant, id).await?);
     }
@@ -87,8 +90,8 @@ pub(super) async fn gather(
             gathered.add(tx, keys, group).await?;
         }
     }
-    nirs.sort_unstable();
-    nirs.dedup();
+    let choices = sorted.identities.into_iter();
+    let choices = choices.filter(|identity| identity.nir.is_some());
     let strangers = held.into_iter().map(|stranger| {
         let told = stranger.sealed.is_some() || stranger.prints != strangers::Prints::default();
         let fate = if told { Fate::Goes } else { Fate::Gone };
@@ -99,8 +102,32 @@ pub(super) async fn gather(
         strangers: strangers.collect(),
         pieces: gathered.pieces.into_values().collect(),
         dossiers: gathered.dossiers.into_values().collect(),
-        nirs: nirs.into_iter().map(Subject::Nir).collect(),
+        choices: choices.map(Subject::Person).collect(),
+        alike: alike.into_iter().collect(),
     })
+}
+
+/// Returns the strangers that are about these people; whoever only resembles them is noted apart.
+async fn strangers_of(
+    tx: &mut Tx,
+    keys: &TenantKey,
+    people: &BTreeSet<Identity>,
+    alike: &mut BTreeSet<Subject>,
+) -> Result<Vec<Stranger>, StoreError> {
+    let nears: BTreeSet<_> = people.iter().map(|one| one.near).collect();
+    let mut held = Vec::new();
+    for near in nears {
+        for stranger in strangers::of_person(tx, keys.tenant(), near, STRANGERS_MAX).await? {
+            let identity = exact::of_stranger(keys, &stranger);
+            if identity.is_some_and(|found| people.iter().any(|one| one.is(&found))) {
+                held.push(stranger);
+            } else {
+                let other = identity.map(Subject::Person);
+                alike.insert(other.unwrap_or(Subject::Dossier(stranger.id)));
+            }
+        }
+    }
+    Ok(held)
 }
 
 /// What hangs together: a contract, what follows it, what the OPCO knows of it.

@@ -76,8 +76,21 @@ pub(super) async fn apprentice(place: &Place, seed: u64, etat: Etat) -> Apprenti
 
 /// The same, with the NIR of another seed.
 pub(super) async fn with_nir(place: &Place, seed: u64, etat: Etat, nir: u64) -> Apprentice {
-    let keys = place.store.keys(place.network.tenant).await.unwrap();
     let sent = contract(seed).of(place.network.sites[0]);
+    held(place, (seed, sent), etat, nir).await
+}
+
+/// The same, of somebody whose names stand in each other's place.
+pub(super) async fn resembling(place: &Place, seed: u64, nir: u64) -> Apprentice {
+    let mut sent = contract(seed).of(place.network.sites[0]);
+    let apprenti = &mut sent.body["cerfa"]["apprenti"];
+    let (nom, prenom) = (apprenti["nom"].take(), apprenti["prenom"].take());
+    (apprenti["nom"], apprenti["prenom"]) = (prenom, nom);
+    held(place, (seed, sent), Etat::Solde, nir).await
+}
+
+async fn held(place: &Place, (seed, sent): (u64, Contract), etat: Etat, nir: u64) -> Apprentice {
+    let keys = place.store.keys(place.network.tenant).await.unwrap();
     let mut body = sent.body.clone();
     let of = nir;
     let nir = payload::nir(of);

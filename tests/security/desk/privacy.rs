@@ -18,7 +18,7 @@ use sqlx::{Connection as _, PgConnection};
 use store::people::Scope;
 use store::{deliveries, events};
 
-use super::apprentice::{Apprentice, apprentice, files_folder, with_nir};
+use super::apprentice::{Apprentice, apprentice, files_folder, resembling, with_nir};
 use super::{OPTIONAL, Place, on_both};
 use crate::PROGRAM;
 
@@ -196,6 +196,38 @@ on_both! { OPTIONAL;
         let page = browser.get(&way).await.text;
         assert!(!page.contains(&one.contract.to_string()) && page.contains(&other.contract.to_string()), "{page}");
         assert!(page.contains("/privacy/erase"), "{page}");
+    }
+
+    async fn whoever_resembles_a_person_is_offered_and_never_taken_for_them(place) {
+        let one = apprentice(&place, 20, Etat::Solde).await;
+        let other = resembling(&place, 20, 21).await;
+        let mut browser = place.signed_in("dpo@cfa.example", Role::Admin).await;
+        for (who, not) in [(&one, &other), (&other, &one)] {
+            for way in [
+                by_identity(&mut browser, who).await,
+                sought(&mut browser, &[("numero", &who.numero)]).await,
+            ] {
+                let page = browser.get(&way).await.text;
+                assert!(page.contains(&who.contract.to_string()), "{page}");
+                assert!(page.contains("ressemblent") && !page.contains("plusieurs NIR"), "{page}");
+                for id in [not.contract, not.agreement, not.certificate, not.invoice] {
+                    assert!(!page.contains(&id.to_string()), "{page}");
+                }
+                let offered = between(&page, "/privacy/person?subject=", "\"").unwrap();
+                let page = browser.get(&format!("/privacy/person?subject={offered}")).await.text;
+                assert!(page.contains(&not.contract.to_string()), "{page}");
+            }
+        }
+        let way = by_identity(&mut browser, &one).await;
+        let (subject, stamp) = form(&browser.get(&way).await.text);
+        let sent = [("subject", subject.as_str()), ("stamp", stamp.as_str()), ("reason", "demande")];
+        let done = browser.submit("/privacy/erase", &sent).await;
+        assert!(done.status == 200 && done.text.contains("Effacé"), "{}", done.text);
+        let mut tx = place.store.reading().await.unwrap();
+        for (id, held) in [(one.contract, false), (one.agreement, false), (other.contract, true), (other.agreement, true)] {
+            let sealed = deliveries::payload(&mut tx, place.network.tenant, id).await.unwrap();
+            assert_eq!(sealed.is_some(), held, "{id}");
+        }
     }
 
     async fn a_copy_holds_everything_readable_and_is_told_with_its_reason(place) {

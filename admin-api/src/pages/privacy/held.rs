@@ -7,20 +7,37 @@ use super::address;
 use crate::pages::layout::{day, instant};
 use crate::privacy::{Fate, Holdings, Piece, Why};
 
-/// Says when what was found may be more than one person.
+/// Says when what was found may be more than one person, and who else resembles them.
 pub(super) fn several(held: &Holdings, language: Language) -> Markup {
     html! {
-        @if held.nirs.len() > 1 {
+        @if held.is_several() {
             div.notice.error role="alert" {
                 p { (language.of(
-                    "Ces contrats portent plusieurs NIR : ce sont peut-être plusieurs personnes du même nom, nées \
-                     le même jour. Choisissez-en un pour exporter ou effacer :",
-                    "These contracts bear several NIRs: they may be several people of one name, born on one day. \
-                     Choose one to export or erase:",
+                    "Ces contrats portent plusieurs NIR, ou un NIR sous plusieurs identités : ce sont peut-être \
+                     plusieurs personnes. Choisissez-en une pour exporter ou effacer :",
+                    "These contracts bear several NIRs, or one NIR under several identities: they may be several \
+                     people. Choose one to export or erase:",
                 )) }
                 ul {
-                    @for (rank, nir) in held.nirs.iter().enumerate() {
-                        li { a href=(address(*nir)) { (language.of("NIR n° ", "NIR no. ")) (rank + 1) } }
+                    @for (rank, choice) in held.choices.iter().enumerate() {
+                        li { a href=(address(*choice)) { (language.of("NIR n° ", "NIR no. ")) (rank + 1) } }
+                    }
+                }
+            }
+        }
+        @if !held.alike.is_empty() {
+            div.notice {
+                p { (language.of(
+                    "D'autres dossiers ressemblent à ceux-ci (nom et prénom ou jour et mois intervertis, même \
+                     identité sous un autre NIR, contenu qui ne s'ouvre pas) sans être de cette personne : rien \
+                     d'eux n'est compté ici, ni exporté, ni effacé. À vérifier s'il s'agit d'une erreur de saisie :",
+                    "Other dossiers resemble these (names, or day and month, in each other's place, the same \
+                     identity under another NIR, content that does not open) and are not this person's: nothing \
+                     of them is counted here, handed out or erased. To be checked for a slip of the pen:",
+                )) }
+                ul {
+                    @for (rank, other) in held.alike.iter().enumerate() {
+                        li { a href=(address(*other)) { (language.of("Ressemblance n° ", "Likeness no. ")) (rank + 1) } }
                     }
                 }
             }

@@ -9,6 +9,7 @@ mod deca;
 mod iban;
 mod nir;
 mod places;
+mod spelled;
 mod uai;
 
 use thiserror::Error;
@@ -18,6 +19,7 @@ pub use self::deca::Deca;
 pub use self::iban::Iban;
 pub use self::nir::Nir;
 pub use self::places::{CodePostal, Departement, Telephone};
+pub use self::spelled::{date_at, holds_number, number_at, without_numbers};
 pub use self::uai::Uai;
 
 /// Why a text is not the identifier asked for. It never quotes the text, which may be personal.

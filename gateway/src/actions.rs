@@ -460,6 +460,8 @@ pub(crate) async fn read_soon(
 }
 
 fn event(actor: &Actor, before: &Delivery, request: &Request, now: Timestamp) -> NewEvent {
+    let numero = request.receipt.as_ref();
+    let numero = numero.and_then(|receipt| receipt.numero_interne.as_deref());
     NewEvent::new(now, event_kind(request.action))
         .delivery(before.id)
         .by(actor.name.clone())
@@ -468,7 +470,7 @@ fn event(actor: &Actor, before: &Delivery, request: &Request, now: Timestamp) ->
             "reason": request.reason.chars().take(REASON_CHARS_MAX).collect::<String>(),
             "was": before.standing.status,
             "was_held": before.standing.hold_reason,
-            "numeroInterne": request.receipt.as_ref().and_then(|r| r.numero_interne.as_deref()),
+            "numeroInterne": numero.map(opco::reference),
             "bulk": request.turn.as_ref().map(|turn| turn.bulk),
         }))
 }

@@ -173,12 +173,13 @@ fn found(
     etat: Option<domain::Etat>,
     now: Timestamp,
 ) -> NewEvent {
+    let told = |numero: &Option<String>| numero.as_deref().map(opco::reference);
     let mut event = NewEvent::new(now, "dossier.orphan_found").with(serde_json::json!({
         "opco": batch.key.instance.opco,
         "siretCfa": batch.key.siret_cfa,
-        "numeroInterne": job.numero_interne,
-        "numeroExterne": reading.numero_externe,
-        "numeroDeca": reading.numero_deca,
+        "numeroInterne": opco::reference(&job.numero_interne),
+        "numeroExterne": told(&reading.numero_externe),
+        "numeroDeca": told(&reading.numero_deca),
         "etat": etat,
     }));
     event.dossier = Some(job.id);

@@ -268,7 +268,7 @@ pub(crate) fn told(change: &StateChange, now: Timestamp) -> Vec<NewEvent> {
     if let Some(deca) = &change.new_deca {
         events.push(event(
             "dossier.updated",
-            serde_json::json!({ "numeroDeca": deca }),
+            serde_json::json!({ "numeroDeca": opco::reference(deca) }),
         ));
     }
     events

@@ -25,8 +25,10 @@ pub(crate) async fn told(app: &App, delivery: &Delivery, refus: &Refus) {
     if delivery.kind == Kind::Facture {
         app.metrics.refusals(opco, refus);
         for text in &refus.unknown {
-            // The OPCO's own words, masked: a few of them in its profile make the refusal known.
-            tracing::warn!(delivery.id = %delivery.id, said = %text.text, "a refusal nobody knows");
+            // Its outline alone: a few of its words in the profile make the refusal known, and a name in
+            // it must not be in a log line.
+            let said = self::text(text);
+            tracing::warn!(delivery.id = %delivery.id, said, "a refusal nobody knows");
         }
     }
     let about = About {
@@ -88,6 +90,16 @@ fn text(item: &FaultItem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What goes into a log line and is sealed for the operator: never a name nor a number of somebody.
+    #[test]
+    fn what_is_told_of_a_refusal_is_its_outline() {
+        let item = FaultItem {
+            code: None,
+            text: "Le dossier 42 de Léa Dupont, NIR 2 05 04 93 999 999 92, est clos".to_owned(),
+        };
+        assert_eq!(text(&item), "Le dossier … de … NIR … est clos");
+    }
 
     #[test]
     fn a_code_stays_and_what_may_be_somebodys_number_does_not() {

@@ -200,6 +200,7 @@ impl Verdict {
             }) => (numero_interne, etat),
             _ => (&None, &None),
         };
+        let told = |numero: &Option<String>| numero.as_deref().map(opco::reference);
         let fault = self.kept.fault.as_ref();
         let kind = match standing.status {
             Status::Delivered => "delivery.delivered",
@@ -218,9 +219,9 @@ impl Verdict {
                 "opco": self.job.delivery.opco,
                 "version": self.record.version,
                 "file": self.record.file,
-                "numeroInterne": numero,
-                "numeroInterneDocument": self.record.numeros.document,
-                "numeroInterneFacture": self.record.numeros.facture,
+                "numeroInterne": told(numero),
+                "numeroInterneDocument": told(&self.record.numeros.document),
+                "numeroInterneFacture": told(&self.record.numeros.facture),
                 "etat": etat,
                 "held": standing.hold_reason,
                 "waiting": standing.wait_reason,

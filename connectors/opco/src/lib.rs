@@ -34,6 +34,7 @@ pub use crate::fichier::{Fichier, FileChunks, Opening};
 pub use crate::norm::edit::Edit;
 pub use crate::norm::mask::said;
 pub use crate::norm::refus::Refus;
+pub use crate::norm::word::{UNREADABLE, reference};
 pub use crate::norm::{decode, encode};
 pub use crate::operation::{Operation, Piece};
 pub use crate::profile::{

@@ -10,6 +10,7 @@ pub(crate) mod lenient;
 pub(crate) mod mask;
 mod multipart;
 pub(crate) mod refus;
+pub(crate) mod word;
 
 pub use decode::decode;
 pub use encode::encode;

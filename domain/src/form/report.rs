@@ -6,6 +6,7 @@ use serde::de;
 
 use super::field::Field;
 use crate::finding::{Effect, Finding, Severity};
+use crate::identifiers::holds_number;
 use crate::secret::MASK;
 
 /// How deep objects and lists may be nested, the body itself being the first level.
@@ -220,7 +221,7 @@ pub(crate) fn shown(text: &str) -> String {
     let spaces = |c: &char| !(c.is_whitespace() || matches!(c, '.' | '-'));
     let joined: String = text.chars().filter(spaces).collect();
     let joined = joined.to_ascii_uppercase();
-    if has_nir(&joined) || has_account(&joined) {
+    if has_nir(&joined) || has_account(&joined) || holds_number(text) {
         MASK.to_owned()
     } else {
         cut(text)
@@ -297,6 +298,10 @@ mod tests {
             "1 06 11 2b 999 998 97",
             "FR7699999999990000000000153",
             "fr76 9999 9999 9900 0000 0000 153",
+            "2/05/04/93/999/999/92",
+            "２０５０４９３９９９９９９９２",
+            "2050493999999 (92)",
+            "ＦＲ７６９９９９９９９９９９００００００００００１５３",
         ] {
             assert_eq!(shown(text), MASK, "{text}");
         }

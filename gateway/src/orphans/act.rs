@@ -185,7 +185,7 @@ async fn adopt_as(
             "reason": reason,
             "was": delivery.standing.status,
             "was_held": delivery.standing.hold_reason,
-            "numeroInterne": stranger.numero_interne,
+            "numeroInterne": opco::reference(&stranger.numero_interne),
         }));
     let receipt = Receipt {
         numero_interne: Some(stranger.numero_interne.clone()),
@@ -242,7 +242,7 @@ fn event(
             "reason": reason.collect::<String>(),
             "was": stranger.fate,
             "opco": stranger.instance.opco,
-            "numeroInterne": stranger.numero_interne,
+            "numeroInterne": opco::reference(&stranger.numero_interne),
             "orphelin": stranger.id,
         }));
     event.delivery = request.delivery;

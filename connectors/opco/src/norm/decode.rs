@@ -12,7 +12,7 @@ use crate::answer::{
 };
 use crate::call::{BodyEnd, Reply};
 use crate::norm::lenient::{self, NotJson, member, unwrapped};
-use crate::norm::{drift, fault};
+use crate::norm::{drift, fault, word};
 use crate::operation::{Operation, Piece};
 use crate::profile::Profile;
 
@@ -59,8 +59,10 @@ pub fn decode(
     lenient::plain(&mut body);
     match operation {
         Operation::Status => status(&body).map(Answer::Status),
-        Operation::FileDossier { .. } => receipt(&body).map(Answer::Receipt),
-        Operation::FilePiece { piece, .. } => piece_receipt(*piece, &body).map(Answer::Piece),
+        Operation::FileDossier { .. } => receipt(profile, &body).map(Answer::Receipt),
+        Operation::FilePiece { piece, .. } => {
+            piece_receipt(profile, *piece, &body).map(Answer::Piece)
+        }
         Operation::Etats { .. } => page(body, drift::of_etats, |line| {
             etat_dossier(profile, line.as_object()?)
         })
@@ -108,13 +110,13 @@ fn status(body: &Value) -> Option<ServiceStatus> {
 }
 
 /// Without a number there is no receipt: the OPCO may have taken the contract or not.
-fn receipt(body: &Value) -> Option<Receipt> {
+fn receipt(profile: &Profile, body: &Value) -> Option<Receipt> {
     let object = unwrapped(body)?;
-    let numeros = numeros(object);
+    let numeros = numeros(profile, object);
     if numeros.numero_interne.is_some() {
         return Some(numeros);
     }
-    let cerfa = self::numeros(member(object, "cerfa")?.as_object()?);
+    let cerfa = self::numeros(profile, member(object, "cerfa")?.as_object()?);
     cerfa.numero_interne.is_some().then_some(cerfa)
 }
 
@@ -133,7 +135,7 @@ fn may_be_silent(profile: &Profile, operation: &Operation) -> bool {
 /// An invoice comes with a number, a termination with the dossier's number or state. What an
 /// agreement, a certificate or a document comes with is not known: any object that tells of no
 /// error.
-fn piece_receipt(piece: Piece, body: &Value) -> Option<PieceReceipt> {
+fn piece_receipt(profile: &Profile, piece: Piece, body: &Value) -> Option<PieceReceipt> {
     let object = unwrapped(body)?;
     if tells_errors(object) {
         return None;
@@ -142,7 +144,7 @@ fn piece_receipt(piece: Piece, body: &Value) -> Option<PieceReceipt> {
         facture: numero(object, "numeroInterneFacture"),
         document: numero(object, "numeroInterneDocument"),
     };
-    let said = self::numeros(object);
+    let said = self::numeros(profile, object);
     let (enough, receipt) = match piece {
         Piece::Facture => (
             numeros.facture.is_some() || numeros.document.is_some(),
@@ -163,12 +165,13 @@ fn tells_errors(object: &Map<String, Value>) -> bool {
     }
 }
 
-fn numeros(object: &Map<String, Value>) -> Receipt {
+/// The numbers, and the state as it may be kept: what tells more than a state is no word of a list.
+fn numeros(profile: &Profile, object: &Map<String, Value>) -> Receipt {
     Receipt {
         numero_interne: numero(object, "numeroInterne"),
         numero_externe: numero(object, "numeroExterne"),
         numero_deca: numero(object, "numeroDeca"),
-        etat: text(object, "etat"),
+        etat: text(object, "etat").map(|raw| word::etat(profile, raw)),
     }
 }
 
@@ -252,7 +255,7 @@ fn list_of(object: &Map<String, Value>) -> Option<String> {
 }
 
 fn etat_dossier(profile: &Profile, line: &Map<String, Value>) -> Option<EtatDossier> {
-    let numeros = numeros(line);
+    let numeros = numeros(profile, line);
     Some(EtatDossier {
         numero_interne: numeros.numero_interne?,
         numero_externe: numeros.numero_externe,
@@ -264,7 +267,7 @@ fn etat_dossier(profile: &Profile, line: &Map<String, Value>) -> Option<EtatDoss
 
 /// An invoice without a number, theirs or ours, cannot be told from another.
 fn etat_facture(line: &Value) -> Option<FactureEtat> {
-    let facture = FactureEtat::read(line)?;
+    let mut facture = FactureEtat::read(line)?;
     let named = facture.numero_interne_facture.is_some() || facture.reference_facture_cfa.is_some();
     let object = line.as_object()?;
     let told = ["numeroInterneFacture", "referenceFactureCFA"].map(|name| member(object, name));
@@ -273,6 +276,8 @@ fn etat_facture(line: &Value) -> Option<FactureEtat> {
         .into_iter()
         .flatten()
         .all(|value| lenient::text(value).is_none() || lenient::numero(value).is_some());
+    facture.etat_facture = facture.etat_facture.map(word::etat_facture);
+    facture.reference_virement = facture.reference_virement.as_deref().map(word::reference);
     (named && sound).then_some(facture)
 }
 
@@ -302,8 +307,8 @@ fn liste(profile: &Profile, body: &Value) -> Option<Vec<DossierDetail>> {
 fn detail(profile: &Profile, detail: &Value) -> Option<DossierDetail> {
     let object = detail.as_object()?;
     let cerfa = block(object, "cerfa")?.as_object()?;
-    let mut numeros = numeros(cerfa);
-    let outer = self::numeros(object);
+    let mut numeros = numeros(profile, cerfa);
+    let outer = self::numeros(profile, object);
     numeros.numero_interne = numeros.numero_interne.or(outer.numero_interne);
     numeros.numero_externe = numeros.numero_externe.or(outer.numero_externe);
     numeros.etat = numeros.etat.or(outer.etat);

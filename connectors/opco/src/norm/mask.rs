@@ -2,6 +2,7 @@
 //! our own secrets is hidden. When in doubt it hides.
 
 use domain::Siret;
+use domain::identifiers::{date_at, number_at};
 use domain::secret::MASK;
 
 /// Members whose value is hidden whatever it looks like, in lower case.
@@ -91,10 +92,14 @@ pub(crate) fn masked(text: &str, limit: usize, secrets: &[&str]) -> String {
 }
 
 fn hidden(rest: &str, before: Option<char>, secrets: &[&str]) -> Option<usize> {
+    let spelled = number_at(rest, before);
+    // What a date begins is none of these, unless it is surely one.
+    let dated = spelled.is_none() && date_at(rest).is_some();
     let end = ours(rest, secrets)
         .or_else(|| token(rest, before))
         .or_else(|| iban(rest))
-        .or_else(|| nir(rest, before))?;
+        .or_else(|| nir(rest, before).filter(|_| !dated))
+        .max(spelled)?;
     // What looks like a token may end inside a secret of ours: the rest of it is hidden as well.
     let starts = rest.char_indices().map(|(at, _)| at);
     let within = starts
@@ -334,6 +339,12 @@ mod tests {
             "1 06 11 2B 999 998 97",
             "20504939999999",
             "2050493999999921",
+            "2/05/04/93/999/999/92",
+            "2 - 05 - 04 - 93 - 999 - 999 - 92",
+            "２０５０４９３９９９９９９９２",
+            "2050493999999/92",
+            "2 05 04 93 999 999 [92",
+            "1.06.11.2B.999.998",
         ] {
             assert_eq!(
                 plain(&format!("le NIR {nir} est faux")),
@@ -341,7 +352,7 @@ mod tests {
                 "{nir}"
             );
             let glued = plain(&format!("NIR{nir}"));
-            assert!(!glued.contains(|c: char| c.is_ascii_digit()), "{glued}");
+            assert!(!glued.contains(char::is_numeric), "{glued}");
         }
     }
 
@@ -353,6 +364,8 @@ mod tests {
             "FR76 9999 9999 9900 0000 0000 153",
             "GB29 NWBK 6016 1331 9268 19",
             "FR76\u{a0}9999\u{a0}9999\u{a0}9900\u{a0}0000\u{a0}0000\u{a0}153",
+            "FR 76 99999 99999 00000000001 53",
+            "ＦＲ７６９９９９９９９９９９００００００００００１５３",
         ] {
             assert_eq!(
                 plain(&format!("IBAN {iban}, inconnu")),
@@ -380,6 +393,7 @@ mod tests {
             "DECA 093202609010123 et 02A202609010124",
             "cerfa.contrat.remunerationsAnnuelles[0].dateDebut est antérieure au 2026-09-01",
             "du 2026-09-01 2027-08-31",
+            "du 2026-09-01 10 000 au 15/09/2026 10 000",
             "apprenti.handicap : booléen attendu",
             "RNCP38362, 10103*14, 966.21 euros",
             "téléphone 0199000001, échéance n° 3",

@@ -54,6 +54,63 @@ fn a_receipt_is_read_at_every_opco() {
     }
 }
 
+/// What an OPCO says in the place of a state may name somebody: it goes into no clear column.
+#[test]
+fn a_state_that_is_a_sentence_is_kept_as_unreadable_and_a_known_one_under_its_word() {
+    let page = page_of(
+        json!([
+            {"numeroInterne": "1", "etat": "Dossier de Mme X, NIR 205049399999992"},
+            {"numeroInterne": "2", "etat": "RUPTURE de Mme X"},
+            {"numeroInterne": "3", "etat": "EN_ATTENTE_PIECES"},
+        ])
+        .to_string(),
+    );
+    let told: Vec<_> = page
+        .items
+        .iter()
+        .map(|item| (item.etat, item.etat_brut.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (None, Some(opco::UNREADABLE)),
+            (Some(Etat::Rupture), Some("RUPTURE")),
+            (None, Some("EN_ATTENTE_PIECES")),
+        ]
+    );
+    let body = json!({"cerfa": {"numeroInterne": "1", "etat": "refus : voir M. X"}});
+    match decode(
+        &profile(Opco::Akto, ""),
+        &filing(V1),
+        &reply(200, body.to_string()),
+        &[],
+    ) {
+        Ok(Answer::Receipt(receipt)) => {
+            assert_eq!(receipt.etat.as_deref(), Some(opco::UNREADABLE));
+        }
+        other => panic!("{other:?}"),
+    }
+    let list = json!({"total": 1, "page": 1, "factures": [{
+        "numeroInterneFacture": "7", "etatFacture": "Vu avec Mme X",
+        "referenceVirement": "VIR 2 05 04 93 999 999 92 de septembre",
+    }]});
+    let asked = Operation::FacturesEtats { page: 1 };
+    match decode(
+        &profile(Opco::Akto, ""),
+        &asked,
+        &reply(200, list.to_string()),
+        &[],
+    ) {
+        Ok(Answer::FacturesEtats(page)) => {
+            let facture = page.items.first().unwrap();
+            assert_eq!(facture.etat_facture.as_deref(), Some(opco::UNREADABLE));
+            let told = facture.reference_virement.as_deref();
+            assert_eq!(told, Some("VIR *** de septembre"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_receipt_in_another_dress_is_still_a_receipt() {
     for body in [

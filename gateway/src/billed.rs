@@ -67,19 +67,25 @@ async fn apply(
         if etat.is_none() && item.etat_facture.is_some() && item.etat_facture != invoice.etat_raw {
             tracing::warn!(delivery.id = %invoice.delivery, "an OPCO spells a state of an invoice nobody knows");
         }
+        // Somebody it bills was erased: what is said of it may tell of them.
+        let wordless = store::privacy::is_wordless(&mut tx, key.tenant, invoice.delivery).await?;
+        let commentaire = item.commentaire.as_deref().filter(|_| !wordless);
         let told = Told {
             etat,
             etat_raw: item.etat_facture.clone(),
             numero_interne: item.numero_interne_facture.clone(),
             reference_virement: item.reference_virement.clone(),
             paid_on: item.date_reglement,
-            commentaire: item.commentaire.as_deref().map(opco::said),
+            commentaire: commentaire.map(opco::said),
         };
         let void = etat.is_some_and(EtatFacture::is_void) && etat != invoice.etat;
-        let refus = match item.commentaire.as_deref().filter(|_| void) {
+        let mut refus = match item.commentaire.as_deref().filter(|_| void) {
             Some(text) => Refus::told(profile, text),
             None => Refus::default(),
         };
+        if wordless {
+            refus.unknown.clear();
+        }
         if void {
             let about = refusals::About {
                 opco: key.instance.opco,

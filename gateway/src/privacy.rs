@@ -6,6 +6,7 @@ mod erase;
 mod exact;
 mod export;
 mod holdings;
+mod words;
 
 use admin_api::privacy::{Sought, Subject};
 use domain::id::{DeliveryId, TenantId};

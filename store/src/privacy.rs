@@ -314,6 +314,78 @@ pub async fn detach_delivery(
     Ok(())
 }
 
+/// Destroys what the OPCO said of a delivery that stays: of its state, of each call, and what nobody knew.
+pub async fn erase_words(
+    tx: &mut Tx,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> Result<(), StoreError> {
+    const INVOICE: &str = "update invoice set commentaire = null
+        where tenant_id = $1 and delivery_id = $2";
+    const DELIVERY: &str = "update delivery set fault = null
+        where tenant_id = $1 and delivery_id = $2 and fault is not null";
+    const ATTEMPTS: &str = "update attempt set fault = null
+        where tenant_id = $1 and delivery_id = $2 and fault is not null";
+    const REFUSALS: &str = "update refusal set sealed = null
+        where tenant_id = $1 and delivery_id = $2 and sealed is not null";
+    let (tenant, delivery) = (raw(tenant), raw(delivery));
+    for sql in [INVOICE, DELIVERY, ATTEMPTS, REFUSALS] {
+        run!(tx, sqlx::query(sql).bind(tenant).bind(delivery));
+    }
+    Ok(())
+}
+
+/// Sees that nothing the OPCO says of an invoice in words is kept from now on.
+pub async fn close_words(
+    tx: &mut Tx,
+    tenant: TenantId,
+    invoice: DeliveryId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "update invoice set erased_at = coalesce(erased_at, $3)
+        where tenant_id = $1 and delivery_id = $2";
+    run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(invoice))
+            .bind(ms(now))
+    );
+    Ok(())
+}
+
+/// Returns whether nothing the OPCO says of an invoice in words may be kept: somebody it bills was erased.
+pub async fn is_wordless(
+    tx: &mut Tx,
+    tenant: TenantId,
+    invoice: DeliveryId,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "select count(*) from invoice
+        where tenant_id = $1 and delivery_id = $2 and erased_at is not null";
+    let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(raw(invoice))
+        .fetch_one(conn)
+        .await?);
+    Ok(found > 0)
+}
+
+/// Returns whether the person of a dossier was erased: nothing more of it is kept than its state.
+pub async fn is_erased(
+    tx: &mut Tx,
+    tenant: TenantId,
+    dossier: DossierId,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "select count(*) from dossier
+        where tenant_id = $1 and dossier_id = $2 and erased_at is not null";
+    let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(raw(dossier))
+        .fetch_one(conn)
+        .await?);
+    Ok(found > 0)
+}
+
 /// Returns whether a dossier is still paired with its contract by the person's fingerprint.
 pub async fn is_paired(
     tx: &mut Tx,
@@ -332,22 +404,32 @@ pub async fn is_paired(
 
 /// Lets go of what a dossier tells of a person: the readings of its schedule, and by what it is paired. Its
 /// numbers stay: without them the OPCO's next list would show a dossier that nobody knows, and it would be
-/// read anew. Its schedule is not read again unless it moves.
+/// read anew. Its schedule is not kept again ([`is_erased`]), and of its states only the norm's words stay.
 pub async fn erase_dossier(
     tx: &mut Tx,
     tenant: TenantId,
     dossier: DossierId,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     const READINGS: &str = "delete from schedule_snapshot
         where tenant_id = $1 and dossier_id = $2";
-    const PAIRING: &str = "update dossier set pairing = null
+    const DOSSIER: &str = "update dossier set pairing = null, etat_raw = etat, erased_at = $3
+        where tenant_id = $1 and dossier_id = $2";
+    const HISTORY: &str = "update dossier_history set etat_raw = etat
         where tenant_id = $1 and dossier_id = $2";
     const PLAN: &str = "update schedule set snapshot_id = null, due_at = $3
         where tenant_id = $1 and dossier_id = $2";
     let (tenant, dossier) = (raw(tenant), raw(dossier));
-    for sql in [READINGS, PAIRING] {
+    for sql in [READINGS, HISTORY] {
         run!(tx, sqlx::query(sql).bind(tenant).bind(dossier));
     }
+    run!(
+        tx,
+        sqlx::query(DOSSIER)
+            .bind(tenant)
+            .bind(dossier)
+            .bind(ms(now))
+    );
     run!(
         tx,
         sqlx::query(PLAN)
@@ -365,7 +447,7 @@ pub async fn erase_stranger(
     dossier: DossierId,
 ) -> Result<(), StoreError> {
     const SQL: &str = "update stranger set sealed = null, pairing = null, match_2 = null,
-            match_3 = null, due_at = null
+            match_3 = null, due_at = null, etat_raw = null
         where tenant_id = $1 and dossier_id = $2";
     run!(tx, sqlx::query(SQL).bind(raw(tenant)).bind(raw(dossier)));
     Ok(())

@@ -342,7 +342,8 @@ impl Store {
             }
             Pools::Postgres(pool) => {
                 sqlx::query(
-                    "vacuum object_key, payload, submission, file, stranger, schedule_snapshot",
+                    "vacuum object_key, payload, submission, file, stranger, schedule_snapshot, delivery,
+                     dossier, dossier_history, invoice, attempt, refusal",
                 )
                 .execute(pool)
                 .await?;

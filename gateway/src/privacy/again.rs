@@ -8,6 +8,7 @@ use store::{deliveries, dossiers, events, invoices, privacy, strangers};
 
 use super::erase::lane;
 use super::holdings::is_erased;
+use super::words::Gone;
 
 /// What the log calls an erasure.
 pub(crate) const ERASED: &str = "privacy.erased";
@@ -37,13 +38,13 @@ pub(crate) async fn apply(
         What::Delivery(id) => {
             event.delivery = Some(id);
             match deliveries::find_for_update(&mut tx, tenant, id).await? {
-                Some(found) => delivery(&mut tx, &keys, &found).await?,
+                Some(found) => delivery(&mut tx, &keys, &found, now).await?,
                 None => false,
             }
         }
         What::Dossier(id) => {
             event.dossier = Some(id);
-            dossier(&mut tx, tenant, id).await?
+            dossier(&mut tx, tenant, id, now).await?
         }
     };
     if done {
@@ -53,33 +54,48 @@ pub(crate) async fn apply(
     Ok(done)
 }
 
-async fn delivery(tx: &mut Tx, keys: &TenantKey, found: &Delivery) -> Result<bool, StoreError> {
+async fn delivery(
+    tx: &mut Tx,
+    keys: &TenantKey,
+    found: &Delivery,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let (tenant, id) = (found.tenant, found.id);
     let sealed = privacy::is_sealed(tx, tenant, id).await?;
     if is_erased(keys, found, sealed) {
         return Ok(false);
     }
     if found.kind == Kind::Dossier {
+        let dossiers = dossiers::opened_by(tx, tenant, id).await?;
+        let dossiers: Vec<_> = dossiers.iter().collect();
+        let gone = Gone::of(tx, keys, (&[id], &dossiers)).await?;
         // What stays for the accounts stood in its line, or was about its person.
         for follow_up in deliveries::follow_ups(tx, tenant, found.lane).await? {
             let own = Some(lane(keys, follow_up.id));
             privacy::detach_delivery(tx, tenant, follow_up.id, own).await?;
+            gone.forget(tx, tenant, follow_up.id, now).await?;
         }
         for invoice in invoices::of_contract(tx, tenant, id.into()).await? {
             privacy::detach_delivery(tx, tenant, invoice.delivery, None).await?;
+            gone.forget(tx, tenant, invoice.delivery, now).await?;
         }
     }
     privacy::erase_delivery(tx, tenant, id, lane(keys, id)).await?;
     Ok(true)
 }
 
-async fn dossier(tx: &mut Tx, tenant: TenantId, id: DossierId) -> Result<bool, StoreError> {
+async fn dossier(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: DossierId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let mut done = false;
     if dossiers::find(tx, tenant, id).await?.is_some() {
         let snapshots = store::schedules::snapshots(tx, tenant, id).await?;
         let paired = privacy::is_paired(tx, tenant, id).await?;
         if paired || !snapshots.is_empty() {
-            privacy::erase_dossier(tx, tenant, id).await?;
+            privacy::erase_dossier(tx, tenant, id, now).await?;
             done = true;
         }
     }

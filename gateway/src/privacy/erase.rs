@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 
 use admin_api::privacy::{Erased, Fate, Holdings, NotErased, NotShown, Piece, Subject};
 use domain::id::{DeliveryId, FileId, TenantId};
+use domain::{Kind, Timestamp};
 use serde_json::json;
 use store::{Fingerprint, NewEvent, StoreError, TenantKey, Tx, deliveries, events, privacy};
 
 use super::again::ERASED;
 use super::holdings::gather;
+use super::words::Gone;
 use crate::app::App;
 
 /// Destroys what may be of what was shown under this stamp.
@@ -40,6 +42,11 @@ pub(crate) async fn erase(
             .by(actor.to_owned())
             .with(json!({ "reason": reason }))
     };
+    let contracts = going(&held).filter(|piece| piece.delivery.kind == Kind::Dossier);
+    let contracts: Vec<DeliveryId> = contracts.map(|piece| piece.delivery.id).collect();
+    let dossiers = held.dossiers.iter().filter(|one| one.fate == Fate::Goes);
+    let dossiers: Vec<_> = dossiers.map(|one| &one.dossier).collect();
+    let gone = Gone::of(&mut tx, &keys, (&contracts, &dossiers)).await?;
     let mut files = Vec::new();
     let mut written = Vec::new();
     for piece in going(&held) {
@@ -49,9 +56,9 @@ pub(crate) async fn erase(
         files.extend(piece.files.iter().map(|file| file.id));
         written.push(told(ERASED).delivery(id));
     }
-    detach(&mut tx, &keys, &held).await?;
+    detach(&mut tx, &keys, &held, (&gone, now)).await?;
     for held in held.dossiers.iter().filter(|one| one.fate == Fate::Goes) {
-        privacy::erase_dossier(&mut tx, tenant, held.dossier.id).await?;
+        privacy::erase_dossier(&mut tx, tenant, held.dossier.id, now).await?;
         let mut event = told(ERASED);
         event.dossier = Some(held.dossier.id);
         written.push(event);
@@ -96,8 +103,13 @@ async fn lock(tx: &mut Tx, piece: &Piece) -> Result<(), NotErased> {
     }
 }
 
-/// Takes what stays for the accounts out of the line of the contract that goes.
-async fn detach(tx: &mut Tx, keys: &TenantKey, held: &Holdings) -> Result<(), StoreError> {
+/// Takes what stays for the accounts out of the line of the contract that goes, and what was said of it.
+async fn detach(
+    tx: &mut Tx,
+    keys: &TenantKey,
+    held: &Holdings,
+    (gone, now): (&Gone, Timestamp),
+) -> Result<(), StoreError> {
     let lanes: Vec<Fingerprint> = going(held).map(|piece| piece.delivery.lane).collect();
     let stays = |piece: &&Piece| {
         matches!(
@@ -109,6 +121,7 @@ async fn detach(tx: &mut Tx, keys: &TenantKey, held: &Holdings) -> Result<(), St
         let id = piece.delivery.id;
         let own = lanes.contains(&piece.delivery.lane).then(|| lane(keys, id));
         privacy::detach_delivery(tx, keys.tenant(), id, own).await?;
+        gone.forget(tx, keys.tenant(), id, now).await?;
     }
     Ok(())
 }

@@ -66,6 +66,13 @@ async fn one(
     now: Timestamp,
 ) -> Result<Told, StoreError> {
     let (tenant, id) = (job.dossier.tenant, job.dossier.id);
+    if store::privacy::is_erased(tx, tenant, id).await? {
+        return Ok(Told {
+            word: "erased",
+            read: true,
+            due_at: Timestamp::MAX,
+        });
+    }
     let after = &detail.echeancier;
     let current = schedules::current(tx, tenant, id).await?;
     let before = current.as_ref().and_then(|current| open(keys, current));

@@ -5,7 +5,10 @@ use std::pin::pin;
 use std::task::Poll;
 
 use domain::id::{DeliveryId, TenantId};
+use domain::{Environment, Kind, Opco};
+use store::invoices::{self, NewInvoice, Told};
 use store::privacy::{self, Subject};
+use store::refusals::{self, About, Said};
 use store::{NewDelivery, NewEvent, Store, StoreError, TenantKey, events};
 
 use crate::harness::{Database, at, now, on_both, paired};
@@ -114,6 +117,53 @@ async fn left(db: &Database, tenant: TenantId, ids: &[DeliveryId], subject: Subj
 }
 
 on_both! {
+    async fn what_an_opco_said_of_an_invoice_goes_and_is_seen_to_stay_gone(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let bill = |seconds, numero: &str| NewDelivery {
+            kind: Kind::Facture,
+            invoice: Some(NewInvoice {
+                siret_emetteur: "12345678200010".parse().unwrap(),
+                numero: numero.to_owned(),
+                contracts: Vec::new(),
+            }),
+            ..paired(&keys, at(seconds), numero)
+        };
+        let bills = [bill(1, "F-1"), bill(2, "F-2")];
+        let [gone, left] = bills.clone().map(|one| one.id);
+        db.store.accept(&bills).await.unwrap();
+        let told = Told {
+            commentaire: Some("vu avec Mme X".to_owned()),
+            ..Told::default()
+        };
+        let mut tx = db.store.writing().await.unwrap();
+        for id in [gone, left] {
+            invoices::tell(&mut tx, tenant, id, &told, now()).await.unwrap();
+            let about = About {
+                opco: Opco::Akto,
+                environment: Environment::Live,
+                kind: Kind::Facture,
+                delivery: id,
+            };
+            let said = Said::Unknown(format!("un motif {id}"));
+            refusals::tell(&mut tx, &keys, &about, &[said], now()).await.unwrap();
+        }
+        privacy::close_words(&mut tx, tenant, gone, now()).await.unwrap();
+        privacy::erase_words(&mut tx, tenant, gone).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = db.store.reading().await.unwrap();
+        for (id, held) in [(gone, false), (left, true)] {
+            let found = invoices::find(&mut tx, tenant, id).await.unwrap().unwrap();
+            assert_eq!(found.commentaire.is_some(), held);
+            assert_eq!(privacy::is_wordless(&mut tx, tenant, id).await.unwrap(), !held);
+            let all = refusals::list(&mut tx, &keys).await.unwrap();
+            let refusal = all.into_iter().find(|one| one.delivery == id).unwrap();
+            assert_eq!(refusal.text.is_some(), held);
+        }
+        let other = db.network().await;
+        assert!(!privacy::is_wordless(&mut tx, other, gone).await.unwrap(), "another network's");
+    }
+
     async fn an_erasure_cut_off_anywhere_has_erased_nothing_and_can_be_asked_again(db) {
         let tenant = db.network().await;
         let keys = db.store.keys(tenant).await.unwrap();

@@ -11,7 +11,7 @@ use futures_util::stream;
 use harness::network::WORLD;
 use harness::payload::{self, Contract, contract};
 use serde_json::{Value, json};
-use store::invoices::NewInvoice;
+use store::invoices::{self, NewInvoice, Told};
 use store::settle::NewDossier;
 use store::{
     Accepted, Bucket, Files, FilesConfig, Fingerprint, NewDelivery, NewEvent, Standing, deliveries,
@@ -131,6 +131,7 @@ async fn held(place: &Place, (seed, sent): (u64, Contract), etat: Etat, nir: u64
     let (agreement, file, inside, key) = filed(place, &sent, (id, pairing), seed).await;
     traces.push(("the file's key", key));
     let (certificate, invoice, kept) = accounts(place, &sent, (id, pairing), of).await;
+    traces.push(("the OPCO's words", words(of).into_bytes()));
     let (dossier, numero) = at_opco(place, id, pairing, etat, of).await;
     Apprentice {
         sent,
@@ -208,7 +209,22 @@ async fn accounts(
     });
     let (invoice, kept) = (new.id, new.sealed.body_key.clone());
     put(place, new).await;
+    let told = Told {
+        commentaire: Some(words(of)),
+        ..Told::default()
+    };
+    let mut tx = place.store.writing().await.unwrap();
+    let tenant = place.network.tenant;
+    invoices::tell(&mut tx, tenant, invoice, &told, place.now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
     (certificate, invoice, kept)
+}
+
+/// What the OPCO says of the invoice of one.
+fn words(of: u64) -> String {
+    format!("Vu avec la famille de l'apprenti {of} le 3 : à suivre")
 }
 
 /// Makes a delivery that is at its end.

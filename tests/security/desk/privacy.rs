@@ -128,7 +128,7 @@ async fn written_anew(place: &Place) {
     if place.database.engine == Engine::Postgres {
         let mut conn = PgConnection::connect(&place.database.url).await.unwrap();
         let sql = "vacuum full object_key, payload, submission, file, stranger, schedule_snapshot, \
-                   delivery, dossier";
+                   delivery, dossier, dossier_history, invoice, attempt, refusal";
         sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
     }
 }
@@ -390,6 +390,10 @@ on_both! { OPTIONAL;
         let mut tx = place.store.reading().await.unwrap();
         assert!(deliveries::payload(&mut tx, tenant, who.contract).await.unwrap().is_none());
         assert!(deliveries::payload(&mut tx, tenant, who.invoice).await.unwrap().is_some());
+        // The OPCO's words are gone with the person, and do not come back; those of others stay.
+        assert!(store::privacy::is_wordless(&mut tx, tenant, who.invoice).await.unwrap());
+        assert!(store::privacy::is_erased(&mut tx, tenant, who.dossier).await.unwrap());
+        assert!(!store::privacy::is_wordless(&mut tx, tenant, other.invoice).await.unwrap());
     }
 
     async fn an_erasure_is_done_again_after_an_older_copy_was_put_back(place) {

@@ -1,0 +1,3 @@
+-- Since when nothing an OPCO says of these in words is kept: a person they are of was erased.
+alter table invoice add column erased_at integer;
+alter table dossier add column erased_at integer;

@@ -100,12 +100,17 @@ fn hidden(rest: &str, before: Option<char>, secrets: &[&str]) -> Option<usize> {
         .or_else(|| iban(rest))
         .or_else(|| nir(rest, before).filter(|_| !dated))
         .max(spelled)?;
-    // What looks like a token may end inside a secret of ours: the rest of it is hidden as well.
-    let starts = rest.char_indices().map(|(at, _)| at);
-    let within = starts
-        .take_while(|at| *at < end)
-        .filter_map(|at| Some(at + ours(rest.get(at..)?, secrets)?));
-    Some(within.max().unwrap_or(end).max(end))
+    // What looks like a token may end inside a secret of ours, or « NIR2… » inside the number, taken for an
+    // account: the rest of it is hidden as well.
+    let mut last = before;
+    let mut whole = end;
+    for (at, c) in rest.char_indices().take_while(|(at, _)| *at < end) {
+        let inner = rest.get(at..).unwrap_or_default();
+        let more = ours(inner, secrets).max(number_at(inner, last));
+        whole = whole.max(more.map_or(0, |more| at + more));
+        last = Some(c);
+    }
+    Some(whole)
 }
 
 fn ours(rest: &str, secrets: &[&str]) -> Option<usize> {

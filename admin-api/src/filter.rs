@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::refusal::{Code, Refusal};
 
-/// The longest name of a parameter that is told, and the most of them.
+/// The longest name that is told, and the most of them.
 const NAME_CHARS_MAX: usize = 40;
 const NAMED_MAX: usize = 10;
 
@@ -24,18 +24,21 @@ pub(crate) fn word<T: FromStr>(text: &str, pointer: &'static str) -> Result<Opti
     }
 }
 
+/// Returns a name as our own are written; nothing of what may be a value that was put in its place.
+pub(crate) fn plain_name(name: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+    let fits = !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(plain);
+    fits.then(|| name.to_owned())
+}
+
 /// Refuses an address of which a part is not of the expected form: names that part where there is one, else
 /// all of them.
 pub(crate) fn refused(query: &str) -> Refusal {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
-    let short = |name: &str| -> String {
-        let plain = name.chars().filter(|c| !c.is_control());
-        plain.take(NAME_CHARS_MAX).collect()
-    };
     let names: Vec<String> = pairs
         .iter()
+        .filter_map(|(name, _)| plain_name(name))
         .take(NAMED_MAX)
-        .map(|(name, _)| short(name))
         .collect();
     let refusal = Refusal::from(Code::Invalid);
     match names.as_slice() {
@@ -72,5 +75,10 @@ mod tests {
         );
         assert!(said("world=hier&who=cfa").ends_with("world, who."));
         assert!(!said("world=hier").contains("hier"), "never the value");
+        let said = said("185057800608436&cle-secrete=1");
+        assert!(
+            !said.contains("18505") && !said.contains("secrete"),
+            "{said}"
+        );
     }
 }

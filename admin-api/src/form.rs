@@ -1,13 +1,19 @@
-//! What a page's form sends: its fields, once the page's own word is right.
+//! What a page's form or a program sends: its fields, once the page's own word is right.
 
+mod fault;
+pub(crate) mod sheet;
 pub(crate) mod upload;
+
+use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::error::JsonPayloadError;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
+use self::fault::Of;
 use crate::refusal::{Code, Refusal};
 use crate::signin::carried;
 use crate::viewer::Viewer;
@@ -16,11 +22,6 @@ use crate::viewer::Viewer;
 pub(crate) const BYTES_MAX: usize = 64 * 1024;
 /// The name of the field that holds the page's own word.
 pub(crate) const CSRF_FIELD: &str = "csrf";
-
-/// The names of the field that says which act a form asks for.
-const ACT_FIELDS: [&str; 2] = ["act", "action"];
-/// How the reader of forms and documents begins when a word is none of a list.
-const UNKNOWN: &str = "unknown variant";
 
 /// The fields of a form that one of our pages sent, of at most `MAX` bytes.
 #[derive(Debug)]
@@ -54,71 +55,103 @@ impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Sent<T, MA
 
 /// Reads the fields; one that is empty is one that was not filled in.
 fn read_fields<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Refusal> {
-    let filled = pairs
+    type Pair = (String, String);
+    let filled: Vec<&Pair> = pairs
         .iter()
-        .filter(|(name, value)| name != CSRF_FIELD && !value.is_empty());
-    let text = serde_urlencoded::to_string(filled.collect::<Vec<_>>())
-        .map_err(|_| Refusal::from(Code::Invalid))?;
-    serde_urlencoded::from_str(&text).map_err(|error| {
-        let said = error.to_string();
-        let act = pairs
-            .iter()
-            .find(|(name, _)| ACT_FIELDS.contains(&name.as_str()));
-        match said.split('`').nth(1) {
-            Some(word) if said.starts_with(UNKNOWN) && act.is_some_and(|(_, act)| act == word) => {
-                Code::UnknownAct.into()
-            }
-            _ if said.starts_with(UNKNOWN) => not_listed(&said),
-            Some(field) => Refusal::from(Code::Invalid).saying(
-                format!("Le champ « {field} » manque ou n'a pas la forme attendue."),
-                format!("The field “{field}” is missing or not of the expected form."),
-            ),
-            None => Code::Invalid.into(),
-        }
+        .filter(|(name, value)| name != CSRF_FIELD && !value.is_empty())
+        .collect();
+    let read = |fields: &[&Pair]| -> Result<T, String> {
+        let text = serde_urlencoded::to_string(fields).map_err(|_| String::new())?;
+        serde_urlencoded::from_str(&text).map_err(|error| error.to_string())
+    };
+    read(&filled).map_err(|said| {
+        let names = filled.iter().map(|(name, _)| name.as_str());
+        fault::refusal((Of::Form, &said), names, |without| {
+            let rest = filled.iter().copied().filter(|(name, _)| name != without);
+            read(&rest.collect::<Vec<_>>()).err()
+        })
     })
 }
 
-/// Says which words were expected in place of one that is none of them, and never that one.
-fn not_listed(said: &str) -> Refusal {
-    // What was sent is the first word between quotes; those that are listed follow.
-    let words: Vec<&str> = said.split('`').skip(3).step_by(2).collect();
-    let words = words.join(", ");
+/// The document that a program sends.
+#[derive(Debug)]
+pub(crate) struct Document<T>(T);
+
+impl<T> Document<T> {
+    /// Returns what it holds.
+    pub(crate) fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Document<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Document<T> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let read = web::Json::<Value>::from_request(request, payload);
+        Box::pin(async move {
+            let Value::Object(members) = read.await?.into_inner() else {
+                return Err(not_json().into());
+            };
+            read_members(&members).map(Self).map_err(Error::from)
+        })
+    }
+}
+
+/// Reads the members of a document.
+fn read_members<T: DeserializeOwned>(members: &Map<String, Value>) -> Result<T, Refusal> {
+    let read = |members: Map<String, Value>| -> Result<T, String> {
+        serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())
+    };
+    read(members.clone()).map_err(|said| {
+        let names = members.keys().map(String::as_str);
+        fault::refusal((Of::Document, &said), names, |without| {
+            let mut rest = members.clone();
+            rest.remove(without);
+            read(rest).err()
+        })
+    })
+}
+
+fn not_json() -> Refusal {
     Refusal::from(Code::Invalid).saying(
-        format!("Une valeur n'est pas l'une de celles attendues : {words}."),
-        format!("A value is none of those expected: {words}."),
+        "Il faut un document JSON : un objet (content-type: application/json).",
+        "A JSON document is needed: an object (content-type: application/json).",
     )
 }
 
-/// Says what is wrong with a document, naming a member and never a value.
+/// Says why what was sent is no JSON, and where, without any of it.
 pub(crate) fn json_refusal(error: &JsonPayloadError) -> Refusal {
     match error {
         JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
             Code::TooLarge.into()
         }
-        JsonPayloadError::ContentType => Refusal::from(Code::Invalid).saying(
-            "Il faut un document JSON (content-type: application/json).",
-            "A JSON document is needed (content-type: application/json).",
-        ),
-        other => {
-            let said = match other {
-                JsonPayloadError::Deserialize(error) => error.to_string(),
-                other => other.to_string(),
-            };
-            match said.split('`').nth(1) {
-                Some(_) if said.starts_with(UNKNOWN) => not_listed(&said),
-                Some(member) => Refusal::from(Code::Invalid).saying(
-                    format!("Membre en cause : « {member} »."),
-                    format!("Member at fault: “{member}”."),
-                ),
-                None => Code::Invalid.into(),
-            }
+        JsonPayloadError::Deserialize(error) => {
+            let (line, column) = (error.line(), error.column());
+            Refusal::from(Code::Invalid).saying(
+                format!("Ce n'est pas du JSON à partir de la ligne {line}, caractère {column}."),
+                format!("This is no JSON from line {line}, character {column} on."),
+            )
         }
+        _ => not_json(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::person::Language;
+    use domain::delivery::Action;
+    use domain::id::DeliveryId;
+    use domain::person::{Language, Role};
+    use domain::{Opco, Siret};
 
     use super::*;
     use crate::decisions::acts::Decision;
@@ -137,15 +170,87 @@ mod tests {
         assert_eq!(act.code, Code::UnknownAct);
         let effect = refused(&[("act", "change-rule"), ("rule", "r"), ("effect", "danser")]);
         let missing = refused(&[("reason", "r")]);
-        for (refusal, told) in [(&act, "act"), (&effect, "value"), (&missing, "act")] {
+        for (refusal, told) in [(&act, "act"), (&effect, "“effect”"), (&missing, "“act”")] {
             let said = refusal.detail(Language::En);
             assert!(said.contains(told) && !said.contains("danser"), "{said}");
         }
-        let document = serde_json::from_str::<Decision>(r#"{"act": "danser"}"#).unwrap_err();
-        let said = json_refusal(&JsonPayloadError::Deserialize(document));
-        let said = said.detail(Language::Fr);
+        let members = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap();
+        let refusal = read_members::<Decision>(&members(r#"{"act": "danser"}"#)).unwrap_err();
+        let said = refusal.detail(Language::Fr);
         assert!(
             said.contains("say-route") && !said.contains("danser"),
+            "{said}"
+        );
+    }
+
+    /// What a person would rather not see again: a number typed in the wrong field, in quotes that the
+    /// reader's own words are in, or made to look like these words.
+    const TYPED: [&str; 5] = [
+        "185057800608436",
+        "`185057800608436`",
+        "a`185057800608436`b`185057800608436`, expected one of `185057800608436`",
+        "missing field `185057800608436`",
+        "cle-secrete-185057800608436",
+    ];
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "read and never kept")]
+    struct Everything {
+        opco: Option<Opco>,
+        siret: Option<Siret>,
+        day: Option<jiff::civil::Date>,
+        at: Option<domain::Timestamp>,
+        id: Option<DeliveryId>,
+        number: Option<u32>,
+        yes: Option<bool>,
+        action: Option<Action>,
+        role: Option<Role>,
+        list: Option<Vec<u32>>,
+    }
+
+    #[test]
+    fn a_refusal_names_the_field_and_never_repeats_what_was_typed() {
+        let fields = [
+            "opco", "siret", "day", "at", "id", "number", "yes", "action", "role", "list",
+        ];
+        for field in fields {
+            for typed in TYPED {
+                let pairs = [
+                    ("siret".to_owned(), "73282932000074".to_owned()),
+                    (field.to_owned(), typed.to_owned()),
+                ];
+                let pairs = if field == "siret" {
+                    &pairs[1..]
+                } else {
+                    &pairs[..]
+                };
+                let form = read_fields::<Everything>(pairs).unwrap_err();
+                let mut members = Map::new();
+                members.insert(field.to_owned(), typed.into());
+                let document = read_members::<Everything>(&members).unwrap_err();
+                for refusal in [form, document] {
+                    let said = format!("{refusal:?}");
+                    assert!(said.contains(&format!("« {field} »")), "{field}: {said}");
+                    assert!(!said.contains("185057800608436"), "{field}: {said}");
+                }
+            }
+        }
+        // Nor the name of a field that is none: it may be what was meant for another.
+        for typed in TYPED {
+            let mut members = Map::new();
+            members.insert(typed.to_owned(), true.into());
+            let refusal = read_members::<Everything>(&members).unwrap_err();
+            let said = format!("{refusal:?}");
+            assert!(
+                said.contains("opco") && !said.contains("185057800608436"),
+                "{said}"
+            );
+        }
+        let error = serde_json::from_str::<Value>("{\n \"185057800608436").unwrap_err();
+        let said = format!("{:?}", json_refusal(&JsonPayloadError::Deserialize(error)));
+        assert!(
+            said.contains("ligne 2") && !said.contains("185057800608436"),
             "{said}"
         );
     }

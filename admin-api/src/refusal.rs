@@ -1,5 +1,6 @@
 //! What a person or a script is told when something is refused: one closed list, in both languages.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::{StatusCode, header};
@@ -156,7 +157,7 @@ pub(crate) struct Refusal {
     /// What exactly, in French and in English, when the code does not say it all.
     detail: Option<(String, String)>,
     /// The member at fault, as a JSON Pointer.
-    pointer: Option<&'static str>,
+    pointer: Option<Cow<'static, str>>,
 }
 
 /// The document of a refusal (RFC 9457).
@@ -174,7 +175,8 @@ pub(crate) struct RefusalBody {
     detail: String,
     /// The member at fault, as a JSON Pointer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pointer: Option<&'static str>,
+    #[schema(value_type = Option<String>)]
+    pointer: Option<Cow<'static, str>>,
 }
 
 /// How the published document describes every refusal.
@@ -197,8 +199,8 @@ impl Refusal {
     }
 
     /// Names the member at fault.
-    pub(crate) fn at(mut self, pointer: &'static str) -> Self {
-        self.pointer = Some(pointer);
+    pub(crate) fn at(mut self, pointer: impl Into<Cow<'static, str>>) -> Self {
+        self.pointer = Some(pointer.into());
         self
     }
 
@@ -272,7 +274,7 @@ impl ResponseError for Refusal {
             status: self.status_code().as_u16(),
             title: self.code.title(Language::Fr),
             detail: self.detail(Language::Fr).to_owned(),
-            pointer: self.pointer,
+            pointer: self.pointer.clone(),
         })
     }
 }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::alerts::{self, Asked, Shown};
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::refusal::{self, Refusal};
 use crate::viewer::Viewer;
 
@@ -160,7 +161,7 @@ pub(crate) async fn silence(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<AlertId>,
-    wish: web::Json<SilenceWish>,
+    wish: Document<SilenceWish>,
 ) -> Result<HttpResponse, Refusal> {
     alerts::silence(&desk, &viewer, *id, wish.hours, &wish.reason).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -184,7 +185,7 @@ pub(crate) async fn speak(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<AlertId>,
-    wish: web::Json<SpeakWish>,
+    wish: Document<SpeakWish>,
 ) -> Result<HttpResponse, Refusal> {
     alerts::speak(&desk, &viewer, *id, &wish.reason).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -219,7 +220,7 @@ pub(crate) async fn choice(desk: web::Data<Desk>, viewer: Viewer) -> Result<Http
 pub(crate) async fn choose(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    wish: web::Json<AlertChoice>,
+    wish: Document<AlertChoice>,
 ) -> Result<HttpResponse, Refusal> {
     let choice = Choice {
         least: wish.least,

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::access::{QUOTA_DEFAULT, Wanted};
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::pages::settings::credentials::{bounded, end_of, made, replaced, revoked};
 use crate::refusal::{self, Code, Refusal};
 use crate::viewer::Viewer;
@@ -143,7 +144,7 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn create(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    new: web::Json<NewCredential>,
+    new: Document<NewCredential>,
 ) -> Result<HttpResponse, Refusal> {
     let new = new.into_inner();
     let wanted = Wanted {
@@ -174,7 +175,7 @@ pub(crate) async fn act(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<CredentialId>,
-    sent: web::Json<CredentialAct>,
+    sent: Document<CredentialAct>,
 ) -> Result<HttpResponse, Refusal> {
     let sent = sent.into_inner();
     match (sent.act.as_str(), sent.until, sent.quota_per_minute) {

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::decisions::acts::{self, Decision, Opening};
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::pages::settings::decisions::{Decided, employer};
 use crate::pages::settings::openings::Said;
 use crate::refusal::{self, Refusal};
@@ -128,7 +129,7 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn decide(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    sent: web::Json<Decision>,
+    sent: Document<Decision>,
 ) -> Result<HttpResponse, Refusal> {
     acts::decide(&desk, &viewer, sent.into_inner()).await?;
     Ok(HttpResponse::Ok().json(decided(&desk, &viewer).await?))
@@ -190,7 +191,7 @@ pub(crate) async fn openings(
 pub(crate) async fn say(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    sent: web::Json<Opening>,
+    sent: Document<Opening>,
 ) -> Result<HttpResponse, Refusal> {
     acts::say(&desk, &viewer, sent.into_inner()).await?;
     Ok(HttpResponse::Ok().json(said(&desk, &viewer).await?))

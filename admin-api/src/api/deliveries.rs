@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::bulk;
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::pages::delivery::{self, Shown};
 use crate::picked::Asked;
 use crate::refusal::{self, Code, Refusal};
@@ -315,7 +316,7 @@ pub(crate) async fn act(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<DeliveryId>,
-    body: web::Json<DeliveryAct>,
+    body: Document<DeliveryAct>,
 ) -> Result<HttpResponse, Refusal> {
     let body = body.into_inner();
     let shown = delivery::read(&desk, &viewer, *id).await?;

@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::csv::read::decode;
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::keyring::NewKey;
 use crate::keyring::forecast::{self, Forecast};
 use crate::keyring::sheet::{self, BYTES_MAX};
@@ -191,7 +192,7 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn stage(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    new: web::Json<NewKeyBody>,
+    new: Document<NewKeyBody>,
 ) -> Result<HttpResponse, Refusal> {
     let new = new.into_inner();
     let unknown = || {
@@ -294,7 +295,7 @@ pub(crate) async fn act(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<KeyId>,
-    sent: web::Json<KeyAct>,
+    sent: Document<KeyAct>,
 ) -> Result<HttpResponse, Refusal> {
     let sent = sent.into_inner();
     let key = reached(&desk, &viewer, Right::ManageKeys, *id).await?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::pages::account;
 use crate::refusal::{self, Refusal};
 use crate::viewer::{Reach, Viewer};
@@ -93,7 +94,7 @@ pub(crate) struct MeChange {
 pub(crate) async fn change(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    body: web::Json<MeChange>,
+    body: Document<MeChange>,
 ) -> Result<HttpResponse, Refusal> {
     account::speak(&desk, &viewer, body.language).await?;
     Ok(HttpResponse::NoContent().finish())

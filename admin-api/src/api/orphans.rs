@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::orphans::{self, Act, Asked, Page};
 use crate::refusal::{self, Refusal};
 use crate::viewer::Viewer;
@@ -85,7 +86,7 @@ pub(crate) async fn act(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<DossierId>,
-    body: web::Json<OrphanAct>,
+    body: Document<OrphanAct>,
 ) -> Result<HttpResponse, Refusal> {
     let body = body.into_inner();
     let act = Act {

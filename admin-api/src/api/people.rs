@@ -9,6 +9,7 @@ use store::people::{Grant, Person, Scope};
 use utoipa::ToSchema;
 
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::people::{self, Acting, Change, Invited, PeopleError};
 use crate::refusal::{self, Code, Refusal};
 use crate::viewer::Viewer;
@@ -214,7 +215,7 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn invite(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    new: web::Json<NewPerson>,
+    new: Document<NewPerson>,
 ) -> Result<HttpResponse, Refusal> {
     let new = new.into_inner();
     let invited = Invited {
@@ -274,7 +275,7 @@ pub(crate) async fn change(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<PersonId>,
-    sent: web::Json<PersonChange>,
+    sent: Document<PersonChange>,
 ) -> Result<HttpResponse, Refusal> {
     let sent = sent.into_inner();
     let asked = Change {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::pages::privacy::reason;
 use crate::privacy::{Fate, Holdings};
 use crate::refusal::{self, Code, Refusal};
@@ -186,7 +187,7 @@ impl HoldingsBody {
 pub(crate) async fn search(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    asked: web::Json<Asked>,
+    asked: Document<Asked>,
 ) -> Result<HttpResponse, Refusal> {
     let subject = rights::seek(&desk, &viewer, asked.into_inner()).await?;
     let subject = subject.ok_or(Code::NotFound)?;
@@ -211,7 +212,7 @@ pub(crate) async fn search(
 pub(crate) async fn export(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    asked: web::Json<Export>,
+    asked: Document<Export>,
 ) -> Result<HttpResponse, Refusal> {
     let subject = rights::subject(&asked.subject)?;
     rights::disclose(&desk, &viewer, subject, &asked.reason).await
@@ -234,7 +235,7 @@ pub(crate) async fn export(
 pub(crate) async fn erase(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    asked: web::Json<Erasure>,
+    asked: Document<Erasure>,
 ) -> Result<HttpResponse, Refusal> {
     let shown = (rights::subject(&asked.subject)?, asked.stamp.as_str());
     let erased = rights::erase(&desk, &viewer, shown, &asked.reason).await?;

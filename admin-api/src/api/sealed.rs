@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::privacy::Opened;
 use crate::refusal::{self, Refusal};
 use crate::rights;
@@ -49,7 +50,7 @@ pub(crate) async fn open(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<DeliveryId>,
-    asked: web::Json<OpeningBody>,
+    asked: Document<OpeningBody>,
 ) -> Result<HttpResponse, Refusal> {
     let what = rights::what(&asked.what, asked.file.as_deref())?;
     let (_, opened) = rights::open(&desk, &viewer, *id, (what, &asked.reason)).await?;

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::csv::read::decode;
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::pages::settings::tree::{import as sheets, one};
 use crate::refusal::{self, Code, Refusal};
 use crate::tree::acts::{self, TreeAct};
@@ -279,7 +280,7 @@ pub(crate) async fn show(
 pub(crate) async fn act(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    sent: web::Json<TreeAct>,
+    sent: Document<TreeAct>,
 ) -> Result<HttpResponse, Refusal> {
     acts::done(&desk, &viewer, sent.into_inner()).await?;
     let world = viewer.world(None);

@@ -7,6 +7,7 @@ use store::saved_views::{self, SavedView};
 use utoipa::ToSchema;
 
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::pages::saved;
 use crate::refusal::{self, Refusal};
 use crate::viewer::Viewer;
@@ -74,7 +75,7 @@ pub(crate) async fn keep(
     desk: web::Data<Desk>,
     viewer: Viewer,
     name: web::Path<String>,
-    body: web::Json<ViewKept>,
+    body: Document<ViewKept>,
 ) -> Result<HttpResponse, Refusal> {
     saved::keep(&desk, &viewer, &name, &body.query, false).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -8,6 +8,7 @@ use store::webhooks::{self, Attempt};
 use utoipa::ToSchema;
 
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::hooks::acts::{self, Act, Done};
 use crate::hooks::{Wanted, explanation};
 use crate::pages::settings::webhooks::host;
@@ -238,7 +239,7 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn create(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    new: web::Json<NewWebhook>,
+    new: Document<NewWebhook>,
 ) -> Result<HttpResponse, Refusal> {
     let new = new.into_inner();
     let wanted = Wanted {
@@ -294,7 +295,7 @@ pub(crate) async fn act(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<WebhookId>,
-    sent: web::Json<WebhookAct>,
+    sent: Document<WebhookAct>,
 ) -> Result<HttpResponse, Refusal> {
     let sent = sent.into_inner();
     let act = Act::read(&sent.act, sent.overlap_hours, sent.position).ok_or_else(|| {

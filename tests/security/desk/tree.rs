@@ -4,7 +4,7 @@ use admin_api::hand::Hand;
 use admin_api::{Need, ROUTES, tree};
 use domain::Siret;
 use domain::person::Role;
-use harness::desk::{Browser, PASSWORD, account, delivery, word};
+use harness::desk::{Browser, PASSWORD, account, between, delivery, word};
 use harness::erp::Answer;
 use harness::network::network;
 use reqwest::Method;
@@ -17,6 +17,8 @@ use super::{OPTIONAL, Place, on_both};
 
 const PAGE: &str = "/settings/tree";
 const TWIN: &str = "/admin/v1/tree";
+/// A number of somebody's, or a key, in columns where it has no place.
+const TYPED: &str = "185057800608436";
 
 async fn post(browser: &mut Browser, path: &str, kind: &str, body: String) -> Answer {
     let word = word(&browser.get("/account").await.text).unwrap();
@@ -26,6 +28,22 @@ async fn post(browser: &mut Browser, path: &str, kind: &str, body: String) -> An
         ("x-csrf-token", word.as_str()),
     ];
     browser.ask(Method::POST, path, &headers, Some(body)).await
+}
+
+/// Sends a sheet as a browser sends a form with a file.
+async fn upload(browser: &mut Browser, sheet: &str) -> Answer {
+    let word = word(&browser.get("/account").await.text).unwrap();
+    let part = |name: &str, text: &str| {
+        format!("--frontiere\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let body = [part("csrf", &word), part("text", sheet)].concat();
+    let headers = [
+        ("sec-fetch-site", "same-origin"),
+        ("content-type", "multipart/form-data; boundary=frontiere"),
+    ];
+    let body = format!("{body}--frontiere--\r\n");
+    let path = format!("{PAGE}/import");
+    browser.ask(Method::POST, &path, &headers, Some(body)).await
 }
 
 async fn act(browser: &mut Browser, body: Value) -> Answer {
@@ -195,8 +213,16 @@ on_both! { OPTIONAL;
         let findings: Vec<&Value> = judged["lines"].as_array().unwrap().iter().map(|line| &line["finding"]).collect();
         assert_eq!(findings, [&Value::Null, &json!("known"), &json!("siren")], "{judged}");
         assert_eq!(sites(&place).await.len(), 2, "a preview keeps nothing");
-        let report = browser.submit(&format!("{PAGE}/import/keep"), &[("sheet", &sheet)]).await;
+        let preview = upload(&mut browser, &format!("{sheet}{TYPED};987654324;{TYPED};{TYPED};{TYPED}\n")).await;
+        assert_eq!(preview.status, 200, "{}", preview.text);
+        let sealed = between(&preview.text, "name=\"sheet\" value=\"", "\"").unwrap();
+        let report = browser.submit(&format!("{PAGE}/import/keep"), &[("sheet", &sealed)]).await;
         assert_eq!(report.status, 200, "{}", report.text);
+        for page in [&preview.text, &report.text] {
+            assert!(!page.contains(TYPED), "what is in a wrong line is in no page: {page}");
+        }
+        let stale = browser.submit(&format!("{PAGE}/import/keep"), &[("sheet", &sheet)]).await;
+        assert_eq!(stale.status, 409, "{}", stale.text);
         assert!(report.text.contains("1 site créé.") && report.text.contains("SIREN faux"), "{}", report.text);
         let again = post(&mut browser, &format!("{TWIN}/import"), "text/csv", sheet).await.json();
         assert_eq!((&again["good"], sites(&place).await.len()), (&json!(0), 3), "{again}");

@@ -1,14 +1,11 @@
 //! Keys in bulk from a sheet: pasted or sent, judged line by line, kept once the person has seen it.
 
 use actix_web::{HttpResponse, web};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::calendar::day_in_france;
 use domain::person::{Language, Right};
-use domain::{Environment, Secret, Siret};
+use domain::{Environment, Siret};
 use maud::{Markup, html};
 use serde::Deserialize;
-use store::SealedSecret;
 
 use super::super::layout::{Frame, csrf, in_world, notice};
 use super::super::login::again;
@@ -17,6 +14,7 @@ use super::{day, system_name, systems};
 use crate::csv::read::decode;
 use crate::desk::Desk;
 use crate::form::Sent;
+use crate::form::sheet as kept_sheet;
 use crate::form::upload::Upload;
 use crate::hand::Hand;
 use crate::keyring::sheet::{self, BYTES_MAX, Judge, Judged, LINES_MAX};
@@ -30,8 +28,6 @@ const FORM_MAX: usize = BYTES_MAX + 16 * 1024;
 const SEALED_MAX: usize = 2 * 1024 * 1024;
 /// The word under which a sheet is sealed between the two pages.
 const PART: &str = "key-sheet";
-/// How long a preview may be answered, in milliseconds.
-const FRESH_MS: i64 = 30 * 60 * 1_000;
 
 /// What the address of the page holds.
 #[derive(Debug, Deserialize)]
@@ -72,7 +68,7 @@ pub(crate) async fn preview(
     let Some(judged) = judged(&desk, &viewer, world, &text)? else {
         return Ok(again(form_page(&viewer, world, &too_many(language))));
     };
-    let sealed = seal(&desk, &viewer, world, &text).await?;
+    let sealed = kept_sheet::seal(&desk, &viewer, PART, &format!("{world}\n{text}")).await?;
     Ok(page(preview_page(&viewer, world, &judged, &sealed)))
 }
 
@@ -132,46 +128,12 @@ pub(crate) async fn kept(
     Ok(good.len())
 }
 
-/// Seals a sheet for the way through the browser: nobody else's session opens it.
-async fn seal(
-    desk: &Desk,
-    viewer: &Viewer,
-    world: Environment,
-    text: &str,
-) -> Result<String, Refusal> {
-    let now = desk.clock.now().as_millisecond();
-    let clear = Secret::new(format!("{now}\n{world}\n{text}"));
-    let network_key = desk.store.keys(viewer.tenant()).await?;
-    let sealed = network_key.seal_secret(viewer.token().id.as_bytes(), PART, &clear);
-    let sealed = sealed.map_err(|_| Refusal::from(Code::Internal))?;
-    Ok(URL_SAFE_NO_PAD.encode(sealed.as_bytes()))
-}
-
+/// Opens a sheet that came back from the browser, with the world it is of.
 async fn open(desk: &Desk, viewer: &Viewer, sent: &str) -> Result<(Environment, String), Refusal> {
-    let stale = || {
-        Refusal::from(Code::Conflict).saying(
-            "Cet aperçu est périmé : envoyez la feuille une nouvelle fois. Rien n'a été gardé.",
-            "This preview is out of date: send the sheet again. Nothing was kept.",
-        )
-    };
-    let bytes = URL_SAFE_NO_PAD.decode(sent).map_err(|_| stale())?;
-    let network_key = desk.store.keys(viewer.tenant()).await?;
-    let id = viewer.token().id;
-    let sealed = SealedSecret::from_bytes(bytes);
-    let clear = network_key
-        .open_secret(id.as_bytes(), PART, &sealed)
-        .map_err(|_| stale())?;
-    let mut parts = clear.expose().splitn(3, '\n');
-    let made: i64 = parts
-        .next()
-        .and_then(|ms| ms.parse().ok())
-        .ok_or_else(stale)?;
-    let world = parts.next().and_then(|world| world.parse().ok());
-    let text = parts.next().unwrap_or_default();
-    if desk.clock.now().as_millisecond().saturating_sub(made) > FRESH_MS {
-        return Err(stale());
-    }
-    Ok((world.ok_or_else(stale)?, text.to_owned()))
+    let clear = kept_sheet::open(desk, viewer, PART, sent).await?;
+    let (world, text) = clear.split_once('\n').ok_or_else(kept_sheet::stale)?;
+    let world = world.parse().map_err(|_| kept_sheet::stale())?;
+    Ok((world, text.to_owned()))
 }
 
 /// What is said of a sheet that is too long.

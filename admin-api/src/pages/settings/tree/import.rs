@@ -12,6 +12,7 @@ use super::HERE;
 use crate::csv::read::decode;
 use crate::desk::Desk;
 use crate::form::Sent;
+use crate::form::sheet as kept_sheet;
 use crate::form::upload::Upload;
 use crate::hand::Hand;
 use crate::refusal::Refusal;
@@ -20,8 +21,10 @@ use crate::viewer::Viewer;
 
 /// The largest form: the sheet and its few fields.
 const FORM_MAX: usize = BYTES_MAX + 16 * 1024;
-/// The same once each byte of it is written as three.
-const AGAIN_MAX: usize = 3 * FORM_MAX;
+/// The same once it is sealed and written in letters.
+const AGAIN_MAX: usize = 2 * FORM_MAX;
+/// The word under which a sheet is sealed between the two pages.
+const PART: &str = "tree-sheet";
 
 /// What the page of the preview sends back. It is judged anew: nothing of a preview is relied on.
 #[derive(Debug, Deserialize)]
@@ -49,7 +52,10 @@ pub(crate) async fn preview(
         return Ok(again(form_page(&viewer, said)));
     };
     match judged(&desk, &viewer, &text).await {
-        Ok(judged) => Ok(page(preview_page(&viewer, &judged, &text))),
+        Ok(judged) => {
+            let sealed = kept_sheet::seal(&desk, &viewer, PART, &text).await?;
+            Ok(page(preview_page(&viewer, &judged, &sealed)))
+        }
         Err(refusal) => Ok(again(form_page(&viewer, refusal.detail(language)))),
     }
 }
@@ -61,7 +67,8 @@ pub(crate) async fn keep(
     sent: Sent<Keep, AGAIN_MAX>,
 ) -> Result<HttpResponse, Refusal> {
     let Sent(sent) = sent;
-    let (judged, kept) = kept(&desk, &viewer, &sent.sheet).await?;
+    let text = kept_sheet::open(&desk, &viewer, PART, &sent.sheet).await?;
+    let (judged, kept) = kept(&desk, &viewer, &text).await?;
     Ok(page(report_page(&viewer, &judged, kept)))
 }
 
@@ -136,7 +143,7 @@ fn form_page(viewer: &Viewer, said: &str) -> Markup {
     })
 }
 
-fn preview_page(viewer: &Viewer, judged: &[Judged], text: &str) -> Markup {
+fn preview_page(viewer: &Viewer, judged: &[Judged], sealed: &str) -> Markup {
     let language = viewer.language();
     let good = judged.iter().filter(|line| line.result.is_ok()).count();
     let bad = judged.len().saturating_sub(good);
@@ -152,7 +159,7 @@ fn preview_page(viewer: &Viewer, judged: &[Judged], text: &str) -> Markup {
             @if good > 0 {
                 form.inline method="post" action={ (HERE) "/import/keep" } {
                     (csrf(viewer))
-                    input type="hidden" name="sheet" value=(text);
+                    input type="hidden" name="sheet" value=(sealed);
                     button type="submit" { (language.of("Garder les bonnes lignes", "Keep the good lines")) " (" (good) ")" }
                 }
             }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::bulk::{BulkState, Fate, Obstacle};
+use domain::bulk::{BulkState, Fate, Halt, Obstacle};
 use domain::delivery::Action;
 use domain::id::{BulkId, DeliveryId};
 use domain::person::{Language, Right};
-use domain::{HoldReason, Opco, Status, Timestamp};
-use store::bulks::{self, Bulk, Item};
-use store::{Delivery, NewEvent, StoreError, Tx, events};
+use domain::{HoldReason, Opco, Siret, Status, Timestamp};
+use store::bulks::{self, Bulk, Item, Known, Window};
+use store::{Delivery, NewEvent, Tx, events};
 
 use crate::csv;
 use crate::desk::Desk;
@@ -63,7 +63,8 @@ pub(crate) struct Group {
 pub(crate) struct Progress {
     /// It.
     pub(crate) bulk: Bulk,
-    /// What stood in the way when they were counted; nothing, for those it could be done to.
+    /// What stood in the way when they were counted; nothing, for those it could be done to. Until it begins,
+    /// what the person does not reach by now stands in the way too.
     pub(crate) foreseen: Vec<(Option<Obstacle>, u64)>,
     /// Why the act was not done, among those that had their turn.
     pub(crate) obstacles: Vec<(Obstacle, u64)>,
@@ -189,6 +190,7 @@ pub(crate) async fn draft(
         begun_at: None,
         ended_at: None,
         ended_by: None,
+        halt: None,
     };
     if items.is_empty() {
         return Err(Refusal::invalid(
@@ -244,11 +246,60 @@ pub(crate) async fn progress(
 ) -> Result<Progress, Refusal> {
     let mut tx = desk.store.reading().await?;
     let bulk = visible(&mut tx, viewer, id).await?;
+    let act = viewer.reach(Right::Act);
+    let is_draft = bulk.state == BulkState::Draft;
+    let covers = |site: &Siret| act.as_ref().is_some_and(|act| act.covers(site));
+    let mut foreseen: BTreeMap<Option<Obstacle>, u64> = BTreeMap::new();
+    for one in bulks::foreseen(&mut tx, bulk.tenant, id).await? {
+        let out_of_reach = is_draft && one.site.is_some_and(|site| !covers(&site));
+        let obstacle = if out_of_reach {
+            Some(Obstacle::Forbidden)
+        } else {
+            one.obstacle
+        };
+        *foreseen.entry(obstacle).or_default() += one.count;
+    }
+    let mut foreseen: Vec<(Option<Obstacle>, u64)> = foreseen.into_iter().collect();
+    foreseen.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     Ok(Progress {
-        foreseen: bulks::foreseen(&mut tx, bulk.tenant, id).await?,
+        foreseen,
         obstacles: bulks::obstacles(&mut tx, bulk.tenant, id).await?,
         bulk,
     })
+}
+
+/// Lists deliveries of one the viewer may see, of the sites that the viewer reads by now.
+pub(crate) async fn items(
+    tx: &mut Tx,
+    viewer: &Viewer,
+    bulk: &Bulk,
+    (fate, after, limit): (Option<Fate>, u32, u32),
+) -> Result<Vec<Item>, Refusal> {
+    let sites = viewer.require(Right::ReadDeliveries)?.filter();
+    let window = Window {
+        fate,
+        sites: sites.as_deref(),
+        after,
+        limit,
+    };
+    Ok(bulks::items(tx, bulk.tenant, bulk.id, window).await?)
+}
+
+/// Returns by what people know the same deliveries, by their turns.
+pub(crate) async fn known(
+    tx: &mut Tx,
+    viewer: &Viewer,
+    bulk: &Bulk,
+    (fate, after, limit): (Option<Fate>, u32, u32),
+) -> Result<BTreeMap<u32, Known>, Refusal> {
+    let sites = viewer.require(Right::ReadDeliveries)?.filter();
+    let window = Window {
+        fate,
+        sites: sites.as_deref(),
+        after,
+        limit,
+    };
+    Ok(bulks::known(tx, bulk.tenant, bulk.id, window).await?)
 }
 
 impl Progress {
@@ -323,7 +374,8 @@ pub(crate) async fn cancel(desk: &Desk, viewer: &Viewer, id: BulkId) -> Result<(
     if bulk.person != viewer.id() && act != Reach::Network {
         return Err(Code::Forbidden.into());
     }
-    if !bulks::cancel(&mut tx, (bulk.tenant, id), &viewer.actor(), now).await? {
+    let (actor, why) = (viewer.actor(), Halt::Person);
+    if !bulks::cancel(&mut tx, (bulk.tenant, id), (&actor, why), now).await? {
         return Err(Code::Conflict.into());
     }
     if bulk.state == BulkState::Running {
@@ -334,6 +386,7 @@ pub(crate) async fn cancel(desk: &Desk, viewer: &Viewer, id: BulkId) -> Result<(
             .with(serde_json::json!({
                 "bulk": id,
                 "environment": stopped.environment,
+                "cause": why,
                 "done": stopped.done,
                 "skipped": stopped.skipped,
                 "failed": stopped.failed,
@@ -365,8 +418,8 @@ pub(crate) async fn sheet(desk: &Desk, viewer: &Viewer, id: BulkId) -> Result<St
     let mut after = 0;
     loop {
         let window = (None, after, store::deliveries::MAX_PAGE);
-        let items = bulks::items(&mut tx, bulk.tenant, id, window).await?;
-        let known = bulks::known(&mut tx, bulk.tenant, id, window).await?;
+        let items = items(&mut tx, viewer, &bulk, window).await?;
+        let known = known(&mut tx, viewer, &bulk, window).await?;
         let Some(last) = items.last() else { break };
         after = last.place;
         for item in &items {
@@ -407,13 +460,14 @@ pub(crate) fn cause(item: &Item, language: Language) -> &'static str {
         .map_or("", |obstacle| obstacle.explained(language))
 }
 
-/// Reads the first deliveries of one, in the order of their turns.
+/// Reads the first deliveries of one that the viewer reads by now, in the order of their turns.
 pub(crate) async fn first(
     tx: &mut Tx,
+    viewer: &Viewer,
     bulk: &Bulk,
     most: u32,
-) -> Result<Vec<Delivery>, StoreError> {
-    let items = bulks::items(tx, bulk.tenant, bulk.id, (None, 0, most)).await?;
+) -> Result<Vec<Delivery>, Refusal> {
+    let items = items(tx, viewer, bulk, (None, 0, most)).await?;
     let ids: Vec<DeliveryId> = items.iter().map(|item| item.delivery).collect();
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {

@@ -230,6 +230,15 @@ pub(crate) fn question_cookie(desk: &Desk) -> &'static str {
     }
 }
 
+/// Returns the name of the cookie that is kept while a person of several networks chooses one.
+pub(crate) fn network_cookie(desk: &Desk) -> &'static str {
+    if desk.settings.is_secure() {
+        "__Host-cfa_network"
+    } else {
+        "cfa_network"
+    }
+}
+
 /// Returns a cookie of a request.
 pub(crate) fn cookie(request: &HttpRequest, name: &str) -> Option<Secret> {
     let all = request.headers().get_all(header::COOKIE);

@@ -88,29 +88,41 @@ pub struct Acting {
     pub invitation: std::time::Duration,
 }
 
-/// Returns a person as the one who acts on deliveries, with the rights held now; nothing when the account
-/// is closed or no role of it acts.
+/// What a person who began something that lasts may do by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Author {
+    /// The account is closed: nothing more is done in its name.
+    Closed,
+    /// No role of it acts.
+    Idle,
+    /// It acts, within what its roles reach now.
+    Acts(By),
+}
+
+/// Returns what a person who began something may do by now.
 ///
 /// # Errors
 /// When the store cannot answer.
-pub async fn acting_as(
+pub async fn author(
     tx: &mut Tx,
     tenant: TenantId,
     id: PersonId,
     environment: Environment,
-) -> Result<Option<By>, StoreError> {
+) -> Result<Author, StoreError> {
     let person = people::find(tx, tenant, id).await?;
     if person.is_none_or(|person| person.state != PersonState::Active) {
-        return Ok(None);
+        return Ok(Author::Closed);
     }
     let grants = people::grants_of(tx, tenant, id).await?;
     let sites = tenants::sites(tx, tenant).await?;
     let reach = Reach::of(&grants, &sites, Right::Act);
-    Ok(reach.map(|reach| By {
-        tenant,
-        environment,
-        sites: reach.filter(),
-        name: format!("person:{id}"),
+    Ok(reach.map_or(Author::Idle, |reach| {
+        Author::Acts(By {
+            tenant,
+            environment,
+            sites: reach.filter(),
+            name: format!("person:{id}"),
+        })
     }))
 }
 
@@ -170,11 +182,14 @@ pub async fn open(
     password: Secret,
     acting: &Acting,
 ) -> Result<Person, PeopleError> {
-    let (mut person, _) = invite(tx, tenant, invited, acting).await?;
-    person.password = Some(Passwords::new().hash(password).await);
-    person.state = PersonState::Active;
-    people::update(tx, &person).await?;
-    Ok(person)
+    let (person, _) = invite(tx, tenant, invited, acting).await?;
+    let hash = Passwords::new().hash(password).await;
+    people::choose_password(tx, (tenant, person.id), &hash, acting.now).await?;
+    Ok(Person {
+        password: Some(hash),
+        state: PersonState::Active,
+        ..person
+    })
 }
 
 /// Changes an account. Returns it, with a new invitation when one was asked for.
@@ -188,26 +203,22 @@ pub async fn change(
     change: Change,
     acting: &Acting,
 ) -> Result<(Person, Option<Secret>), PeopleError> {
-    let found = people::find_for_update(tx, tenant, id).await?;
-    let mut person = found.ok_or(PeopleError::Unknown)?;
-    if let Some(name) = &change.name {
-        person.name = checked_name(name)?;
-    }
-    if let Some(state) = change.state {
-        // Nobody becomes active by another's hand: a password is one's own.
-        let proven = person.password.is_some() || person.oidc_subject.is_some();
-        if state == PersonState::Disabled || proven {
-            person.state = state;
-        } else {
-            person.state = PersonState::Invited;
-        }
+    people::lock_all(tx, tenant).await?;
+    let name = change.name.as_deref().map(checked_name).transpose()?;
+    // Nobody becomes active by another's hand: a password is one's own.
+    let written = people::Change {
+        name: name.as_deref(),
+        state: change.state,
+        forget_second_factor: change.reset_second_factor,
+    };
+    if !people::change(tx, (tenant, id), written, acting.now).await? {
+        return Err(PeopleError::Unknown);
     }
     if change.reset_second_factor {
-        person.sealed_totp = None;
         people::set_recovery(tx, tenant, id, &[]).await?;
     }
-    person.updated_at = acting.now;
-    people::update(tx, &person).await?;
+    let found = people::find(tx, tenant, id).await?;
+    let person = found.ok_or(PeopleError::Unknown)?;
     let grants = match &change.roles {
         Some(roles) => {
             let grants = granted(tx, tenant, roles, acting).await?;
@@ -375,7 +386,8 @@ fn checked_name(name: &str) -> Result<String, PeopleError> {
         .ok_or(PeopleError::Name)
 }
 
-fn is_email(text: &str) -> bool {
+/// Returns whether a text is an address: one name at one host.
+pub(crate) fn is_email(text: &str) -> bool {
     let Some((local, host)) = text.rsplit_once('@') else {
         return false;
     };

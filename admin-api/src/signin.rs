@@ -1,6 +1,7 @@
 //! Proving who one is: password, second factor, session; and what slows down who guesses.
 
 pub(crate) mod carried;
+pub(crate) mod identity;
 pub(crate) mod oidc;
 pub(crate) mod password;
 pub(crate) mod throttle;
@@ -8,15 +9,15 @@ pub(crate) mod totp;
 mod turn;
 
 use domain::Timestamp;
-use domain::id::{TenantId, TokenId};
+use domain::id::TokenId;
 use domain::person::PersonState;
 use store::people::{self, Person, Purpose, TOTP_PART, Token};
-use store::{NewEvent, StoreError, Tx, events, tenants};
+use store::{NewEvent, StoreError, Tx, events};
 
 use crate::desk::Desk;
 use crate::settings::SecondFactor;
 use crate::signin::carried::Carried;
-use crate::signin::oidc::Identity;
+use crate::signin::identity::Offer;
 use crate::signin::turn::Turn;
 use domain::Secret;
 
@@ -42,8 +43,8 @@ pub(crate) enum SignedIn {
     Session(Carried),
     /// The password is right; a code is asked for. The first step's own cookie.
     CodeWanted(Carried),
-    /// The person has accounts in several networks: these, by name. Which one is theirs to say.
-    Several(Vec<(TenantId, String)>),
+    /// The person has accounts in several networks: which one is theirs to say.
+    Several(Offer),
     /// Wrong, or no such account: nobody learns which.
     Wrong,
     /// Too many tries: nothing is tried before this instant.
@@ -130,90 +131,6 @@ async fn judged(
         Purpose::FirstStep => SignedIn::CodeWanted(carried),
         _ => SignedIn::Session(carried),
     })
-}
-
-/// Signs in whom the provider of identities names: who is linked to it already, else who has the address
-/// it has verified, who is linked from then on. Known in several networks, they say in which.
-pub(crate) async fn with_identity(
-    desk: &Desk,
-    identity: &Identity,
-    network: Option<TenantId>,
-    origin: &Origin,
-) -> Result<SignedIn, StoreError> {
-    let now = desk.clock.now();
-    let mut tx = desk.store.reading().await?;
-    let mut accounts = people::with_subject(&mut tx, &identity.subject).await?;
-    if let Some(email) = &identity.email {
-        let named = people::with_email(&mut tx, &normal_email(email)).await?;
-        // One that is linked to somebody else there is not theirs.
-        accounts.extend(named.into_iter().filter(|one| one.oidc_subject.is_none()));
-    }
-    accounts.retain(|person| person.state != PersonState::Disabled);
-    // In one network, who is linked comes before who has the address.
-    accounts.sort_by_key(|person| (person.tenant, person.oidc_subject.is_none()));
-    accounts.dedup_by_key(|person| person.tenant);
-    if let Some(network) = network {
-        accounts.retain(|person| person.tenant == network);
-    }
-    let several = match accounts.as_slice() {
-        [_, _, ..] => names(&mut tx, &accounts).await?,
-        _ => Vec::new(),
-    };
-    drop(tx);
-    if !several.is_empty() {
-        return Ok(SignedIn::Several(several));
-    }
-    let Some(mut person) = accounts.into_iter().next() else {
-        return Ok(SignedIn::Wrong);
-    };
-    if person.oidc_subject.is_none() || person.state == PersonState::Invited {
-        link(desk, &mut person, identity, now).await?;
-    }
-    let trusted = desk
-        .provider
-        .as_ref()
-        .is_some_and(oidc::Provider::is_second_factor);
-    let purpose = match person.sealed_totp {
-        Some(_) if !trusted => Purpose::FirstStep,
-        _ => Purpose::Session,
-    };
-    let tx = desk.store.writing().await?;
-    let carried = open(desk, tx, &person, purpose, origin, Proof::Elsewhere).await?;
-    Ok(match purpose {
-        Purpose::FirstStep => SignedIn::CodeWanted(carried),
-        _ => SignedIn::Session(carried),
-    })
-}
-
-/// Returns the networks of accounts, by name.
-async fn names(tx: &mut Tx, accounts: &[Person]) -> Result<Vec<(TenantId, String)>, StoreError> {
-    let mut names = Vec::new();
-    for account in accounts {
-        let network = tenants::find_network(tx, account.tenant).await?;
-        names.extend(network.map(|network| (network.id, network.name)));
-    }
-    names.sort_by(|(_, one), (_, other)| one.cmp(other));
-    Ok(names)
-}
-
-/// Links an account to whom the provider names; an invitation is used up by that.
-async fn link(
-    desk: &Desk,
-    person: &mut Person,
-    identity: &Identity,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let mut tx = desk.store.writing().await?;
-    person.oidc_subject = Some(identity.subject.clone());
-    if person.state == PersonState::Invited {
-        person.state = PersonState::Active;
-        people::end_all(&mut tx, person.tenant, person.id, None, now).await?;
-    }
-    person.updated_at = now;
-    people::update(&mut tx, person).await?;
-    let event = by(person, now, "person.linked");
-    events::append(&mut tx, person.tenant, &[event]);
-    tx.commit().await
 }
 
 /// Puts on record that a person just proved again who they are: the session may do sensitive acts for a

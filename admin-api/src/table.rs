@@ -69,6 +69,7 @@ table! {
     post "/login/code" Nothing => pages::login::submit_code;
     get "/login/oidc" Nothing => pages::oidc::begin;
     get "/login/oidc/back" Nothing => pages::oidc::answered;
+    post "/login/oidc/network" Nothing => pages::oidc::choose;
     get "/invitation" Nothing => pages::invitation::form;
     post "/invitation" Nothing => pages::invitation::submit;
     post "/logout" Account => pages::login::out;

@@ -10,7 +10,7 @@ pub enum BulkState {
     Draft,
     /// Under way.
     Running,
-    /// Stopped by a person: what was not reached stays as it was.
+    /// Stopped before its end: what was not reached stays as it was.
     Cancelled,
     /// Every delivery had its turn.
     Ended,
@@ -21,6 +21,20 @@ words!(BulkState {
     Running = "running",
     Cancelled = "cancelled",
     Ended = "ended",
+});
+
+/// Why an act was stopped before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Halt {
+    /// A person stopped it.
+    Person,
+    /// The account of the person who began it was closed.
+    AuthorClosed,
+}
+
+words!(Halt {
+    Person = "person",
+    AuthorClosed = "author_closed",
 });
 
 /// What became of one delivery.
@@ -88,6 +102,21 @@ impl BulkState {
             Self::Running => language.of("En cours", "Under way"),
             Self::Cancelled => language.of("Arrêtée", "Stopped"),
             Self::Ended => language.of("Finie", "Finished"),
+        }
+    }
+}
+
+impl Halt {
+    /// Says why nothing more is done.
+    pub fn explained(self, language: Language) -> &'static str {
+        match self {
+            Self::Person => language.of("Une personne l'a arrêtée.", "A person stopped it."),
+            Self::AuthorClosed => language.of(
+                "Le compte de la personne qui l'a lancée a été désactivé : ce qui restait n'a pas été fait. \
+                 Une autre personne peut lancer une nouvelle action sur ce qui reste.",
+                "The account of the person who began it was disabled: what was left was not done. Somebody \
+                 else can begin a new act upon what is left.",
+            ),
         }
     }
 }

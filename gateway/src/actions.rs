@@ -9,11 +9,12 @@ use domain::step::{Course, Policy, Sight};
 use domain::{
     Effect, Environment, HoldReason, Kind, Opco, Receipt, Siret, Status, Timestamp, WaitReason,
 };
-use store::bulks::{self, Turn};
+use store::bulks::Turn;
 use store::read_jobs::ReadKey;
 use store::{Delivery, GivenMandate, NewDossier, NewEvent, ReadPlan, Standing, StoreError};
 
 use crate::app::App;
+use crate::bulk;
 use crate::intake::Mandate;
 use crate::reroute::{self, Given};
 
@@ -361,7 +362,7 @@ async fn change(
         .ok_or(Refusal::Changed)?;
     delivery.standing = standing;
     store::deliveries::update(&mut tx, &delivery, &event(actor, before, request, now)).await?;
-    note_turn(&mut tx, request, now).await?;
+    note_turn(&mut tx, request, before, now).await?;
     tx.commit().await?;
     if let (Status::Queued, Some(system)) = (standing.status, crate::system::of(&delivery)) {
         app.inbox.hand_over(delivery.tenant, system, delivery.id);
@@ -395,15 +396,22 @@ async fn confirm(
             .is_none_or(|sites| sites.contains(&other.siret_cfa));
         return Err(Refusal::NumberTaken(other.delivery.filter(|_| seen)));
     }
-    note_turn(&mut tx, request, now).await?;
+    note_turn(&mut tx, request, before, now).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Writes that the delivery had its turn; what was done is undone when the turn is nobody's any more.
-async fn note_turn(tx: &mut store::Tx, request: &Request, now: Timestamp) -> Result<(), Refusal> {
+async fn note_turn(
+    tx: &mut store::Tx,
+    request: &Request,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     match &request.turn {
-        Some(turn) if !bulks::reach(tx, turn, None, now).await? => Err(Refusal::Changed),
+        Some(turn) if !bulk::take_turn(tx, turn, &delivery.siret_cfa, now).await? => {
+            Err(Refusal::Changed)
+        }
         _ => Ok(()),
     }
 }

@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
-use domain::Timestamp;
-use domain::bulk::Obstacle;
-use store::bulks::{self, Bulk, Item, Leased, Turn};
-use store::{Delivery, NewEvent, StoreError, deliveries};
+use admin_api::people::{self, Author};
+use domain::bulk::{Halt, Obstacle};
+use domain::{Siret, Timestamp};
+use store::bulks::{self, Bulk, Item, Leased, Turn, Window};
+use store::{Delivery, NewEvent, StoreError, Tx, deliveries};
 
 use crate::actions::{self, Refusal, Request};
 use crate::app::App;
@@ -33,6 +34,8 @@ enum Reached {
     Not(Obstacle),
     /// It changed meanwhile: try again.
     Again,
+    /// The account of the person who began is closed: nothing more is done.
+    Closed,
 }
 
 /// Runs until the process is asked to stop.
@@ -60,7 +63,11 @@ async fn go_on(app: &App, leased: &Leased, now: Timestamp) -> Result<(), StoreEr
     let bulk = &leased.bulk;
     let (turns, due_at) = pace(bulk.per_minute, leased.due_at, now);
     let mut tx = app.store.reading().await?;
-    let window = (None, bulk.reached(), turns);
+    let window = Window {
+        after: bulk.reached(),
+        limit: turns,
+        ..Window::default()
+    };
     let items = bulks::items(&mut tx, bulk.tenant, bulk.id, window).await?;
     drop(tx);
     for item in &items {
@@ -93,7 +100,7 @@ fn pace(per_minute: u32, due_at: Timestamp, now: Timestamp) -> (u32, Timestamp) 
     }
 }
 
-async fn tell_end(tx: &mut store::Tx, bulk: &Bulk, at: Timestamp) -> Result<(), StoreError> {
+async fn tell_end(tx: &mut Tx, bulk: &Bulk, at: Timestamp) -> Result<(), StoreError> {
     let ended = bulks::find(tx, bulk.tenant, bulk.id).await?;
     let event = ended.map(|bulk| {
         NewEvent::new(at, "bulk.ended").with(serde_json::json!({
@@ -121,6 +128,10 @@ async fn reach(app: &App, bulk: &Bulk, item: &Item) -> Result<bool, StoreError> 
         match attempt(app, bulk, item, &turn).await? {
             Reached::Done => return Ok(true),
             Reached::Again => {}
+            Reached::Closed => {
+                halt(app, bulk).await?;
+                return Ok(false);
+            }
             Reached::Not(found) => {
                 obstacle = found;
                 break;
@@ -133,19 +144,65 @@ async fn reach(app: &App, bulk: &Bulk, item: &Item) -> Result<bool, StoreError> 
     Ok(mine)
 }
 
+/// Stops an act whose person's account is closed: what is left stays as it is.
+async fn halt(app: &App, bulk: &Bulk) -> Result<(), StoreError> {
+    let at = app.clock.now();
+    let why = Halt::AuthorClosed;
+    let mut tx = app.store.writing().await?;
+    if !bulks::cancel(&mut tx, (bulk.tenant, bulk.id), ("gateway", why), at).await? {
+        return Ok(());
+    }
+    // After the stop: what it says is the last word.
+    let stopped = bulks::find(&mut tx, bulk.tenant, bulk.id).await?;
+    let event = stopped.map(|bulk| {
+        NewEvent::new(at, "bulk.cancelled").with(serde_json::json!({
+            "bulk": bulk.id,
+            "environment": bulk.environment,
+            "cause": why,
+            "done": bulk.done,
+            "skipped": bulk.skipped,
+            "failed": bulk.failed,
+            "left": bulk.total.saturating_sub(bulk.reached()),
+        }))
+    });
+    store::events::append(&mut tx, bulk.tenant, event.as_slice());
+    tx.commit().await
+}
+
+/// Writes that a delivery of a site had its turn, in the transaction of the act. Returns whether it may
+/// stay: the turn is still ours to give, and the person who began still reaches the site, whatever changed
+/// since the delivery was read.
+pub(crate) async fn take_turn(
+    tx: &mut Tx,
+    turn: &Turn,
+    site: &Siret,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some(bulk) = bulks::find(tx, turn.tenant, turn.bulk).await? else {
+        return Ok(false);
+    };
+    let author = people::author(tx, bulk.tenant, bulk.person, bulk.environment).await?;
+    let reached = matches!(&author, Author::Acts(by) if reaches(by, site));
+    Ok(reached && bulks::reach(tx, turn, None, now).await?)
+}
+
 /// Tries the act on one delivery, as the person who began and as that person may now.
 async fn attempt(app: &App, bulk: &Bulk, item: &Item, turn: &Turn) -> Result<Reached, StoreError> {
     let mut tx = app.store.reading().await?;
-    let by = admin_api::people::acting_as(&mut tx, bulk.tenant, bulk.person, bulk.environment);
-    let by = by.await?;
+    let author = people::author(&mut tx, bulk.tenant, bulk.person, bulk.environment).await?;
     let delivery = deliveries::find(&mut tx, bulk.tenant, item.delivery).await?;
     let another = bulks::reached_by_another(&mut tx, turn, item.delivery, bulk.created_at).await?;
     drop(tx);
+    let by = match author {
+        Author::Closed => return Ok(Reached::Closed),
+        Author::Idle => None,
+        Author::Acts(by) => Some(by),
+    };
     let delivery = delivery.filter(|delivery| delivery.environment == bulk.environment);
     let Some(delivery) = delivery else {
         return Ok(Reached::Not(Obstacle::Gone));
     };
-    let Some(by) = by.filter(|by| reaches(by, &delivery)) else {
+    let Some(by) = by.filter(|by| reaches(by, &delivery.siret_cfa)) else {
         return Ok(Reached::Not(Obstacle::Forbidden));
     };
     if another {
@@ -171,9 +228,9 @@ async fn attempt(app: &App, bulk: &Bulk, item: &Item, turn: &Turn) -> Result<Rea
     }
 }
 
-fn reaches(by: &admin_api::By, delivery: &Delivery) -> bool {
+fn reaches(by: &admin_api::By, site: &Siret) -> bool {
     let sites = by.sites.as_ref();
-    sites.is_none_or(|sites| sites.contains(&delivery.siret_cfa))
+    sites.is_none_or(|sites| sites.contains(site))
 }
 
 fn refused(delivery: &Delivery, refusal: Refusal) -> Result<Reached, StoreError> {

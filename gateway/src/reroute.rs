@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::calendar::day_in_france;
 use domain::{Finding, Kind, Opco, Route, RouteOutcome, Status, WaitReason};
-use store::bulks::{self, Turn};
+use store::bulks::Turn;
 use store::mandates::Mandate;
 use store::{Delivery, NewEvent, Standing, StoreError, Tx};
 
@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::plan::{self, Plan, Question, Way};
 use crate::routing::Employer;
 use crate::view::View;
-use crate::{contract, follow_up, notes, pause, routing};
+use crate::{bulk, contract, follow_up, notes, pause, routing};
 
 /// How long one replica has to look up what it took.
 const LOOKUP_LEASE: Duration = Duration::from_mins(2);
@@ -199,7 +199,7 @@ pub(crate) async fn keep(
         }));
     store::deliveries::update(&mut tx, &delivery, &event).await?;
     if let Some(turn) = by.turn
-        && !bulks::reach(&mut tx, turn, None, now).await?
+        && !bulk::take_turn(&mut tx, turn, &delivery.siret_cfa, now).await?
     {
         return Ok(false);
     }

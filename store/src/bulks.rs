@@ -8,7 +8,7 @@ mod turns;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use domain::bulk::{BulkState, Fate, Obstacle};
+use domain::bulk::{BulkState, Fate, Halt, Obstacle};
 use domain::delivery::Action;
 use domain::id::{BulkId, DeliveryId, PersonId, TenantId};
 use domain::{Environment, Kind, Opco, Siret, Timestamp};
@@ -56,10 +56,12 @@ pub struct Bulk {
     pub created_at: Timestamp,
     /// When it began.
     pub begun_at: Option<Timestamp>,
-    /// When the last had its turn, or a person stopped it.
+    /// When the last had its turn, or it was stopped.
     pub ended_at: Option<Timestamp>,
     /// Who stopped it.
     pub ended_by: Option<String>,
+    /// Why it was stopped.
+    pub halt: Option<Halt>,
 }
 
 /// One delivery of it.
@@ -81,10 +83,34 @@ pub struct Item {
     pub at: Option<Timestamp>,
 }
 
+/// How many of one site something stood in the way of when they were counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreseen {
+    /// What; nothing, for those the act could be done to.
+    pub obstacle: Option<Obstacle>,
+    /// The site; nothing when the delivery is there no more.
+    pub site: Option<Siret>,
+    /// How many.
+    pub count: u64,
+}
+
+/// Which deliveries of an act are listed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Window<'a> {
+    /// Only those of one fate.
+    pub fate: Option<Fate>,
+    /// Only those of these sites.
+    pub sites: Option<&'a [Siret]>,
+    /// Those after this place.
+    pub after: u32,
+    /// How many.
+    pub limit: u32,
+}
+
 macro_rules! columns {
     () => {
         "tenant_id, bulk_id, person_id, environment, action, opco, query, reason, per_minute, state,
-         total, done, skipped, failed, due_at, created_at, begun_at, ended_at, ended_by"
+         total, done, skipped, failed, due_at, created_at, begun_at, ended_at, ended_by, halt"
     };
 }
 use columns;
@@ -110,6 +136,7 @@ struct Row {
     begun_at: Option<i64>,
     ended_at: Option<i64>,
     ended_by: Option<String>,
+    halt: Option<String>,
 }
 
 impl TryFrom<Row> for Bulk {
@@ -139,6 +166,7 @@ impl TryFrom<Row> for Bulk {
             query: row.query,
             reason: row.reason,
             ended_by: row.ended_by,
+            halt: at.maybe_word("halt", row.halt.as_deref())?,
         })
     }
 }
@@ -289,16 +317,18 @@ pub async fn list(
     rows.into_iter().map(Bulk::try_from).collect()
 }
 
-/// Counts what stood in the way of the act when its deliveries were counted; nothing, for those it could
-/// be done to.
+/// Counts what stood in the way of the act when its deliveries were counted, by their sites; nothing, for
+/// those it could be done to.
 pub async fn foreseen(
     tx: &mut Tx,
     tenant: TenantId,
     id: BulkId,
-) -> Result<Vec<(Option<Obstacle>, u64)>, StoreError> {
-    const SQL: &str = "select foreseen, count(*) from bulk_item
-        where tenant_id = $1 and bulk_id = $2 group by 1 order by 2 desc, 1";
-    let rows: Vec<(Option<String>, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
+) -> Result<Vec<Foreseen>, StoreError> {
+    const SQL: &str = "select i.foreseen, d.siret_cfa, count(*)
+        from bulk_item i
+        left join delivery d on d.tenant_id = i.tenant_id and d.delivery_id = i.delivery_id
+        where i.tenant_id = $1 and i.bulk_id = $2 group by 1, 2 order by 3 desc, 1, 2";
+    let rows: Vec<(Option<String>, Option<String>, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(raw(tenant))
         .bind(raw(id))
         .fetch_all(conn)
@@ -308,9 +338,12 @@ pub async fn foreseen(
         row: &id,
     };
     rows.into_iter()
-        .map(|(word, count)| {
-            let obstacle = at.maybe_word("foreseen", word.as_deref())?;
-            Ok((obstacle, at.number("count", count)?))
+        .map(|(word, siret, count)| {
+            Ok(Foreseen {
+                obstacle: at.maybe_word("foreseen", word.as_deref())?,
+                site: at.maybe_word("siret_cfa", siret.as_deref())?,
+                count: at.number("count", count)?,
+            })
         })
         .collect()
 }
@@ -338,13 +371,12 @@ pub async fn obstacles(
         .collect()
 }
 
-/// Lists its deliveries in the order of their turns: after a place, and only those of one fate where one
-/// is named.
+/// Lists its deliveries in the order of their turns.
 pub async fn items(
     tx: &mut Tx,
     tenant: TenantId,
     id: BulkId,
-    (fate, after, limit): (Option<Fate>, u32, u32),
+    window: Window<'_>,
 ) -> Result<Vec<Item>, StoreError> {
     type ItemRow = (
         i64,
@@ -358,13 +390,18 @@ pub async fn items(
     const SQL: &str =
         "select place, delivery_id, stood, foreseen, fate, obstacle, at from bulk_item
         where tenant_id = $1 and bulk_id = $2 and place > $3 and ($4 is null or fate = $4)
+          and ($6 is null or exists (
+            select 1 from delivery d where d.tenant_id = bulk_item.tenant_id
+              and d.delivery_id = bulk_item.delivery_id and $6 like '%' || d.siret_cfa || '%'))
         order by place limit $5";
+    let sites = window.sites.map(crate::dossiers::joined);
     let rows: Vec<ItemRow> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(raw(tenant))
         .bind(raw(id))
-        .bind(i64::from(after))
-        .bind(fate.map(Fate::as_str))
-        .bind(i64::from(limit.clamp(1, MAX_PAGE)))
+        .bind(i64::from(window.after))
+        .bind(window.fate.map(Fate::as_str))
+        .bind(i64::from(window.limit.clamp(1, MAX_PAGE)))
+        .bind(sites.as_deref())
         .fetch_all(conn)
         .await?);
     let at = At {
@@ -412,11 +449,11 @@ pub async fn begin(
 pub async fn cancel(
     tx: &mut Tx,
     (tenant, id): (TenantId, BulkId),
-    by: &str,
+    (by, halt): (&str, Halt),
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     const SQL: &str = "update bulk set state = 'cancelled', due_at = null, lease_owner = null,
-            ended_at = $3, ended_by = $4
+            ended_at = $3, ended_by = $4, halt = $5
         where tenant_id = $1 and bulk_id = $2 and state in ('draft', 'running')";
     let done = run!(
         tx,
@@ -425,6 +462,7 @@ pub async fn cancel(
             .bind(raw(id))
             .bind(ms(now))
             .bind(by)
+            .bind(halt.as_str())
     );
     Ok(done > 0)
 }
@@ -447,7 +485,7 @@ pub async fn known(
     tx: &mut Tx,
     tenant: TenantId,
     id: BulkId,
-    (fate, after, limit): (Option<Fate>, u32, u32),
+    window: Window<'_>,
 ) -> Result<BTreeMap<u32, Known>, StoreError> {
     type KnownRow = (i64, String, String, Option<String>, i64);
     const SQL: &str = "select i.place, d.kind, d.siret_cfa,
@@ -456,14 +494,16 @@ pub async fn known(
           join delivery d on d.tenant_id = i.tenant_id and d.delivery_id = i.delivery_id
           left join invoice v on v.tenant_id = d.tenant_id and v.delivery_id = d.delivery_id
         where i.tenant_id = $1 and i.bulk_id = $2 and i.place > $3
-          and ($4 is null or i.fate = $4)
+          and ($4 is null or i.fate = $4) and ($6 is null or $6 like '%' || d.siret_cfa || '%')
         order by i.place limit $5";
+    let sites = window.sites.map(crate::dossiers::joined);
     let rows: Vec<KnownRow> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(raw(tenant))
         .bind(raw(id))
-        .bind(i64::from(after))
-        .bind(fate.map(Fate::as_str))
-        .bind(i64::from(limit.clamp(1, MAX_PAGE)))
+        .bind(i64::from(window.after))
+        .bind(window.fate.map(Fate::as_str))
+        .bind(i64::from(window.limit.clamp(1, MAX_PAGE)))
+        .bind(sites.as_deref())
         .fetch_all(conn)
         .await?);
     let at = At {

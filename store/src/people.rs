@@ -1,5 +1,6 @@
 //! The people of the dashboard: who they are, what proves it, what each may do and where.
 
+mod acts;
 mod tokens;
 
 use domain::id::{CfaId, PersonId, SiteId, TenantId};
@@ -12,6 +13,10 @@ use crate::error::StoreError;
 use crate::pool::{Engine, Tx, on, run};
 use crate::sealing::SealedSecret;
 
+pub use self::acts::{
+    Change, change, choose_password, link, lock_all, replace_password, set_language,
+    set_second_factor,
+};
 pub use self::tokens::{
     Purpose, Token, confirm, end, end_all, find_token, keep_token, seen, tokens_of,
 };
@@ -186,36 +191,6 @@ pub async fn create(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
             .bind(ms(person.updated_at))
     );
     Ok(())
-}
-
-/// Replaces everything of an account but whose it is and who made it.
-pub async fn update(tx: &mut Tx, person: &Person) -> Result<bool, StoreError> {
-    const SQL: &str = "update person set email = $3, name = $4, language = $5, state = $6,
-            password = $7, sealed_totp = $8, totp_step = $9, oidc_subject = $10, failures = $11,
-            locked_until = $12, updated_at = $13
-        where tenant_id = $1 and person_id = $2";
-    let sealed_totp = person
-        .sealed_totp
-        .as_ref()
-        .map(|sealed| sealed.0.as_slice());
-    let done = run!(
-        tx,
-        sqlx::query(SQL)
-            .bind(raw(person.tenant))
-            .bind(raw(person.id))
-            .bind(&person.email)
-            .bind(&person.name)
-            .bind(person.language.as_str())
-            .bind(person.state.as_str())
-            .bind(person.password.as_ref().map(Secret::expose))
-            .bind(sealed_totp)
-            .bind(person.totp_step)
-            .bind(person.oidc_subject.as_deref())
-            .bind(i64::from(person.failures))
-            .bind(person.locked_until.map(ms))
-            .bind(ms(person.updated_at))
-    );
-    Ok(done > 0)
 }
 
 /// Counts one wrong answer at once, whatever else is tried meanwhile, and returns how many there are.

@@ -151,6 +151,11 @@ def test_an_answer_is_taken_once_and_from_the_browser_that_asked(desk: Desk) -> 
         stolen = other.get(answer)
         assert stolen.status_code == 400, "another browser has no question"
         other.get("/login/oidc")
+        text, sign = other.cookies["cfa_question"].split(".")
+        other.cookies.set("cfa_question", f"{text[:-4]}AAAA.{sign}")
+        forged = other.get(answer)
+        assert forged.status_code == 400, "what the browser keeps is not its own to write"
+        other.get("/login/oidc")
         mixed = other.get(answer)
         assert mixed.status_code == 400, "nor has it this one"
         assert http.get(answer).headers["location"] == "/"
@@ -204,12 +209,24 @@ def test_who_is_known_in_several_networks_says_in_which(desk: Desk) -> None:
             asked = through(http, "/login/oidc?next=/people", "ines@cfa.example")
             assert asked.status_code == 200, asked.text
             assert http.get("/people").is_redirect, "nobody is signed in yet"
-            links = re.findall(r'<a href="(/login/oidc\?network=[^"]+)">([^<]+)</a>', asked.text)
-            known = {html.unescape(shown): html.unescape(link) for link, shown in links}
+            buttons = re.findall(r'name="network" value="([^"]+)">([^<]+)</button>', asked.text)
+            known = {html.unescape(shown): network for network, shown in buttons}
             assert set(known) == {"Autre réseau", "Réseau d'essai"}, asked.text
-            arrived = through(http, known[name], "ines@cfa.example")
-            assert (arrived.status_code, arrived.url.path) == (200, "/people"), arrived.text
-            assert ("max@cfa.example" in arrived.text) == (name == "Réseau d'essai"), "the other network's people"
+            chosen = {"network": known[name], "next": "/people"}
+            with browser(desk) as stranger:
+                assert stranger.post("/login/oidc/network", data=chosen).status_code == 400, "it was offered nothing"
+            kept = dict(http.cookies)
+            arrived = http.post("/login/oidc/network", data=chosen)
+            assert arrived.headers["location"] == "/people", arrived.text
+            people = http.get("/people").text
+            assert ("max@cfa.example" in people) == (name == "Réseau d'essai"), "the other network's people"
+            # The answer is used up, for every network that was offered with it.
+            with browser(desk) as thief:
+                thief.cookies.update(kept)
+                for network in known.values():
+                    again = thief.post("/login/oidc/network", data={"network": network})
+                    assert again.status_code == 400, again.text
     with browser(desk) as http:
-        foreign = through(http, "/login/oidc?network=01900000-0000-7000-8000-000000000000", "ines@cfa.example")
+        through(http, "/login/oidc", "ines@cfa.example")
+        foreign = http.post("/login/oidc/network", data={"network": "01900000-0000-7000-8000-000000000000"})
         assert foreign.status_code == 400, "a network where nobody of that address has an account"

@@ -102,14 +102,14 @@ impl Stage {
     async fn person(&self, email: &str, role: Role, language: Language, least: Severity) {
         let (tenant, now) = (self.network.tenant, self.clock.now());
         let roles = [(role, Scope::Network)];
-        let mut person = account(&self.store, tenant, email, &roles, now).await;
-        person.language = language;
+        let person = account(&self.store, tenant, email, &roles, now).await;
         let choice = Choice {
             least: Some(least),
             report: false,
         };
         let mut tx = self.store.writing().await.unwrap();
-        assert!(people::update(&mut tx, &person).await.unwrap());
+        let kept = people::set_language(&mut tx, (tenant, person.id), language, now).await;
+        assert!(kept.unwrap());
         choices::keep(&mut tx, tenant, person.id, choice)
             .await
             .unwrap();

@@ -9,6 +9,7 @@ mod credentials;
 mod decisions;
 mod guess;
 mod keys;
+mod networks;
 mod orphans;
 mod privacy;
 mod roles;

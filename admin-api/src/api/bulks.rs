@@ -2,16 +2,17 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
-use domain::bulk::{BulkState, Fate, Obstacle};
+use domain::bulk::{BulkState, Fate, Halt, Obstacle};
 use domain::delivery::Action;
 use domain::id::{BulkId, DeliveryId, PersonId};
 use domain::{Environment, Opco, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::bulks::{self, Bulk, Item};
+use store::bulks::{Bulk, Item};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::bulk::{self, Progress};
 use crate::desk::Desk;
+use crate::form::Document;
 use crate::picked;
 use crate::refusal::{self, Refusal};
 use crate::viewer::Viewer;
@@ -85,6 +86,10 @@ pub(crate) struct BulkBody {
     begun_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
+    /// Why it was stopped before its end: `person`, or `author_closed` when the account of the person who
+    /// began it was disabled.
+    #[schema(value_type = Option<String>)]
+    halt: Option<Halt>,
 }
 
 /// An act upon many, with what was foreseen and what stood in the way.
@@ -92,9 +97,10 @@ pub(crate) struct BulkBody {
 pub(crate) struct BulkDetail {
     #[serde(flatten)]
     bulk: BulkBody,
-    /// To how many the act could be done when they were counted.
+    /// To how many the act could be done when they were counted; of a draft, at sites that the caller still
+    /// reaches.
     ready: u64,
-    /// Why not to the others, when they were counted.
+    /// Why not to the others.
     foreseen: Vec<ObstacleBody>,
     /// Why the act was not done, among those that had their turn.
     obstacles: Vec<ObstacleBody>,
@@ -176,6 +182,7 @@ impl From<Bulk> for BulkBody {
             created_at: bulk.created_at,
             begun_at: bulk.begun_at,
             ended_at: bulk.ended_at,
+            halt: bulk.halt,
         }
     }
 }
@@ -248,7 +255,7 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn draft(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    body: web::Json<BulkAsked>,
+    body: Document<BulkAsked>,
 ) -> Result<HttpResponse, Refusal> {
     let asked = picked::Asked::read(&body.query);
     let id = bulk::draft(&desk, &viewer, &asked, (body.action, body.opco)).await?;
@@ -293,7 +300,7 @@ pub(crate) async fn begin(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<BulkId>,
-    body: web::Json<BulkBegun>,
+    body: Document<BulkBegun>,
 ) -> Result<HttpResponse, Refusal> {
     let per_minute = body.per_minute.unwrap_or(bulk::PER_MINUTE);
     bulk::begin(&desk, &viewer, *id, (per_minute, &body.reason)).await?;
@@ -341,7 +348,7 @@ pub(crate) async fn items(
     let mut tx = desk.store.reading().await?;
     let bulk = bulk::visible(&mut tx, &viewer, *id).await?;
     let window = (which.fate, which.after.unwrap_or_default(), PER_PAGE);
-    let found = bulks::items(&mut tx, bulk.tenant, bulk.id, window).await?;
+    let found = bulk::items(&mut tx, &viewer, &bulk, window).await?;
     let full = found.len() >= usize::try_from(PER_PAGE).unwrap_or(usize::MAX);
     let last = found.last().map(|last| last.place);
     Ok(HttpResponse::Ok().json(BulkItems {

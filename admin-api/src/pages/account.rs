@@ -64,11 +64,10 @@ pub(crate) async fn language(
 /// Changes what a person reads.
 pub(crate) async fn speak(desk: &Desk, viewer: &Viewer, language: Language) -> Result<(), Refusal> {
     let mut tx = desk.store.writing().await?;
-    let person = people::find_for_update(&mut tx, viewer.tenant(), viewer.id()).await?;
-    let mut person = person.ok_or(Code::NotFound)?;
-    person.language = language;
-    person.updated_at = desk.clock.now();
-    people::update(&mut tx, &person).await?;
+    let who = (viewer.tenant(), viewer.id());
+    if !people::set_language(&mut tx, who, language, desk.clock.now()).await? {
+        return Err(Code::NotFound.into());
+    }
     tx.commit().await?;
     Ok(())
 }
@@ -110,13 +109,17 @@ pub(crate) async fn password(
     let now = desk.clock.now();
     let hash = desk.passwords.hash(sent.password).await;
     let mut tx = desk.store.writing().await?;
-    let person = people::find_for_update(&mut tx, viewer.tenant(), viewer.id()).await?;
-    let mut person = person.ok_or(Code::NotFound)?;
-    person.password = Some(hash);
-    person.updated_at = now;
-    people::update(&mut tx, &person).await?;
+    let person = viewer.person();
+    // Only in place of the one that was given: of two at once, one is kept.
+    let passwords = (person.password.as_ref(), &hash);
+    if !people::replace_password(&mut tx, (person.tenant, person.id), passwords, now).await? {
+        return Err(Code::Conflict.into());
+    }
+    if !people::seen(&mut tx, person.tenant, session, now).await? {
+        return Err(Code::SignedOut.into());
+    }
     people::end_all(&mut tx, person.tenant, person.id, Some(session), now).await?;
-    let event = signin::by(&person, now, "person.password_changed");
+    let event = signin::by(person, now, "person.password_changed");
     events::append(&mut tx, person.tenant, &[event]);
     tx.commit().await?;
     Ok(redirect("/account"))

@@ -3,7 +3,7 @@
 mod items;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use domain::bulk::{BulkState, Fate, Obstacle};
+use domain::bulk::{BulkState, Fate, Halt, Obstacle};
 use domain::delivery::Action;
 use domain::id::BulkId;
 use domain::person::{Language, Right};
@@ -11,7 +11,7 @@ use domain::{HoldReason, Opco, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::Delivery;
-use store::bulks::{self, Bulk};
+use store::bulks::Bulk;
 
 use super::columns::Column;
 use super::deliveries::{colour, noun, table};
@@ -268,7 +268,7 @@ async fn preview(
 ) -> Result<Markup, Refusal> {
     let bulk = &progress.bulk;
     let mut tx = desk.store.reading().await?;
-    let first = bulk::first(&mut tx, bulk, FIRST).await?;
+    let first = bulk::first(&mut tx, viewer, bulk, FIRST).await?;
     drop(tx);
     let language = viewer.language();
     let title = title(bulk, language);
@@ -366,8 +366,8 @@ async fn course(
     let bulk = &progress.bulk;
     let window = (which.fate, which.after.unwrap_or_default(), PER_PAGE);
     let mut tx = desk.store.reading().await?;
-    let turns = bulks::items(&mut tx, bulk.tenant, bulk.id, window).await?;
-    let known = bulks::known(&mut tx, bulk.tenant, bulk.id, window).await?;
+    let turns = bulk::items(&mut tx, viewer, bulk, window).await?;
+    let known = bulk::known(&mut tx, viewer, bulk, window).await?;
     drop(tx);
     let now = desk.clock.now();
     let language = viewer.language();
@@ -420,6 +420,9 @@ fn standing(bulk: &Bulk, now: Timestamp, language: Language) -> Markup {
                     (instant(bulk::ends_at(bulk, now), language)) "."
                 }
             }
+        }
+        @if let Some(halt) = bulk.halt.filter(|halt| *halt != Halt::Person) {
+            p { strong { (halt.explained(language)) } }
         }
         p { (language.of("Raison : ", "Reason: ")) (bulk.reason) }
         progress max=(bulk.total) value=(bulk.reached()) { (bulk.reached()) " / " (bulk.total) }
@@ -483,7 +486,10 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
                 tbody { @for bulk in &found { tr {
                     td { a href={ "/bulk/" (bulk.id) } { (instant(bulk.begun_at.unwrap_or(bulk.created_at), language)) } }
                     td { (self::title(bulk, language)) }
-                    td { (bulk.state.name(language)) }
+                    td {
+                        (bulk.state.name(language))
+                        @if let Some(halt) = bulk.halt { div.small { (halt.explained(language)) } }
+                    }
                     td.number { (figure(bulk.done.into(), language)) }
                     td.number { (figure(bulk.skipped.into(), language)) }
                     td.number { (figure(bulk.failed.into(), language)) }

@@ -44,8 +44,8 @@ pub(crate) async fn submit(
     let language = language(&request);
     let now = desk.clock.now();
     let code = sent.code.clone();
-    // What was typed once need not be found again.
-    let refused = |said: &str| Ok(again(invitation_page(language, &code, said)));
+    // What is no invitation may be anything, and is not shown.
+    let refused = |code: &Secret, said: &str| Ok(again(invitation_page(language, code, said)));
     let stale = language.of(
         "Cette invitation n'existe pas, a déjà servi ou a expiré : demandez-en une autre à un administrateur.",
         "This invitation does not exist, was used already or has expired: ask an administrator for another.",
@@ -54,32 +54,35 @@ pub(crate) async fn submit(
     let hash = carried::hash(sent.code.expose().trim());
     let token = people::find_token(&mut tx, &hash).await?;
     let Some(token) = token.filter(|t| t.purpose == Purpose::Invitation && t.is_usable(now)) else {
-        return refused(stale);
+        return refused(&empty(), stale);
     };
     let person = people::find(&mut tx, token.tenant, token.person).await?;
     drop(tx);
-    let Some(mut person) = person.filter(|person| person.state != PersonState::Disabled) else {
-        return refused(stale);
+    let Some(person) = person.filter(|person| person.state != PersonState::Disabled) else {
+        return refused(&empty(), stale);
     };
     if sent.password != sent.again {
-        return refused(language.of(
-            "Les deux mots de passe diffèrent.",
-            "The two passwords differ.",
-        ));
+        return refused(
+            &code,
+            language.of(
+                "Les deux mots de passe diffèrent.",
+                "The two passwords differ.",
+            ),
+        );
     }
     if let Err(weak) = password::check(&sent.password, &person.email, &person.name) {
-        return refused(weak.explained(language));
+        return refused(&code, weak.explained(language));
     }
-    person.password = Some(desk.passwords.hash(sent.password).await);
-    person.state = PersonState::Active;
-    person.failures = 0;
-    person.locked_until = None;
-    person.updated_at = now;
+    let password = desk.passwords.hash(sent.password).await;
     let mut tx = desk.store.writing().await?;
-    if !people::end(&mut tx, token.tenant, token.person, token.id, now).await? {
-        return refused(stale);
+    let who = (token.tenant, token.person);
+    // An account that was closed while its password was chosen stays closed; of two who use one invitation,
+    // one is served.
+    if !people::choose_password(&mut tx, who, &password, now).await?
+        || !people::end(&mut tx, token.tenant, token.person, token.id, now).await?
+    {
+        return refused(&empty(), stale);
     }
-    people::update(&mut tx, &person).await?;
     people::end_all(&mut tx, person.tenant, person.id, None, now).await?;
     let event = signin::by(&person, now, "person.password_chosen");
     events::append(&mut tx, person.tenant, &[event]);

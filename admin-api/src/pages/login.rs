@@ -14,6 +14,7 @@ use crate::form::Sent;
 use crate::gate::{
     cookie, first_step_cookie, is_local, language, origin, redirect, session_cookie, set_cookie,
 };
+use crate::people::is_email;
 use crate::refusal::{Code, Refusal};
 use crate::signin::{self, SignedIn, carried};
 use crate::viewer::Viewer;
@@ -81,6 +82,12 @@ pub(crate) async fn submit(
     let language = language(&request);
     let next = safe(sent.next);
     let from = origin(&desk, &request);
+    // What is no address may be a password in the wrong field: it is not shown again.
+    let email = if is_email(&sent.email) {
+        sent.email.as_str()
+    } else {
+        ""
+    };
     match signin::with_password(&desk, &sent.email, &sent.password, &from).await? {
         SignedIn::Session(session) => Ok(signed_in(&desk, &session, &next)),
         SignedIn::CodeWanted(step) => Ok(code_wanted(&desk, &step, &next)),
@@ -89,7 +96,7 @@ pub(crate) async fn submit(
             &desk,
             language,
             &next,
-            &sent.email,
+            email,
             (
                 "error",
                 language.of(
@@ -102,7 +109,7 @@ pub(crate) async fn submit(
             &desk,
             language,
             &next,
-            &sent.email,
+            email,
             ("error", &locked(until, language)),
         ))),
     }

@@ -7,12 +7,16 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use store::StoreError;
 
-use super::layout::{notice, outside};
-use super::login::{again, code_wanted, insert, query, safe, signed_in};
+use super::layout::{csrf, notice, outside};
+use super::login::{again, code_wanted, insert, safe, signed_in};
 use super::page;
 use crate::desk::Desk;
-use crate::gate::{cookie, language, origin, question_cookie, redirect, set_cookie};
+use crate::form::Sent;
+use crate::gate::{
+    cookie, language, network_cookie, origin, question_cookie, redirect, session_cookie, set_cookie,
+};
 use crate::refusal::{Code, Refusal};
+use crate::signin::identity::{self, Offer};
 use crate::signin::oidc::{self, Answer, Asked, Denied, Identity, Provider, Purpose};
 use crate::signin::{self, SignedIn};
 use crate::viewer::Viewer;
@@ -24,8 +28,13 @@ pub(crate) const BACK: &str = "/login/oidc/back";
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Next {
     next: Option<String>,
-    /// The network of a person who has several.
-    network: Option<TenantId>,
+}
+
+/// What the form of a person of several networks sends.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Chosen {
+    network: TenantId,
+    next: Option<String>,
 }
 
 /// Leads to the provider, to sign in.
@@ -53,10 +62,13 @@ async fn lead(
     next: Next,
 ) -> Result<HttpResponse, Refusal> {
     let provider = desk.provider.as_ref().ok_or(Code::NotFound)?;
-    let network = next.network;
     let next = safe(next.next);
+    let session = cookie(request, session_cookie(desk));
+    let keys = desk.store.keys(TenantId::PLATFORM).await?;
+    let signing = oidc::signing(&keys);
+    let asked = (next.as_str(), purpose, session.as_ref());
     let begun = provider
-        .begin((&next, purpose, network), &back(desk), desk.clock.now())
+        .begin(asked, &back(desk), (&signing, desk.clock.now()))
         .await;
     match begun {
         Ok(begun) => {
@@ -82,7 +94,11 @@ pub(crate) async fn answered(
     let provider = desk.provider.as_ref().ok_or(Code::NotFound)?;
     let language = language(&request);
     let kept = cookie(&request, question_cookie(&desk));
-    let Some(asked) = kept.as_ref().and_then(Asked::read) else {
+    let session = cookie(&request, session_cookie(&desk));
+    let keys = desk.store.keys(TenantId::PLATFORM).await?;
+    let signing = oidc::signing(&keys);
+    let asked = kept.and_then(|kept| Asked::read(&kept, session.as_ref(), &signing));
+    let Some(asked) = asked else {
         return Ok(told(language, provider, &Denied::Stray));
     };
     let now = desk.clock.now();
@@ -125,10 +141,18 @@ async fn believed(
         return Ok(redirect(&next));
     }
     let origin = origin(desk, request);
-    Ok(match signin::with_identity(desk, identity, asked.network, &origin).await? {
+    Ok(match identity::with_identity(desk, identity, &origin).await? {
         SignedIn::Session(session) => signed_in(desk, &session, &next),
         SignedIn::CodeWanted(step) => code_wanted(desk, &step, &next),
-        SignedIn::Several(networks) => page(several(language, &networks, &next)),
+        SignedIn::Several(offer) => {
+            let mut answer = page(several(language, viewer.as_ref(), &offer, &next));
+            let name = network_cookie(desk);
+            insert(
+                &mut answer,
+                set_cookie(desk, name, Some(&offer.text), identity::CHOICE),
+            );
+            answer
+        }
         SignedIn::Wrong | SignedIn::Locked(_) => refused(
             language,
             language.of(
@@ -141,9 +165,41 @@ async fn believed(
     })
 }
 
-/// Lets a person who is known in several networks choose one. The provider is asked again, which knows
-/// them by now: nothing is kept here of who they are.
-fn several(language: Language, networks: &[(TenantId, String)], next: &str) -> Markup {
+/// Takes the network a person of several chose.
+pub(crate) async fn choose(
+    desk: web::Data<Desk>,
+    request: HttpRequest,
+    sent: Sent<Chosen>,
+) -> Result<HttpResponse, Refusal> {
+    let Sent(sent) = sent;
+    let language = language(&request);
+    let next = safe(sent.next);
+    let from = origin(&desk, &request);
+    let name = network_cookie(&desk);
+    let done = match cookie(&request, name) {
+        Some(text) => identity::in_network(&desk, &text, sent.network, &from).await?,
+        None => SignedIn::Wrong,
+    };
+    let mut answer = match done {
+        SignedIn::Session(session) => signed_in(&desk, &session, &next),
+        SignedIn::CodeWanted(step) => code_wanted(&desk, &step, &next),
+        SignedIn::Several(_) | SignedIn::Wrong | SignedIn::Locked(_) => refused(
+            language,
+            language.of(
+                "Ce choix n'a pas été proposé à ce navigateur, a déjà servi, ou vous avez attendu plus de \
+                 cinq minutes. Recommencez.",
+                "This choice was not offered to this browser, was used already, or you waited more than \
+                 five minutes. Start again.",
+            ),
+        ),
+    };
+    // A question is answered once.
+    insert(&mut answer, set_cookie(&desk, name, None, identity::CHOICE));
+    Ok(answer)
+}
+
+/// Lets a person who is known in several networks choose one.
+fn several(language: Language, viewer: Option<&Viewer>, offer: &Offer, next: &str) -> Markup {
     let title = language.of("Quel réseau ?", "Which network?");
     outside(
         language,
@@ -154,9 +210,11 @@ fn several(language: Language, networks: &[(TenantId, String)], next: &str) -> M
                 "Votre adresse a un compte dans plusieurs réseaux.",
                 "Your address has an account in several networks.",
             )) }
-            ul {
-                @for (id, name) in networks {
-                    li { a href={ "/login/oidc?network=" (id) "&" (query(next)) } { (name) } }
+            form.narrow method="post" action="/login/oidc/network" {
+                @if let Some(viewer) = viewer { (csrf(viewer)) }
+                input type="hidden" name="next" value=(next);
+                @for (id, name) in &offer.networks {
+                    button type="submit" name="network" value=(id) { (name) }
                 }
             }
         },

@@ -67,17 +67,22 @@ pub(crate) async fn submit(
         .map(|code| carried::hash(&code.replace('-', "")))
         .collect();
     let mut tx = desk.store.writing().await?;
-    let person = people::find_for_update(&mut tx, viewer.tenant(), viewer.id()).await?;
-    let mut person = person.ok_or(Code::NotFound)?;
-    person.sealed_totp = Some(sealed);
-    person.totp_step = step;
-    person.updated_at = now;
-    people::update(&mut tx, &person).await?;
+    let person = viewer.person();
+    // Only in place of the one this session knows: an account that was closed, or whose second factor was
+    // forgotten or set again meanwhile, is left as it is.
+    let factors = (person.sealed_totp.as_ref(), &sealed);
+    let who = (person.tenant, person.id);
+    if !people::set_second_factor(&mut tx, who, factors, step, now).await? {
+        return Err(Code::Conflict.into());
+    }
+    let mine = viewer.token().id;
+    if !people::seen(&mut tx, person.tenant, mine, now).await? {
+        return Err(Code::SignedOut.into());
+    }
     people::set_recovery(&mut tx, person.tenant, person.id, &hashes).await?;
     // Who else was signed in as this person proved less.
-    let mine = viewer.token().id;
     people::end_all(&mut tx, person.tenant, person.id, Some(mine), now).await?;
-    let event = signin::by(&person, now, "person.second_factor_set");
+    let event = signin::by(person, now, "person.second_factor_set");
     events::append(&mut tx, person.tenant, &[event]);
     tx.commit().await?;
     Ok(page(codes_page(&viewer, &codes)))

@@ -1,7 +1,8 @@
 //! Signing in at the deployment's own provider of identities: `OpenID` Connect, code flow with PKCE.
 //!
 //! What the browser must bring back (state, nonce, verifier) travels in a cookie of its own, so that any
-//! replica can finish what another began.
+//! replica can finish what another began. It is signed: when it was asked, what for and by which session is
+//! not for the browser to say.
 
 mod settings;
 mod token;
@@ -9,15 +10,15 @@ mod token;
 use std::fmt;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::id::TenantId;
 use domain::{Secret, Timestamp};
 use jsonwebtoken::jwk::JwkSet;
 use reqwest::Url;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use store::TenantKey;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Mutex;
 
@@ -33,6 +34,8 @@ const BELIEVED: Duration = Duration::from_hours(1);
 const REST: Duration = Duration::from_secs(30);
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 const BYTES_MAX: usize = 512 * 1024;
+/// What the key is for that signs what the browser keeps.
+const QUESTION: &str = "oidc-question";
 
 /// Why nobody is signed in.
 #[derive(Debug, thiserror::Error)]
@@ -97,9 +100,8 @@ pub(crate) struct Asked {
     pub(crate) next: String,
     /// What for.
     pub(crate) purpose: Purpose,
-    /// The network a person of several chose.
-    #[serde(default)]
-    pub(crate) network: Option<TenantId>,
+    /// The session that asked, by its hash; nothing where there was none.
+    session: Option<String>,
 }
 
 /// A question ready to be asked.
@@ -132,13 +134,17 @@ impl fmt::Debug for Provider {
 }
 
 impl Asked {
-    /// Reads what the browser kept.
-    pub(crate) fn read(cookie: &Secret) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(cookie.expose()).ok()?;
-        serde_json::from_slice(&bytes).ok()
+    /// Reads what the browser kept, if it is what it was given and its session is the one that asked.
+    pub(crate) fn read(cookie: &Secret, session: Option<&Secret>, key: &hmac::Key) -> Option<Self> {
+        let (text, sign) = cookie.expose().split_once('.')?;
+        let sign = URL_SAFE_NO_PAD.decode(sign).ok()?;
+        hmac::verify(key, text.as_bytes(), &sign).ok()?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let asked: Self = serde_json::from_slice(&bytes).ok()?;
+        (asked.session == hashed(session)).then_some(asked)
     }
 
-    fn new(next: &str, (purpose, network): (Purpose, Option<TenantId>), now: Timestamp) -> Self {
+    fn new(next: &str, (purpose, session): (Purpose, Option<&Secret>), now: Timestamp) -> Self {
         Self {
             state: carried::random(),
             nonce: carried::random(),
@@ -146,14 +152,16 @@ impl Asked {
             at_ms: now.as_millisecond(),
             next: next.to_owned(),
             purpose,
-            network,
+            session: hashed(session),
         }
     }
 
-    fn written(&self) -> Secret {
+    /// Writes it as the browser keeps it.
+    fn signed(&self, key: &hmac::Key) -> Secret {
         // Texts and a number: writing them cannot fail.
-        let text = serde_json::to_vec(self).unwrap_or_default();
-        Secret::new(URL_SAFE_NO_PAD.encode(text))
+        let text = URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default());
+        let sign = URL_SAFE_NO_PAD.encode(hmac::sign(key, text.as_bytes()).as_ref());
+        Secret::new(format!("{text}.{sign}"))
     }
 
     /// Returns whether an answer is to this question, and came in time.
@@ -193,12 +201,12 @@ impl Provider {
     /// Prepares the question. `back` is our own address that it answers to.
     pub(crate) async fn begin(
         &self,
-        (next, purpose, network): (&str, Purpose, Option<TenantId>),
+        (next, purpose, session): (&str, Purpose, Option<&Secret>),
         back: &str,
-        now: Timestamp,
+        (key, now): (&hmac::Key, Timestamp),
     ) -> Result<Begun, Denied> {
         let known = self.known(now).await?;
-        let asked = Asked::new(next, (purpose, network), now);
+        let asked = Asked::new(next, (purpose, session), now);
         let challenge = digest::digest(&digest::SHA256, asked.verifier.as_bytes());
         let mut url = known.metadata.authorization_endpoint;
         {
@@ -221,7 +229,7 @@ impl Provider {
         }
         Ok(Begun {
             url: url.into(),
-            cookie: asked.written(),
+            cookie: asked.signed(key),
         })
     }
 
@@ -239,8 +247,8 @@ impl Provider {
         if let Some(error) = answer.error {
             let said: String = error
                 .chars()
-                .filter(char::is_ascii_graphic)
-                .take(60)
+                .filter(|c| c.is_ascii_lowercase() || *c == '_')
+                .take(40)
                 .collect();
             return Err(Denied::Token(said));
         }
@@ -395,6 +403,16 @@ fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
     String::deserialize(from)?.parse().map_err(D::Error::custom)
 }
 
+/// Returns the key that signs what browsers keep: every replica has it, and nobody else.
+pub(crate) fn signing(keys: &TenantKey) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, &keys.fingerprint(QUESTION, "").0)
+}
+
+/// Names a session without showing it.
+fn hashed(session: Option<&Secret>) -> Option<String> {
+    session.map(|session| URL_SAFE_NO_PAD.encode(carried::hash(session.expose())))
+}
+
 /// Writes a name or a secret as it stands in a basic header (RFC 6749 §2.3.1).
 fn encoded(text: &str) -> String {
     let pair = serde_urlencoded::to_string([("", text)]).unwrap_or_default();
@@ -419,25 +437,53 @@ mod tests {
 
     #[test]
     fn an_answer_belongs_to_the_question_of_its_own_browser_for_ten_minutes() {
-        let network = Some(TenantId::PLATFORM);
-        let asked = Asked::new("/keys", (Purpose::SignIn, network), at(0));
-        let kept = Asked::read(&asked.written()).unwrap();
-        assert_eq!(
-            (kept.next.as_str(), kept.purpose),
-            ("/keys", Purpose::SignIn)
-        );
-        assert_eq!(kept.network, network);
-        assert!(kept.is_answered_by(&answer(&asked.state), at(600)));
-        assert!(!kept.is_answered_by(&answer(&asked.state), at(601)));
-        assert!(!kept.is_answered_by(&answer(&asked.state), at(-1)));
+        let asked = Asked::new("/keys", (Purpose::SignIn, None), at(0));
+        assert!(asked.is_answered_by(&answer(&asked.state), at(600)));
+        assert!(!asked.is_answered_by(&answer(&asked.state), at(601)));
+        assert!(!asked.is_answered_by(&answer(&asked.state), at(-1)));
         let other = Asked::new("/keys", (Purpose::SignIn, None), at(0));
-        assert!(!kept.is_answered_by(&answer(&other.state), at(1)));
+        assert!(!asked.is_answered_by(&answer(&other.state), at(1)));
         let silent = Answer {
             state: None,
             ..answer("")
         };
-        assert!(!kept.is_answered_by(&silent, at(1)));
-        assert!(Asked::read(&Secret::new("bm90IGpzb24")).is_none());
+        assert!(!asked.is_answered_by(&silent, at(1)));
+    }
+
+    #[test]
+    fn what_the_browser_keeps_is_ours_unchanged_and_of_its_session() {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let session = Secret::new("la session qui demande");
+        let asked = Asked::new("/keys", (Purpose::Confirm, Some(&session)), at(0));
+        let kept = asked.signed(&key);
+        let read = Asked::read(&kept, Some(&session), &key).unwrap();
+        assert_eq!(
+            (read.next.as_str(), read.purpose),
+            ("/keys", Purpose::Confirm)
+        );
+        assert_eq!(read.state, asked.state);
+        // Another session's, or one of a browser that had none.
+        let other = Secret::new("une autre session");
+        assert!(Asked::read(&kept, Some(&other), &key).is_none());
+        assert!(Asked::read(&kept, None, &key).is_none());
+        let nobody = Asked::new("/keys", (Purpose::SignIn, None), at(0)).signed(&key);
+        assert!(Asked::read(&nobody, None, &key).is_some());
+        assert!(Asked::read(&nobody, Some(&session), &key).is_none());
+        // Another gateway's; and one whose instant was written anew, so that an old proof would do.
+        let stranger = hmac::Key::new(hmac::HMAC_SHA256, &[8; 32]);
+        assert!(Asked::read(&kept, Some(&session), &stranger).is_none());
+        let (_, sign) = kept.expose().split_once('.').unwrap();
+        let older = Asked { at_ms: 0, ..read };
+        let text = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&older).unwrap());
+        for forged in [
+            format!("{text}.{sign}"),
+            format!("{text}."),
+            text.clone(),
+            String::new(),
+        ] {
+            let forged = Secret::new(forged);
+            assert!(Asked::read(&forged, Some(&session), &key).is_none());
+        }
     }
 
     #[test]

@@ -20,14 +20,17 @@ pub enum Purpose {
     Invitation,
     /// A script that calls the admin API.
     Script,
+    /// A browser whose person a provider named, and who has yet to say in which network.
+    Network,
 }
 
 impl Purpose {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Session,
         Self::FirstStep,
         Self::Invitation,
         Self::Script,
+        Self::Network,
     ];
 
     /// Returns its stable word.
@@ -37,6 +40,7 @@ impl Purpose {
             Self::FirstStep => "first-step",
             Self::Invitation => "invitation",
             Self::Script => "script",
+            Self::Network => "network",
         }
     }
 }
@@ -190,22 +194,24 @@ pub async fn tokens_of(
     rows.into_iter().map(Token::try_from).collect()
 }
 
-/// Notes when a token was last used.
+/// Notes when a token was last used. Returns whether it had not been ended: what its carrier is about to
+/// write in this transaction is else not theirs to write any more.
 pub async fn seen(
     tx: &mut Tx,
     tenant: TenantId,
     id: TokenId,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    const SQL: &str = "update person_token set seen_at = $3 where tenant_id = $1 and token_id = $2";
-    run!(
+) -> Result<bool, StoreError> {
+    const SQL: &str = "update person_token set seen_at = $3
+        where tenant_id = $1 and token_id = $2 and ended_at is null";
+    let done = run!(
         tx,
         sqlx::query(SQL)
             .bind(raw(tenant))
             .bind(raw(id))
             .bind(ms(now))
     );
-    Ok(())
+    Ok(done > 0)
 }
 
 /// Notes that the person has just proved again who they are.
@@ -215,8 +221,8 @@ pub async fn confirm(
     id: TokenId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    const SQL: &str =
-        "update person_token set confirmed_at = $3 where tenant_id = $1 and token_id = $2";
+    const SQL: &str = "update person_token set confirmed_at = $3
+        where tenant_id = $1 and token_id = $2 and ended_at is null";
     run!(
         tx,
         sqlx::query(SQL)

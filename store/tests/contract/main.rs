@@ -14,6 +14,7 @@ mod deliveries;
 mod files;
 mod harness;
 mod opening;
+mod people;
 mod plans;
 mod privacy;
 mod proofs;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::id::{BulkId, DeliveryId};
-use domain::person::Role;
+use domain::person::{PersonState, Role};
 use domain::{HoldReason, Status, WaitReason};
 use harness::desk::{Browser, Desk, PASSWORD, account, delivery, word};
 use harness::network::network;
@@ -307,6 +307,61 @@ on_both! { OPTIONAL;
             done += u64::try_from(acts(&place, *id, "delivery.retried").await.len()).unwrap();
         }
         assert_eq!(Some(done), bulk["done"].as_u64());
+        for id in there {
+            assert_eq!(status(&place, id).await, Status::Waiting);
+        }
+    }
+
+    async fn an_act_reaches_what_its_person_reaches_and_stops_with_their_account(place) {
+        let here = many(&place, 0, waiting(&place), 3).await;
+        let there = many(&place, 1, waiting(&place), 3).await;
+        let tenant = place.network.tenant;
+        let mut tx = place.store.reading().await.unwrap();
+        let sites = tenants::sites(&mut tx, tenant).await.unwrap();
+        drop(tx);
+        let mine = sites.iter().find(|site| site.siret == place.network.sites[0]).unwrap().id;
+        let person = place.person("ana@cfa.example", Role::Operator).await;
+        let mut browser = place.browser();
+        browser.sign_in("ana@cfa.example", PASSWORD).await;
+        let draft = drafted(&mut browser, "status=waiting", "retry").await;
+        assert_eq!((&draft["total"], &draft["ready"]), (&json!(6), &json!(6)), "{draft}");
+        // The role is narrowed to one site before anything began.
+        let grant = Grant {
+            role: Role::Operator, scope: Scope::Site(mine),
+            granted_by: "cli:essai".to_owned(), granted_at: place.now(),
+        };
+        let mut tx = place.store.writing().await.unwrap();
+        people::set_grants(&mut tx, tenant, person.id, &[grant]).await.unwrap();
+        tx.commit().await.unwrap();
+        let id = draft["id"].as_str().unwrap().to_owned();
+        let now = told(&mut browser, &id).await;
+        assert_eq!((&now["total"], &now["ready"]), (&json!(6), &json!(3)), "{now}");
+        assert_eq!(now["foreseen"], json!([{"cause": "forbidden", "count": 3}]));
+        let shown = [
+            browser.get(&format!("/bulk/{id}")).await.text,
+            browser.get(&format!("/admin/v1/bulks/{id}/items")).await.text,
+            browser.get(&format!("/admin/v1/bulks/{id}/sheet")).await.text,
+        ];
+        for text in shown {
+            assert!(here.iter().all(|id| text.contains(&id.to_string())), "{text}");
+            assert!(!there.iter().any(|id| text.contains(&id.to_string())), "{text}");
+        }
+        let id = begun(&mut browser, &draft, 20).await;
+        until_reached(&place, &mut browser, &id, 1).await;
+        let change = people::Change { state: Some(PersonState::Disabled), ..people::Change::default() };
+        let mut tx = place.store.writing().await.unwrap();
+        assert!(people::change(&mut tx, (tenant, person.id), change, place.now()).await.unwrap());
+        tx.commit().await.unwrap();
+        let mut colleague = place.signed_in("bea@cfa.example", Role::Admin).await;
+        let bulk = wait::until("the act is stopped", async || {
+            place.later(Duration::from_secs(2));
+            let bulk = told(&mut colleague, &id).await;
+            (bulk["state"] != "running").then_some(bulk)
+        }).await;
+        assert_eq!((&bulk["state"], &bulk["halt"]), (&json!("cancelled"), &json!("author_closed")), "{bulk}");
+        assert!(reached(&bulk) < 6, "{bulk}");
+        let page = colleague.get(&format!("/bulk/{id}")).await.text;
+        assert!(page.contains("a été désactivé"), "{page}");
         for id in there {
             assert_eq!(status(&place, id).await, Status::Waiting);
         }

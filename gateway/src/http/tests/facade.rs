@@ -1,9 +1,14 @@
 //! The façade tells the truth about itself, and nothing about who asks.
 
+use admin_api::tree::Bound;
+use domain::id::KeyId;
+use domain::{Environment, Instance, Opco, Secret};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
+use store::keys::{self, CfaKey, KeyState};
+use store::software::{self, SoftwareCredential};
 
-use super::harness::{Gateway, dossier, send};
+use super::harness::{Gateway, SITE, dossier, dossier_of, send};
 
 fn named(request: RequestBuilder, key: &str) -> RequestBuilder {
     request
@@ -150,4 +155,85 @@ async fn a_key_without_the_right_reads_and_hands_in_nothing() {
     )
     .await;
     gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ceiling_reached_is_told_in_the_norms_form_with_when_to_come_back() {
+    let gateway = Gateway::start_with(&[("CONVERGENCE__WAIT_MS", "0")]).await;
+    let key = gateway.key().await;
+    gateway.open_akto().await;
+    let day = Bound {
+        per_day: Some(1),
+        ..Bound::default()
+    };
+    gateway.bound(Some(SITE), day).await;
+    let hand_in = async |name: &str, born: &str| {
+        let mut body = dossier_of(name, born);
+        body["opco"] = json!("akto");
+        let request = gateway.request(Method::POST, "/convergence/v1/dossiers");
+        send(named(request, &key).json(&body)).await
+    };
+    let one = hand_in("Un", "01-02").await;
+    assert_eq!(one.status, 503, "it is kept, and on its way: {}", one.text);
+    let over = hand_in("Deux", "02-03").await;
+    assert_eq!(over.status, 429, "{}", over.text);
+    let body = over.json();
+    let members: Vec<&String> = body.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["description", "errors"], "{body}");
+    let reason = &body["errors"][0];
+    assert_eq!(reason["code"], "PLAFOND_ATTEINT");
+    for text in [&body["description"], &reason["description"]] {
+        let text = text.as_str().unwrap();
+        assert!(text.contains("1 envoi par jour"), "{text}");
+    }
+    // The clock says 10 o'clock in France: fourteen hours are left of the day.
+    assert_eq!(over.header("retry-after"), (14 * 3_600).to_string());
+    let kept = gateway.get(&key, "/api/v1/deliveries").await.json();
+    assert_eq!(kept["deliveries"].as_array().unwrap().len(), 1, "{kept}");
+    gateway.stop().await;
+}
+
+impl Gateway {
+    /// Gives the site a key of an OPCO, and the gateway an account there.
+    async fn open_akto(&self) {
+        let (now, tenant) = (self.app.clock.now(), self.tenant);
+        let instance = Instance::first(Opco::Akto);
+        let network = self.app.store.keys(tenant).await.unwrap();
+        let seal = |id: KeyId, part| {
+            network
+                .seal_secret(id.as_bytes(), part, &Secret::new("une clé d'essai"))
+                .unwrap()
+        };
+        let (account, id) = (KeyId::new(now), KeyId::new(now));
+        let software = SoftwareCredential {
+            tenant,
+            id: account,
+            instance,
+            environment: Environment::Test,
+            client_id: "passerelle".to_owned(),
+            sealed_secret: Some(seal(account, software::SECRET_PART)),
+            sealed_dpop_key: None,
+            created_at: now,
+        };
+        let key = CfaKey {
+            tenant,
+            id,
+            siret_cfa: SITE.parse().unwrap(),
+            instance,
+            environment: Environment::Test,
+            sealed: seal(id, keys::SEAL_PART),
+            state: KeyState::Staged,
+            expires_on: None,
+            probed_at: None,
+            probe_result: None,
+            last_used_at: None,
+            referent: None,
+            created_at: now,
+        };
+        let mut tx = self.app.store.writing().await.unwrap();
+        software::put(&mut tx, &software).await.unwrap();
+        keys::stage(&mut tx, &key).await.unwrap();
+        assert!(keys::activate(&mut tx, tenant, id, now).await.unwrap());
+        tx.commit().await.unwrap();
+    }
 }

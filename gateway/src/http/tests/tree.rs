@@ -38,7 +38,7 @@ impl Gateway {
     }
 
     /// Bounds a site, or the network when none is named.
-    async fn bound(&self, site: Option<&str>, bound: Bound) {
+    pub(super) async fn bound(&self, site: Option<&str>, bound: Bound) {
         let mut tx = self.app.store.writing().await.unwrap();
         let mut id = None;
         if let Some(siret) = site {

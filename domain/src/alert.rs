@@ -16,7 +16,8 @@ use crate::opco::{Instance, words};
 use crate::siret::Siret;
 
 pub use self::steps::{
-    BREAKER_GRACE_S, UNKNOWN_STATE_DAYS, backlog, breaker, key_expiry, unknown_state,
+    BREAKER_GRACE_S, UNKNOWN_FIELD_DAYS, UNKNOWN_STATE_DAYS, backlog, breaker, key_expiry,
+    unknown_field, unknown_state,
 };
 
 /// What can be wrong.
@@ -38,6 +39,8 @@ pub enum Condition {
     BreakerOpen,
     /// An OPCO spells states that nobody knows.
     UnknownState,
+    /// An OPCO begins to send fields that nobody knows.
+    UnknownField,
 }
 
 words!(Condition {
@@ -49,6 +52,7 @@ words!(Condition {
     Backlog = "backlog",
     BreakerOpen = "breaker_open",
     UnknownState = "unknown_state",
+    UnknownField = "unknown_field",
 });
 
 /// How grave it is, from the mildest.
@@ -77,6 +81,7 @@ impl Condition {
             Self::BreakerOpen | Self::SenderSilent | Self::RefusalDrift => &[Warning, Critical],
             Self::OpcoSilent | Self::LatencyDrift => &[Warning, Warning, Critical],
             Self::UnknownState => &[Notice, Warning],
+            Self::UnknownField => &[Warning],
         };
         let place = usize::from(level.saturating_sub(1)).min(grave.len().saturating_sub(1));
         grave.get(place).copied().unwrap_or(Critical)

@@ -5,11 +5,12 @@ pub(crate) mod letters;
 mod seen;
 mod telling;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::Timestamp;
-use domain::alert::silence;
+use domain::alert::{Condition, silence};
 use domain::id::TenantId;
+use domain::{Environment, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{StoreError, Tx, pulse};
 
@@ -63,6 +64,7 @@ async fn round(app: &App) -> Result<(), StoreError> {
     let mut tx = app.store.reading().await?;
     let networks = store::tenants::networks(&mut tx).await?;
     drop(tx);
+    let mut open: BTreeMap<(Environment, Condition), u64> = BTreeMap::new();
     for network in networks {
         if app.tasks.is_stopping() {
             return Ok(());
@@ -73,7 +75,17 @@ async fn round(app: &App) -> Result<(), StoreError> {
         if counted {
             report::tell(app, network.id).await?;
         }
+        let mut tx = app.store.reading().await?;
+        let lasting = store::alerts::lasting(&mut tx, network.id).await?;
+        drop(tx);
+        // What is only remembered, or silenced, nobody was told of.
+        for alert in lasting.into_iter().filter(|alert| alert.told > 0) {
+            *open
+                .entry((alert.environment, alert.condition))
+                .or_default() += 1;
+        }
     }
+    app.metrics.alerts(&open);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What is counted, for Prometheus. Labels are closed lists only: OPCOs, words, rule ids, route patterns;
 //! never a tenant, a SIRET or an identifier.
 
+mod alerts;
 mod labels;
 #[cfg(test)]
 mod tests;
@@ -69,6 +70,7 @@ pub struct Metrics {
     reclaimed: Family<ByOpco, Counter>,
     states_unknown: Family<ByOpco, Counter>,
     fields_unknown: Family<ByOpco, Counter>,
+    alerts: self::alerts::Alerts,
     breaker: Level<BySystem>,
     limiter: Timed<ByOpco>,
     orphans: Level<ByOpco>,
@@ -200,6 +202,7 @@ impl Metrics {
                 "fields_unknown",
                 "Fields in OPCOs' answers that the norm does not have",
             ),
+            alerts: self::alerts::Alerts::new(r),
             breaker: counts(r, "breaker_state", "0 closed, 1 half open, 2 open"),
             limiter: durations(r, "limiter_wait", "Waits for a permit"),
             orphans: counts(r, "orphans_open", "Dossiers that no ERP sent"),

@@ -122,3 +122,32 @@ pub async fn list(
     };
     rows.into_iter().map(read).collect()
 }
+
+/// Counts the names that first came to a network since an instant, by world and OPCO. Where the names are a
+/// table, those beyond [`NAMES_MAX`] are one.
+pub async fn begun_since(
+    tx: &mut Tx,
+    tenant: TenantId,
+    since: Timestamp,
+) -> Result<Vec<(Environment, Opco, u32)>, StoreError> {
+    const SQL: &str = "select environment, opco, count(*) from unknown_field
+        where tenant_id = $1 and first_told_at >= $2
+        group by environment, opco order by environment, opco";
+    let rows: Vec<(String, String, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(raw(tenant))
+        .bind(ms(since))
+        .fetch_all(conn)
+        .await?);
+    let read = |(environment, opco, count): (String, String, i64)| {
+        let at = At {
+            table: "unknown_field",
+            row: &opco,
+        };
+        Ok((
+            at.word("environment", &environment)?,
+            at.word("opco", &opco)?,
+            at.number("count", count)?,
+        ))
+    };
+    rows.into_iter().map(read).collect()
+}

@@ -19,6 +19,7 @@ GAUGES = (
     "webhook_behind",
     "webhook_parked",
     "orphans_open",
+    "alerts_open",
     "files_in_custody",
     "log_broken",
     "log_unsealed",

@@ -12,7 +12,7 @@ use harness::database::{Database, Engine};
 use harness::desk::account;
 use harness::erp::Erp;
 use harness::gateway::Gateway;
-use harness::network::{self, Network};
+use harness::network::{self, Network, WORLD};
 use harness::payload::contract;
 use harness::postbox::Postbox;
 use harness::wait;
@@ -24,6 +24,7 @@ use store::alerts::choices::{self, Choice};
 use store::alerts::{self, Silence};
 use store::people::{self, Scope};
 use store::pulse::{self, word};
+use store::unknown_fields::{self, About};
 use store::{NewEvent, Store, events, keys};
 
 const SETTINGS: &str = "[server]\nlisten = \"127.0.0.1:0\"\nthreads = 1\n[alerts]\nevery_s = 10\n";
@@ -159,6 +160,21 @@ impl Stage {
         tx.commit().await.unwrap();
     }
 
+    /// Has an OPCO send a field that nobody knows.
+    async fn unknown(&self, name: &str) {
+        let about = About {
+            tenant: self.network.tenant,
+            environment: WORLD,
+            opco: Opco::Akto,
+            place: "etats",
+        };
+        let mut tx = self.store.writing().await.unwrap();
+        unknown_fields::tell(&mut tx, &about, (name, 1), self.clock.now())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
     /// Waits until the only alert of keys was looked at again with this step.
     async fn until_seen(&self, level: u8) -> alerts::Alert {
         let since = self.clock.now();
@@ -224,6 +240,34 @@ on_both! {
             let told = stage.told(&stage.erp.with_token(&token), "key_expiry").await;
             assert_eq!(told.len(), count, "{site}");
         }
+    }
+
+    async fn an_opco_that_begins_to_send_new_fields_is_told_once_and_it_ends_by_itself(stage) {
+        stage.unknown("/bonus").await;
+        let told = stage.until_told("unknown_field", 1).await;
+        let data = &told[0].1;
+        assert_eq!((&data["opco"], &data["gravite"]), (&"akto".into(), &"notice".into()));
+        assert_eq!(data["resume"], "1 nouveau en 14 jours");
+        // What came keeps coming, and a day later one more: it is the same change.
+        stage.clock.advance(Duration::from_hours(24));
+        stage.unknown("/bonus").await;
+        stage.unknown("/malus").await;
+        stage.until("both counted", async || {
+            let mut tx = stage.store.reading().await.unwrap();
+            let lasting = alerts::lasting(&mut tx, stage.network.tenant).await.unwrap();
+            lasting.into_iter().find(|alert| alert.measure.value == 2)
+        }).await;
+        assert_eq!(stage.told(&stage.erp, "unknown_field").await.len(), 1);
+        let open = "cfa_gateway_alerts_open{environment=\"test\",kind=\"unknown_field\"} 1.0";
+        stage.until("the measure", async || {
+            let told = stage.erp.get("/metrics").await.text;
+            told.contains(open).then_some(())
+        }).await;
+        // Both keep coming, and nothing new does.
+        stage.clock.advance(Duration::from_hours(24 * 14));
+        stage.unknown("/malus").await;
+        let told = stage.until_told("unknown_field", 2).await;
+        assert_eq!(steps(&told), [("alert.raised", 1), ("alert.cleared", 1)]);
     }
 
     async fn who_wants_it_gets_one_mail_though_the_mail_server_was_down(stage) {

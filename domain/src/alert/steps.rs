@@ -19,6 +19,8 @@ pub const BREAKER_GRACE_S: i64 = 15 * MINUTE;
 const UNKNOWN: [i64; 3] = [1, 10, 100];
 /// For how many days an unknown state counts.
 pub const UNKNOWN_STATE_DAYS: i64 = 7;
+/// For how many days a field that first came is new.
+pub const UNKNOWN_FIELD_DAYS: i64 = 14;
 
 fn reached(steps: &[i64], value: i64) -> u8 {
     let count = steps.iter().filter(|step| value >= **step).count();
@@ -66,6 +68,16 @@ pub fn unknown_state(count: i64) -> Measure {
     }
 }
 
+/// Judges how many fields that nobody knows first came lately: there is one step, for it is the change that
+/// is told, and more of it is the same change.
+pub fn unknown_field(count: i64) -> Measure {
+    Measure {
+        level: u8::from(count > 0),
+        value: count,
+        usual: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +107,6 @@ mod tests {
             [0, 1, 9, 10, 100].map(|n| unknown_state(n).level),
             [0, 1, 1, 2, 3]
         );
+        assert_eq!([0, 1, 100].map(|n| unknown_field(n).level), [0, 1, 1]);
     }
 }

@@ -26,6 +26,7 @@ impl Condition {
             Self::Backlog => language.of("Envois en retard", "Late deliveries"),
             Self::BreakerOpen => language.of("OPCO en panne", "OPCO down"),
             Self::UnknownState => language.of("État inconnu", "Unknown state"),
+            Self::UnknownField => language.of("Champs inconnus", "Unknown fields"),
         }
     }
 
@@ -59,6 +60,11 @@ impl Condition {
             Self::UnknownState => match language {
                 Language::Fr => format!("{value} en 7 jours"),
                 Language::En => format!("{value} in 7 days"),
+            },
+            Self::UnknownField => match language {
+                Language::Fr if value == 1 => "1 nouveau en 14 jours".to_owned(),
+                Language::Fr => format!("{value} nouveaux en 14 jours"),
+                Language::En => format!("{value} new in 14 days"),
             },
         }
     }
@@ -97,6 +103,10 @@ impl Condition {
             Self::UnknownState => language.of(
                 "Signalez l'état : il est gardé tel quel, et le dossier reste suivi.",
                 "Report the state: it is kept as it is, and the dossier is still followed.",
+            ),
+            Self::UnknownField => language.of(
+                "Lisez leurs noms dans « Santé des OPCO », puis les notes de l'OPCO : il a changé ses réponses.",
+                "Read their names in “Health of the OPCOs”, then the OPCO's notes: it has changed its answers.",
             ),
         }
     }

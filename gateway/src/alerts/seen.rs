@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::alert::pulse::{Pulse, Slot};
-use domain::alert::{self, Condition, Measure, Subject, UNKNOWN_STATE_DAYS, drift, silence};
+use domain::alert::{
+    self, Condition, Measure, Subject, UNKNOWN_FIELD_DAYS, UNKNOWN_STATE_DAYS, drift, silence,
+};
 use domain::calendar::day_in_france;
 use domain::id::TenantId;
 use domain::{Environment, Instance, Timestamp};
@@ -11,7 +13,7 @@ use jiff::ToSpan as _;
 use store::alerts::Alert;
 use store::keys::{CfaKey, KeyState};
 use store::pulse::word;
-use store::{StoreError, health, keys, tenants};
+use store::{StoreError, health, keys, tenants, unknown_fields};
 
 use crate::app::App;
 use crate::breaker::State;
@@ -62,6 +64,7 @@ pub(super) async fn look(app: &App, tenant: TenantId, counted: bool) -> Result<S
             Condition::KeyExpiry,
             Condition::Backlog,
             Condition::BreakerOpen,
+            Condition::UnknownField,
         ],
     };
     let keys = keys::list(&mut tx, tenant).await?;
@@ -76,6 +79,12 @@ pub(super) async fn look(app: &App, tenant: TenantId, counted: bool) -> Result<S
             let measure = alert::backlog(oldest, raised);
             seen.add(*environment, Condition::Backlog, subject, measure);
         }
+    }
+    let since = pause::days_before(now, UNKNOWN_FIELD_DAYS);
+    for (environment, opco, count) in unknown_fields::begun_since(&mut tx, tenant, since).await? {
+        let subject = Subject::system(Instance::first(opco));
+        let measure = alert::unknown_field(count.into());
+        seen.add(environment, Condition::UnknownField, subject, measure);
     }
     let counts = if counted {
         store::pulse::all(&mut tx, tenant).await?

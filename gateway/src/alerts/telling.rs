@@ -53,7 +53,12 @@ pub(super) async fn tell(app: &App, tenant: TenantId, seen: &Seen) -> Result<(),
     if app.mailer.is_some() {
         letters::write(&mut tx, tenant, &told, &app.link, now).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    for raised in told.iter().filter(|alert| alert.cleared_at.is_none()) {
+        app.metrics
+            .alert_raised(raised.environment, raised.condition);
+    }
+    Ok(())
 }
 
 /// Returns whether what lasted was looked for and not found.

@@ -75,6 +75,12 @@ pub(super) struct Word {
     pub(super) outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Alerting {
+    pub(super) environment: &'static str,
+    pub(super) kind: &'static str,
+}
+
 /// A party is one that the configuration names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Vouched {

@@ -1,5 +1,7 @@
 //! What is counted is told, and nothing else.
 
+use domain::alert::Condition;
+
 use super::*;
 
 #[test]
@@ -10,6 +12,9 @@ fn what_was_counted_is_told() {
     metrics.settled(Some(Opco::Akto), Status::Delivered);
     metrics.held(None, HoldReason::NoRoute);
     metrics.orphans(&[(Opco::Akto, 3)]);
+    let backlog = (Environment::Live, Condition::Backlog);
+    metrics.alerts(&[(backlog, 2)].into());
+    metrics.alert_raised(backlog.0, backlog.1);
     metrics.reclaimed(Opco::Akto);
     metrics.state_unknown(Opco::Atlas);
     metrics.commit(12, Duration::from_millis(3));
@@ -42,6 +47,8 @@ fn what_was_counted_is_told() {
         "cfa_gateway_webhook_behind_events 7.0",
         "cfa_gateway_webhook_parked_events 2.0",
         r#"cfa_gateway_orphans_open{opco="akto"} 3.0"#,
+        r#"cfa_gateway_alerts_open{environment="live",kind="backlog"} 2.0"#,
+        r#"cfa_gateway_alerts_raised_total{environment="live",kind="backlog"} 1"#,
         r#"cfa_gateway_leases_reclaimed_total{opco="akto"} 1"#,
         r#"cfa_gateway_states_unknown_total{opco="atlas"} 1"#,
         "cfa_gateway_commit_seconds_count 1",
@@ -65,6 +72,8 @@ fn what_alerts_wait_for_is_there_before_it_happens() {
         r#"cfa_gateway_states_unknown_total{opco="akto"} 0"#,
         r#"cfa_gateway_fields_unknown_total{opco="akto"} 0"#,
         r#"cfa_gateway_leases_reclaimed_total{opco="uniformation"} 0"#,
+        r#"cfa_gateway_alerts_open{environment="live",kind="unknown_field"} 0"#,
+        r#"cfa_gateway_alerts_raised_total{environment="live",kind="breaker_open"} 0"#,
         r#"cfa_gateway_deliveries_settled_total{opco="atlas",status="dead"} 0"#,
         r#"cfa_gateway_invoice_refusals_total{opco="afdas",reason="UNKNOWN"} 0"#,
     ] {
@@ -72,8 +81,13 @@ fn what_alerts_wait_for_is_there_before_it_happens() {
     }
     metrics.orphans(&[(Opco::Akto, 3)]);
     metrics.orphans(&[]);
+    let key = (Environment::Test, Condition::KeyExpiry);
+    metrics.alerts(&[(key, 1)].into());
+    metrics.alerts(&BTreeMap::new());
     let text = metrics.encode().unwrap();
     assert!(text.contains(r#"cfa_gateway_orphans_open{opco="akto"} 0"#));
+    let ended = r#"cfa_gateway_alerts_open{environment="test",kind="key_expiry"} 0.0"#;
+    assert!(text.contains(ended), "{text}");
 }
 
 #[test]

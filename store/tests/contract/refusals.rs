@@ -116,6 +116,15 @@ on_both! {
         assert_eq!((bonus.told, bonus.first_told_at, bonus.last_told_at), (4, at(1), at(2)));
         let rest = told.iter().find(|one| one.name == unknown_fields::REST).unwrap();
         assert_eq!((rest.told, told.len()), (2, 102), "100 names, the rest, another OPCO's");
+        // New is what first came: what keeps coming is not.
+        for (since, afdas, akto) in [(1, 101, 1), (3, 100, 1), (5, 99, 0)] {
+            let begun = unknown_fields::begun_since(&mut tx, tenant, at(since)).await.unwrap();
+            let mut expected = vec![(Environment::Live, Opco::Afdas, afdas)];
+            expected.extend((akto > 0).then_some((Environment::Live, Opco::Akto, akto)));
+            assert_eq!(begun, expected, "{since}");
+        }
+        assert_eq!(unknown_fields::begun_since(&mut tx, tenant, at(6)).await.unwrap(), []);
+        assert_eq!(unknown_fields::begun_since(&mut tx, stranger, at(1)).await.unwrap(), []);
         assert_eq!(unknown_fields::list(&mut tx, tenant, Environment::Test).await.unwrap(), []);
         assert_eq!(unknown_fields::list(&mut tx, stranger, Environment::Live).await.unwrap(), []);
     }

@@ -78,8 +78,8 @@ pub async fn openable(
     status: Status,
     (least, most): (DeliveryId, DeliveryId),
 ) -> Result<HashSet<DeliveryId>, StoreError> {
+    // A payload and its key go together: where the key is, so is what it opens.
     const SQL: &str = "select d.delivery_id from delivery d
-        join payload p on p.tenant_id = d.tenant_id and p.delivery_id = d.delivery_id
         join object_key k on k.tenant_id = d.tenant_id and k.object_id = d.delivery_id
         where d.tenant_id = $1 and d.status = $2 and d.kind = 'facture'
           and d.delivery_id >= $3 and d.delivery_id <= $4";
@@ -139,9 +139,8 @@ async fn bills(tx: &mut Tx, range: &Range, into: &mut Accounts) -> Result<(), St
     // otherwise walk all those of the network, and look for their dossier among every one of the range.
     const SQL: &str =
         "select d.dossier_id, c.delivery_id, i.numero, b.status, i.etat, b.created_at,
-            exists (select 1 from payload p
-                join object_key k on k.tenant_id = p.tenant_id and k.object_id = p.delivery_id
-                where p.tenant_id = c.tenant_id and p.delivery_id = c.delivery_id)
+            exists (select 1 from object_key k
+                where k.tenant_id = c.tenant_id and k.object_id = c.delivery_id)
         from dossier d
         cross join invoice_contract c
         join invoice i on i.tenant_id = c.tenant_id and i.delivery_id = c.delivery_id
@@ -178,7 +177,6 @@ async fn bills(tx: &mut Tx, range: &Range, into: &mut Accounts) -> Result<(), St
 
 async fn contracts(tx: &mut Tx, range: &Range, into: &mut Accounts) -> Result<(), StoreError> {
     const SQL: &str = "select d.dossier_id from dossier d
-        join payload p on p.tenant_id = d.tenant_id and p.delivery_id = d.delivery_id
         join object_key k on k.tenant_id = d.tenant_id and k.object_id = d.delivery_id
         where d.tenant_id = $1 and d.dossier_id >= $2 and d.dossier_id <= $3";
     let rows: Vec<(Uuid,)> = on!(tx, |conn| sqlx::query_as(SQL)

@@ -26,7 +26,9 @@ const REST_BEFORE_TEST: Duration = Duration::from_secs(5);
 /// The most connections a configuration may ask for.
 const MAX_CONNECTIONS: u32 = 500;
 /// How many prepared statements a connection keeps: more than the store has.
-const STATEMENTS: usize = 256;
+const STATEMENTS: usize = 512;
+/// How many rows of SQLite may wait for the one who reads them: with few, reader and engine stop for each other.
+const ROWS: usize = 512;
 
 /// How much of a SQLite file the writer keeps in memory (a negative number counts KiB): the pages of
 /// indexes over fingerprints, which are written in no order.
@@ -390,6 +392,7 @@ pub(crate) fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreErr
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .statement_cache_capacity(STATEMENTS)
+        .row_buffer_size(ROWS)
         // What retention shreds must not stay readable in free pages.
         .pragma("secure_delete", "on")
         // Where a statement may have to be taken back, SQLite keeps what it changes in a file of its

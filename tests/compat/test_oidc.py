@@ -215,7 +215,7 @@ def test_who_is_known_in_several_networks_says_in_which(desk: Desk) -> None:
             chosen = {"network": known[name], "next": "/people"}
             with browser(desk) as stranger:
                 assert stranger.post("/login/oidc/network", data=chosen).status_code == 400, "it was offered nothing"
-            kept = dict(http.cookies)
+            kept = httpx.Cookies(http.cookies)
             arrived = http.post("/login/oidc/network", data=chosen)
             assert arrived.headers["location"] == "/people", arrived.text
             people = http.get("/people").text

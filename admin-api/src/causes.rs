@@ -179,17 +179,14 @@ fn is_told(status: Status, reason: Option<HoldReason>) -> bool {
 
 /// Returns what the OPCO, or a rule, said of a delivery where that is why it stands there: a code and the
 /// words, without what may be somebody's.
-pub(crate) fn told(delivery: &Delivery) -> Option<String> {
+pub(crate) fn told(delivery: &Delivery) -> Option<(String, Option<String>)> {
     let standing = delivery.standing;
     let fault = delivery.fault.as_ref()?;
     if !is_told(standing.status, standing.hold_reason) {
         return None;
     }
-    let code = code(fault);
-    Some(match fault.items.first() {
-        Some(item) => format!("{code} « {} »", rejet::outline(&item.text)),
-        None => code,
-    })
+    let words = fault.items.first();
+    Some((code(fault), words.map(|item| rejet::outline(&item.text))))
 }
 
 /// Returns the code of the first message, else the sort of failure.

@@ -2,6 +2,7 @@
 
 use domain::person::Language;
 use domain::{Opco, Status};
+use maud::{Markup, html};
 use store::Delivery;
 
 use super::layout::local;
@@ -131,22 +132,55 @@ impl Column {
     }
 }
 
+/// A part of a reason.
+enum Part {
+    /// In our words.
+    Ours(String),
+    /// In those of the OPCO, as it said them.
+    Theirs(String),
+}
+
 /// Says in words why a delivery stands where it does: what holds it, what the OPCO said, when the gateway
 /// goes on by itself. Nothing where there is nothing to explain.
-pub(crate) fn reason(delivery: &Delivery, language: Language) -> String {
+fn reason(delivery: &Delivery, language: Language) -> String {
+    let parts = parts(delivery, language).into_iter();
+    let texts = parts.map(|part| match part {
+        Part::Ours(text) => text,
+        Part::Theirs(words) => format!("« {words} »."),
+    });
+    // A line of a sheet is one line.
+    let texts: Vec<String> = texts.collect();
+    texts.join(" ").replace(['\n', '\r'], " ")
+}
+
+/// Shows the same; whoever has a page read to them hears the OPCO's words in French.
+pub(crate) fn reason_shown(delivery: &Delivery, language: Language) -> Markup {
+    html! {
+        @for part in parts(delivery, language) {
+            @match part {
+                Part::Ours(text) => { (text) " " },
+                Part::Theirs(words) => { span lang="fr" { "« " (words) " »." } " " },
+            }
+        }
+    }
+}
+
+fn parts(delivery: &Delivery, language: Language) -> Vec<Part> {
     let standing = delivery.standing;
     let wait = standing.wait_reason.map(domain::WaitReason::as_str);
     let hold = standing.hold_reason.map(domain::HoldReason::as_str);
     let mut parts = match standing.status {
-        Status::Delivered => return String::new(),
-        status => vec![why(status, wait.or(hold), language)],
+        Status::Delivered => return Vec::new(),
+        status => vec![Part::Ours(why(status, wait.or(hold), language))],
     };
-    if let Some(told) = causes::told(delivery) {
-        parts.push(format!("{told}."));
+    match causes::told(delivery) {
+        Some((code, Some(words))) => parts.extend([Part::Ours(code), Part::Theirs(words)]),
+        Some((code, None)) => parts.push(Part::Ours(format!("{code}."))),
+        None => {}
     }
     if let (Status::Unknown, Some(at)) = (standing.status, delivery.first_lost_at) {
         let lost = language.of("Perdue le ", "Lost on ");
-        parts.push(format!("{lost}{}.", local(at, language)));
+        parts.push(Part::Ours(format!("{lost}{}.", local(at, language))));
     }
     let next = match standing.status {
         Status::Waiting => language.of("Nouvel essai le ", "Next try on "),
@@ -154,10 +188,9 @@ pub(crate) fn reason(delivery: &Delivery, language: Language) -> String {
         _ => "",
     };
     if let Some(due) = standing.due_at.filter(|_| !next.is_empty()) {
-        parts.push(format!("{next}{}.", local(due, language)));
+        parts.push(Part::Ours(format!("{next}{}.", local(due, language))));
     }
-    // A line of a sheet is one line.
-    parts.join(" ").replace(['\n', '\r'], " ")
+    parts
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use maud::{Markup, html};
 use store::deliveries::Page;
 use store::{Delivery, saved_views};
 
+use super::columns::{Column, reason_shown};
 use super::layout::{Frame, figure, in_world, instant};
-use super::{columns::Column, page, saved};
+use super::{page, saved};
 use crate::desk::Desk;
 use crate::picked::{Asked, Counted};
 use crate::refusal::Refusal;
@@ -217,6 +218,7 @@ fn cell(column: Column, columns: &[Column], delivery: &Delivery, language: Langu
             @if column == Column::Standing && columns.contains(&Column::Why) { (badge(delivery.standing.status, language)) }
             @else if column == Column::Standing { (standing(delivery, language)) }
             @else if text.is_empty() { "—" }
+            @else if column == Column::Why { (reason_shown(delivery, language)) }
             @else { (text) }
         }
     }

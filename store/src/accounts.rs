@@ -19,7 +19,7 @@ pub struct Account {
     pub readings: Vec<Reading>,
     /// The invoices that bill it, in the order they were handed in.
     pub invoices: Vec<Bill>,
-    /// Whether its contract can still be opened.
+    /// Whether its contract can still be opened; told of those whose schedule was read.
     pub contract: bool,
 }
 
@@ -66,7 +66,6 @@ pub async fn between(
     let mut accounts = HashMap::new();
     readings(tx, &range, &mut accounts).await?;
     bills(tx, &range, &mut accounts).await?;
-    contracts(tx, &range, &mut accounts).await?;
     Ok(accounts)
 }
 
@@ -102,9 +101,13 @@ struct Range {
 type Accounts = HashMap<DossierId, Account>;
 
 async fn readings(tx: &mut Tx, range: &Range, into: &mut Accounts) -> Result<(), StoreError> {
-    type Row = (Uuid, Uuid, i64, bool);
+    type Row = (Uuid, Uuid, i64, bool, bool);
+    // A payload and its key go together: where the key is, so is what it opens.
     const SQL: &str = "select p.dossier_id, p.snapshot_id, p.first_seen_at,
-            coalesce(p.snapshot_id = s.snapshot_id, false)
+            coalesce(p.snapshot_id = s.snapshot_id, false),
+            exists (select 1 from dossier d
+                join object_key k on k.tenant_id = d.tenant_id and k.object_id = d.delivery_id
+                where d.tenant_id = s.tenant_id and d.dossier_id = s.dossier_id)
         from schedule s
         join schedule_snapshot p on p.tenant_id = s.tenant_id and p.dossier_id = s.dossier_id
         where s.tenant_id = $1 and s.dossier_id >= $2 and s.dossier_id <= $3
@@ -116,7 +119,7 @@ async fn readings(tx: &mut Tx, range: &Range, into: &mut Accounts) -> Result<(),
         .bind(range.most)
         .fetch_all(conn)
         .await?);
-    for (dossier, id, first, current) in rows {
+    for (dossier, id, first, current, contract) in rows {
         let at = At {
             table: "schedule_snapshot",
             row: &id,
@@ -128,6 +131,7 @@ async fn readings(tx: &mut Tx, range: &Range, into: &mut Accounts) -> Result<(),
         };
         let account: &mut Account = into.entry(dossier.into()).or_default();
         account.readings.push(reading);
+        account.contract = contract;
     }
     Ok(())
 }
@@ -171,22 +175,6 @@ async fn bills(tx: &mut Tx, range: &Range, into: &mut Accounts) -> Result<(), St
         };
         let account = into.entry(dossier.into()).or_default();
         account.invoices.push(bill);
-    }
-    Ok(())
-}
-
-async fn contracts(tx: &mut Tx, range: &Range, into: &mut Accounts) -> Result<(), StoreError> {
-    const SQL: &str = "select d.dossier_id from dossier d
-        join object_key k on k.tenant_id = d.tenant_id and k.object_id = d.delivery_id
-        where d.tenant_id = $1 and d.dossier_id >= $2 and d.dossier_id <= $3";
-    let rows: Vec<(Uuid,)> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(range.tenant)
-        .bind(range.least)
-        .bind(range.most)
-        .fetch_all(conn)
-        .await?);
-    for (dossier,) in rows {
-        into.entry(dossier.into()).or_default().contract = true;
     }
     Ok(())
 }

@@ -177,16 +177,17 @@ fn is_told(status: Status, reason: Option<HoldReason>) -> bool {
     }
 }
 
-/// Returns what the OPCO, or a rule, said of a delivery where that is why it stands there: a code and the
-/// words, without what may be somebody's.
-pub(crate) fn told(delivery: &Delivery) -> Option<(String, Option<String>)> {
+/// Returns what the OPCO, or a rule, said of a delivery where that is why it stands there: a code, unless words
+/// say more than the sort of failure, and the words, without what may be somebody's.
+pub(crate) fn told(delivery: &Delivery) -> Option<(Option<String>, Option<String>)> {
     let standing = delivery.standing;
     let fault = delivery.fault.as_ref()?;
     if !is_told(standing.status, standing.hold_reason) {
         return None;
     }
-    let words = fault.items.first();
-    Some((code(fault), words.map(|item| rejet::outline(&item.text))))
+    let words = fault.items.first().map(|item| rejet::outline(&item.text));
+    let code = Some(code(fault)).filter(|code| words.is_none() || *code != fault.kind.to_string());
+    Some((code, words))
 }
 
 /// Returns the code of the first message, else the sort of failure.

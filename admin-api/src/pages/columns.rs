@@ -173,10 +173,10 @@ fn parts(delivery: &Delivery, language: Language) -> Vec<Part> {
         Status::Delivered => return Vec::new(),
         status => vec![Part::Ours(why(status, wait.or(hold), language))],
     };
-    match causes::told(delivery) {
-        Some((code, Some(words))) => parts.extend([Part::Ours(code), Part::Theirs(words)]),
-        Some((code, None)) => parts.push(Part::Ours(format!("{code}."))),
-        None => {}
+    if let Some((code, words)) = causes::told(delivery) {
+        let end = if words.is_none() { "." } else { "" };
+        parts.extend(code.map(|code| Part::Ours(format!("{code}{end}"))));
+        parts.extend(words.map(Part::Theirs));
     }
     if let (Status::Unknown, Some(at)) = (standing.status, delivery.first_lost_at) {
         let lost = language.of("Perdue le ", "Lost on ");

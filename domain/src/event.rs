@@ -102,6 +102,11 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("delivery.unknown", "Réponse perdue", "Answer lost"),
     ("delivery.waiting", "Mise en attente", "Put to wait"),
     (
+        "dossier.contract_found",
+        "Contrat d'un dossier adopté retrouvé",
+        "Contract of an adopted dossier found",
+    ),
+    (
         "dossier.deadline_near",
         "Échéance du dossier proche",
         "Deadline of the dossier near",
@@ -158,8 +163,8 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ),
     (
         "dossier.updated",
-        "Numéro DECA reçu",
-        "DECA number received",
+        "Numéro de dossier ou DECA reçu",
+        "Number of the dossier, or DECA number, received",
     ),
     (
         "evidence.made",

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use domain::id::TenantId;
-use domain::{Fault, FaultKind, Outcome, Receipt};
+use domain::{Fault, FaultKind, Outcome, Receipt, Timestamp};
 use opco::{Answer, EtatDossier, Operation};
-use store::{Fingerprint, StoreError, dossiers};
+use store::{Delivery, Dossier, Fingerprint, NewEvent, StoreError, Tx, dossiers};
 
 use crate::contract::{self, Opened};
 use crate::dispatch::Attempt;
@@ -148,7 +148,7 @@ pub(crate) async fn adopted(
         return Ok(None);
     };
     let mut tx = app.store.writing().await?;
-    dossiers::tie(&mut tx, &dossier, delivery).await?;
+    tie_to(&mut tx, &dossier, delivery, app.clock.now()).await?;
     tx.commit().await?;
     Ok(Some(Receipt {
         numero_interne: dossier.numero_interne,
@@ -166,12 +166,25 @@ async fn tie(context: &Attempt<'_>, numero: &str) -> Result<(), Fault> {
         let mut tx = app.store.writing().await?;
         let found = dossiers::find_by_numero(&mut tx, delivery.tenant, world, at, numero).await?;
         if let Some(dossier) = found.filter(|dossier| dossier.delivery.is_none()) {
-            dossiers::tie(&mut tx, &dossier, delivery).await?;
+            tie_to(&mut tx, &dossier, delivery, app.clock.now()).await?;
         }
         tx.commit().await
     };
     tied.await
         .map_err(|error: StoreError| Fault::new(FaultKind::Unavailable, format!("store: {error}")))
+}
+
+async fn tie_to(
+    tx: &mut Tx,
+    dossier: &Dossier,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    dossiers::tie(tx, dossier, delivery).await?;
+    let mut event = NewEvent::new(now, "dossier.contract_found").delivery(delivery.id);
+    event.dossier = Some(dossier.id);
+    store::events::append(tx, dossier.tenant, &[event]);
+    Ok(())
 }
 
 /// Returns the numbers that other deliveries of this network already have.

@@ -265,11 +265,16 @@ pub(crate) fn told(change: &StateChange, now: Timestamp) -> Vec<NewEvent> {
         let data = serde_json::json!({ "before": change.before, "etat": change.after });
         events.push(event("dossier.etat_changed", data));
     }
-    if let Some(deca) = &change.new_deca {
-        events.push(event(
-            "dossier.updated",
-            serde_json::json!({ "numeroDeca": opco::reference(deca) }),
-        ));
+    let numbers = [
+        ("numeroExterne", &change.new_externe),
+        ("numeroDeca", &change.new_deca),
+    ];
+    let new: serde_json::Map<_, _> = numbers
+        .into_iter()
+        .filter_map(|(name, new)| Some((name.to_owned(), opco::reference(new.as_deref()?).into())))
+        .collect();
+    if !new.is_empty() {
+        events.push(event("dossier.updated", new.into()));
     }
     events
 }

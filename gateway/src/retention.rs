@@ -220,7 +220,6 @@ async fn round(app: &App) -> Result<(), StoreError> {
         let purged = purge(app, network.id).await?;
         if !purged.is_empty() {
             app.shredded.store(true, Ordering::Relaxed);
-            tell(app, network.id, &purged).await?;
         }
     }
     // Also what was destroyed one by one since the last round.
@@ -235,10 +234,11 @@ async fn round(app: &App) -> Result<(), StoreError> {
 }
 
 async fn purge(app: &App, tenant: TenantId) -> Result<Purged, StoreError> {
-    let cutoffs = app.retention.cutoffs(app.clock.now());
+    let now = app.clock.now();
+    let cutoffs = app.retention.cutoffs(now);
     let mut all = Purged::default();
     while !app.tasks.is_stopping() {
-        let step = app.store.purge(tenant, &cutoffs, STEP).await?;
+        let step = app.store.purge(tenant, &cutoffs, (STEP, now)).await?;
         if step.is_empty() {
             break;
         }
@@ -246,17 +246,6 @@ async fn purge(app: &App, tenant: TenantId) -> Result<Purged, StoreError> {
         tokio::task::yield_now().await;
     }
     Ok(all)
-}
-
-async fn tell(app: &App, tenant: TenantId, purged: &Purged) -> Result<(), StoreError> {
-    let event = NewEvent::new(app.clock.now(), "retention.purged").with(serde_json::json!({
-        "payloads": purged.payloads, "nirs": purged.nirs, "attempts": purged.attempts,
-        "idempotency": purged.idempotency, "files": purged.files,
-        "strangers": purged.strangers, "readings": purged.readings,
-    }));
-    let mut tx = app.store.writing().await?;
-    events::append(&mut tx, tenant, &[event]);
-    tx.commit().await
 }
 
 #[cfg(test)]

@@ -4,11 +4,15 @@ use domain::{DeliveryId, TenantId, Timestamp};
 use uuid::Uuid;
 
 use crate::column::{first_id_of, ms, raw};
+use crate::deliveries::NewEvent;
 use crate::error::StoreError;
+use crate::events;
 use crate::pool::{Pools, Store, Tx, on, run};
 
 /// The most rows one step of a purge removes of one class.
 pub const MAX_STEP: u32 = 10_000;
+/// What the log calls the removal of what need not be kept.
+pub(crate) const PURGED: &str = "retention.purged";
 
 /// Until when each class of finished data is kept; what is absent is not touched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,6 +69,22 @@ impl Purged {
     /// Returns whether nothing was, or would be, removed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    fn told(&self, now: Timestamp) -> NewEvent {
+        let Self {
+            payloads,
+            nirs,
+            attempts,
+            idempotency,
+            files,
+            strangers,
+            readings,
+        } = self;
+        NewEvent::new(now, PURGED).with(serde_json::json!({
+            "payloads": payloads, "nirs": nirs, "attempts": attempts, "idempotency": idempotency,
+            "files": files, "strangers": strangers, "readings": readings,
+        }))
     }
 }
 
@@ -269,12 +289,12 @@ async fn count_adopted(
 
 impl Store {
     /// Removes what a network need not keep any more, at most `step` deliveries of each class in
-    /// one transaction. Call again until nothing is removed.
+    /// one transaction, which says so in the log. Call again until nothing is removed.
     pub async fn purge(
         &self,
         tenant: TenantId,
         cutoffs: &Cutoffs,
-        step: u32,
+        (step, now): (u32, Timestamp),
     ) -> Result<Purged, StoreError> {
         const PAYLOADS: &str = finished!("payload", "delivery_id", "");
         const NIRS: &str = finished!("object_key", "object_id", "and x.nir_key is not null");
@@ -328,6 +348,9 @@ impl Store {
             );
         }
         shred_adopted(&mut tx, (tenant, cutoffs, limit), &mut purged).await?;
+        if !purged.is_empty() {
+            events::append(&mut tx, tenant, &[purged.told(now)]);
+        }
         tx.commit().await?;
         Ok(purged)
     }

@@ -46,6 +46,8 @@ pub struct StateChange {
     pub unknown: bool,
     /// The State's deposit number, when it was told for the first time or changed.
     pub new_deca: Option<String>,
+    /// The number of the business exchange, when it was told for the first time or changed.
+    pub new_externe: Option<String>,
 }
 
 /// What is known of a dossier before the list is read.
@@ -164,6 +166,7 @@ fn compare(known: &Known, line: &EtatSeen) -> Result<Option<StateChange>, StoreE
         unknown: line.etat.is_some() && read.is_none(),
         raw,
         new_deca: line.numero_deca.clone().filter(|_| deca),
+        new_externe: line.numero_externe.clone().filter(|_| externe),
     }))
 }
 

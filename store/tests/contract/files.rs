@@ -237,8 +237,8 @@ on_both! {
         let mut tx = db.store.reading().await.unwrap();
         assert_eq!(retention::preview(&mut tx, tenant, &cutoffs).await.unwrap().files, 1);
         drop(tx);
-        assert_eq!(db.store.purge(tenant, &cutoffs, 10).await.unwrap().files, 1);
-        assert!(db.store.purge(tenant, &cutoffs, 10).await.unwrap().is_empty());
+        assert_eq!(db.store.purge(tenant, &cutoffs, (10, now())).await.unwrap().files, 1);
+        assert!(db.store.purge(tenant, &cutoffs, (10, now())).await.unwrap().is_empty());
         assert_eq!(db.number("select count(*) from payload").await, 2);
         assert_eq!(db.number("select count(*) from file where sealed is null").await, 1);
         assert!(of(db, tenant, open.id).await[0].sealed.is_some());

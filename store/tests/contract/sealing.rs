@@ -180,11 +180,11 @@ on_both! {
         let told = retention::preview(&mut tx, tenant, &cutoffs).await.unwrap();
         assert_eq!(told, Purged { payloads: 4, nirs: 5, ..Purged::default() });
         drop(tx);
-        let first = db.store.purge(tenant, &cutoffs, 3).await.unwrap();
+        let first = db.store.purge(tenant, &cutoffs, (3, now())).await.unwrap();
         assert_eq!(first.payloads, 3);
         let mut all = first.payloads;
         loop {
-            let step = db.store.purge(tenant, &cutoffs, 3).await.unwrap();
+            let step = db.store.purge(tenant, &cutoffs, (3, now())).await.unwrap();
             if step.is_empty() {
                 break;
             }
@@ -194,7 +194,7 @@ on_both! {
         assert_eq!(db.number("select count(*) from payload").await, 3);
         assert_eq!(db.number("select count(*) from object_key where nir_key is null").await, 1);
         assert_eq!(db.number("select count(*) from delivery").await, 7);
-        assert!(db.store.purge(tenant, &Cutoffs::default(), 10).await.unwrap().is_empty());
+        assert!(db.store.purge(tenant, &Cutoffs::default(), (10, now())).await.unwrap().is_empty());
     }
 
     async fn a_purge_forgets_attempts_and_expired_keys(db) {
@@ -220,7 +220,7 @@ on_both! {
             idempotency: Some(at(100)),
             ..Cutoffs::default()
         };
-        let purged = db.store.purge(tenant, &cutoffs, 10).await.unwrap();
+        let purged = db.store.purge(tenant, &cutoffs, (10, now())).await.unwrap();
         assert_eq!(purged, Purged { attempts: 1, idempotency: 1, ..Purged::default() });
         assert_eq!(db.number("select count(*) from attempt").await, 0);
     }

@@ -351,13 +351,13 @@ on_both! {
         drop(tx);
         let until = |seconds| Cutoffs { strangers: Some(at(seconds)), ..Cutoffs::default() };
         let stranger = db.network().await;
-        assert!(db.store.purge(stranger, &until(500), 10).await.unwrap().is_empty());
+        assert!(db.store.purge(stranger, &until(500), (10, now())).await.unwrap().is_empty());
         // Nobody settled the one; the other was settled later.
         let mut tx = db.store.reading().await.unwrap();
         let told = retention::preview(&mut tx, tenant, &until(50)).await.unwrap();
         drop(tx);
         assert_eq!(told, Purged { strangers: 1, ..Purged::default() });
-        assert_eq!(db.store.purge(tenant, &until(50), 10).await.unwrap(), told);
+        assert_eq!(db.store.purge(tenant, &until(50), (10, now())).await.unwrap(), told);
         let of = async |id| {
             let mut tx = db.store.reading().await.unwrap();
             strangers::find(&mut tx, tenant, id).await.unwrap().unwrap()
@@ -365,8 +365,14 @@ on_both! {
         let gone = of(nine.id).await;
         assert_eq!((gone.sealed, gone.prints), (None, Prints::default()));
         assert!(of(eight.id).await.sealed.is_some());
-        assert_eq!(db.store.purge(tenant, &until(500), 10).await.unwrap(), told, "the other one");
-        assert!(db.store.purge(tenant, &until(500), 10).await.unwrap().is_empty());
+        assert_eq!(db.store.purge(tenant, &until(500), (10, now())).await.unwrap(), told, "the other one");
+        let mut tx = db.store.reading().await.unwrap();
+        let log = store::events::after(&mut tx, tenant, 0, 100).await.unwrap();
+        drop(tx);
+        let gone = log.iter().filter(|event| event.kind == "retention.purged");
+        let gone: Vec<_> = gone.map(|event| event.data["strangers"].clone()).collect();
+        assert_eq!(gone, [1, 1], "each step tells what it took away");
+        assert!(db.store.purge(tenant, &until(500), (10, now())).await.unwrap().is_empty());
         assert!(claimed(db, 900).await.is_empty(), "it is not read again");
     }
 
@@ -399,8 +405,8 @@ on_both! {
         let told = retention::preview(&mut tx, tenant, &cutoffs).await.unwrap();
         drop(tx);
         assert_eq!(told, Purged { readings: 2, ..Purged::default() });
-        assert_eq!(db.store.purge(tenant, &cutoffs, 1).await.unwrap().readings, 1, "in steps");
-        assert_eq!(db.store.purge(tenant, &cutoffs, 10).await.unwrap().readings, 1);
+        assert_eq!(db.store.purge(tenant, &cutoffs, (1, now())).await.unwrap().readings, 1, "in steps");
+        assert_eq!(db.store.purge(tenant, &cutoffs, (10, now())).await.unwrap().readings, 1);
         assert_eq!(db.number("select count(*) from schedule_snapshot where sealed is not null").await, 1);
         let left = "select count(*) from schedule_snapshot s join dossier d
             on d.dossier_id = s.dossier_id where s.sealed is not null and d.numero_interne = '8'";

@@ -92,16 +92,17 @@ pub enum Sheet {
 /// One échéance of one dossier, reconciled.
 #[derive(Debug)]
 pub struct Row {
-    /// The dossier, whose other échéances name it too.
+    /// The dossier, whose other échéances name it too. What a list of states only confirmed since may be older
+    /// than the store's.
     pub dossier: Arc<Dossier>,
     /// The OPCO's label of the échéance.
     pub codification: Option<String>,
     /// Its money.
-    pub line: Line,
+    pub line: Arc<Line>,
 }
 
 /// The money of one site at one OPCO, or of all.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Group {
     /// How many dossiers have a schedule.
     pub dossiers: u64,

@@ -1,6 +1,8 @@
 //! What the money of many dossiers hangs on, read at once: which readings of each schedule are kept, which
 //! invoices bill it, and where those stand. What is sealed stays closed: only its name is told.
 
+mod moved;
+
 use std::collections::{HashMap, HashSet};
 
 use domain::echeancier::EtatFacture;
@@ -11,6 +13,8 @@ use uuid::Uuid;
 use crate::column::{At, raw};
 use crate::error::StoreError;
 use crate::pool::{Tx, on};
+
+pub use self::moved::{Moved, since};
 
 /// What the money of one dossier hangs on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,6 +70,19 @@ pub async fn between(
     let mut accounts = HashMap::new();
     readings(tx, &range, &mut accounts).await?;
     bills(tx, &range, &mut accounts).await?;
+    Ok(accounts)
+}
+
+/// The same of some dossiers, wherever their names lie.
+pub async fn of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    dossiers: &[DossierId],
+) -> Result<HashMap<DossierId, Account>, StoreError> {
+    let mut accounts = HashMap::new();
+    for id in dossiers {
+        accounts.extend(between(tx, tenant, (*id, *id)).await?);
+    }
     Ok(accounts)
 }
 

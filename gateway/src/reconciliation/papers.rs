@@ -18,9 +18,10 @@ use domain::reconciliation::{LigneSuivie, Limit};
 use store::schedules::{self as readings};
 use store::{Dossier, StoreError, TenantKey, Tx};
 
+use super::ledger::Ledgers;
 use crate::{contract, follow_up, schedules};
 
-/// Papers kept of all networks together: about a kilobyte each. Beyond it, the network that was asked for
+/// Papers and accounts kept of all networks together: about a kilobyte each. Beyond it, the network that was asked for
 /// the longest ago is forgotten.
 const MOST: usize = 100_000;
 
@@ -34,6 +35,7 @@ pub(super) struct Shelf {
     schedules: Opened<SnapshotId, Arc<Echeancier>>,
     bills: Opened<DeliveryId, Arc<Vec<Ligne>>>,
     limits: Opened<DeliveryId, Option<Limit>>,
+    pub(super) ledgers: Ledgers,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,12 @@ impl Papers {
 
 impl Shelf {
     fn len(&self) -> usize {
-        let sizes = [self.schedules.len(), self.bills.len(), self.limits.len()];
+        let sizes = [
+            self.schedules.len(),
+            self.bills.len(),
+            self.limits.len(),
+            self.ledgers.len(),
+        ];
         sizes.iter().sum()
     }
 

@@ -202,7 +202,8 @@ mod tests {
                     ..Sums::default()
                 },
                 gaps,
-            },
+            }
+            .into(),
         }
     }
 

@@ -3,9 +3,10 @@
 use domain::echeancier::EtatFacture;
 use domain::id::{ContractId, DossierId, SnapshotId, TenantId};
 use domain::{DeliveryId, Kind, Receipt, Secret, Status};
-use store::accounts::{self, Account};
+use store::accounts::{self, Account, Moved};
 use store::invoices::{self, NewInvoice};
-use store::{Dossier, NewDelivery, NewDossier, deliveries, dossiers, retention, schedules};
+use store::retention::{self, Cutoffs};
+use store::{Dossier, NewDelivery, NewDossier, NewEvent, deliveries, dossiers, events, schedules};
 
 use crate::harness::{Database, at, contract, now, on_both, site};
 
@@ -133,5 +134,55 @@ on_both! {
         assert!(!found.contract);
         assert!(found.readings.is_empty());
         assert_eq!(found.invoices.iter().map(|bill| bill.there).collect::<Vec<_>>(), [false]);
+    }
+
+    async fn the_log_tells_whose_money_may_have_moved(db) {
+        let tenant = db.network().await;
+        let stranger = db.network().await;
+        let one = dossier(db, tenant, "I1").await;
+        let other = dossier(db, tenant, "I2").await;
+        let third = dossier(db, tenant, "I3").await;
+        dossier(db, stranger, "I1").await;
+        let since = async |position, most| {
+            let mut tx = db.store.reading().await.unwrap();
+            let (head, moved) = accounts::since(&mut tx, tenant, position, most).await.unwrap();
+            let moved = match moved {
+                Moved::These(mut ids) => {
+                    ids.sort();
+                    Moved::These(ids)
+                }
+                Moved::Any => Moved::Any,
+            };
+            (head, moved)
+        };
+        let tell = async |tenant, event: NewEvent| {
+            let mut tx = db.store.writing().await.unwrap();
+            events::append(&mut tx, tenant, &[event]);
+            tx.commit().await.unwrap();
+        };
+        let (head, all) = since(0, 3).await;
+        assert_eq!(all, Moved::These(vec![one.id, other.id, third.id]), "by what was handed in");
+        assert_eq!(since(0, 2).await, (head, Moved::Any), "of more, any");
+        assert_eq!(since(head, 3).await, (head, Moved::These(vec![])));
+        assert_eq!(since(head + 1, 3).await, (head, Moved::Any), "the log was put back");
+
+        // An invoice is about each of its contracts, by what brought it or by its own name.
+        bill(db, tenant, "F1", &[one.contract(), third.id.into()]).await;
+        let (head, billed) = since(head, 3).await;
+        assert_eq!(billed, Moved::These(vec![one.id, third.id]));
+
+        let mut event = NewEvent::new(at(80), "dossier.etat_changed");
+        event.dossier = Some(other.id);
+        tell(tenant, event).await;
+        tell(tenant, NewEvent::new(at(81), "dossier.opened")).await;
+        tell(stranger, NewEvent::new(at(82), "retention.purged")).await;
+        let (head, told) = since(head, 3).await;
+        assert_eq!(told, Moved::These(vec![other.id]));
+
+        let cutoffs = Cutoffs { attempts: Some(at(90)), ..Cutoffs::default() };
+        assert!(db.store.purge(tenant, &cutoffs, (10, at(90))).await.unwrap().is_empty());
+        assert_eq!(since(head, 3).await, (head, Moved::These(vec![])));
+        tell(tenant, NewEvent::new(at(91), "retention.purged")).await;
+        assert_eq!(since(head, 3).await, (head + 1, Moved::Any), "it may be of any");
     }
 }

@@ -2,8 +2,9 @@
 //! invoices bill it, and where those stand. What is sealed stays closed: only its name is told.
 
 mod moved;
+mod stuck;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use domain::echeancier::EtatFacture;
 use domain::id::{DeliveryId, DossierId, SnapshotId, TenantId};
@@ -15,6 +16,7 @@ use crate::error::StoreError;
 use crate::pool::{Tx, on};
 
 pub use self::moved::{Moved, since};
+pub use self::stuck::{Stuck, Whose, stuck};
 
 /// What the money of one dossier hangs on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,29 +86,6 @@ pub async fn of(
         accounts.extend(between(tx, tenant, (*id, *id)).await?);
     }
     Ok(accounts)
-}
-
-/// Returns which invoices of a network that stand somewhere can still be opened, of those whose names lie
-/// between two.
-pub async fn openable(
-    tx: &mut Tx,
-    tenant: TenantId,
-    status: Status,
-    (least, most): (DeliveryId, DeliveryId),
-) -> Result<HashSet<DeliveryId>, StoreError> {
-    // A payload and its key go together: where the key is, so is what it opens.
-    const SQL: &str = "select d.delivery_id from delivery d
-        join object_key k on k.tenant_id = d.tenant_id and k.object_id = d.delivery_id
-        where d.tenant_id = $1 and d.status = $2 and d.kind = 'facture'
-          and d.delivery_id >= $3 and d.delivery_id <= $4";
-    let rows: Vec<(Uuid,)> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(raw(tenant))
-        .bind(status.as_str())
-        .bind(raw(least))
-        .bind(raw(most))
-        .fetch_all(conn)
-        .await?);
-    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
 }
 
 struct Range {

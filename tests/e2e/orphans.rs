@@ -147,8 +147,10 @@ on_both! {
         let numero = file(&employer, &filed).await;
         let orphan = found(&scene, &numero).await;
         let id = orphan["id"].as_str().unwrap();
+        reconciled(&scene).await;
         let adopted = act(&scene.erp, id, "adopt", json!({})).await.expect(200);
         assert_eq!((&adopted["dossier_id"], &adopted["fate"]), (&json!(id), &json!("adopted")));
+        reconciled(&scene).await;
         let dossier = wait::until_value("the schedule", async || detail(&scene, id).await, |dossier| {
             dossier["echeancier"]["facturable"].as_array().is_some_and(|lines| !lines.is_empty())
         }).await;
@@ -165,6 +167,7 @@ on_both! {
             dossier["factures"][0]["etat"] == "REGLE"
         }).await;
         assert_eq!(paid["factures"][0]["numero"], "F-2041");
+        reconciled(&scene).await;
         assert_eq!(act(&scene.erp, id, "reopen", json!({})).await.status, 409);
     }
 
@@ -195,10 +198,12 @@ on_both! {
         let id = orphan["id"].as_str().unwrap();
         let adopted = act(&scene.erp, id, "adopt", json!({})).await.expect(200);
         assert_eq!(adopted["delivery_id"], Value::Null, "nobody has sent it yet");
+        reconciled(&scene).await;
         let delivery = scene.erp.submit(&contract(2_071).to(OPCO)).await;
         let after = scene.erp.until_delivered(&delivery).await;
         assert_eq!(after["numero_interne"], numero, "{after:#}");
         assert_eq!(detail(&scene, id).await["delivery_id"], delivery);
+        reconciled(&scene).await;
         let filed = scene.opcos.handle().ledger_of(Some("akto"), Kind::Dossier, 0, 10).unwrap();
         assert_eq!(filed.entries.len(), 2, "the OPCO was not told of it twice");
     }
@@ -227,8 +232,10 @@ on_both! {
         let pages = [list_of(&scene, "limit=1").await, list_of(&scene, "").await];
         assert_eq!(pages.map(|page| page.as_array().unwrap().len()), [1, 2]);
         let id = orphan["id"].as_str().unwrap();
+        reconciled(&scene).await;
         let adopted = act(&scene.erp, id, "adopt", json!({"delivery_id": delivery})).await.expect(200);
         assert_eq!(adopted["dossier_id"], missed["id"]);
+        reconciled(&scene).await;
         assert_eq!(detail(&scene, missed["id"].as_str().unwrap()).await["numero_interne"], numero);
         assert_eq!(scene.erp.delivery(&delivery).await["numero_interne"], numero);
         assert_eq!(list_of(&scene, "").await, json!([]));
@@ -276,6 +283,11 @@ async fn list_of(scene: &Scene, filter: &str) -> Value {
 async fn detail(scene: &Scene, id: &str) -> Value {
     let path = format!("/api/v1/dossiers/{id}");
     scene.erp.get(&path).await.expect(200)
+}
+
+/// Asks for the money of the network: under test, what is kept of it must be what the store holds.
+async fn reconciled(scene: &Scene) -> Value {
+    scene.erp.get("/api/v1/reconciliation").await.expect(200)
 }
 
 async fn act(erp: &erp::Erp, id: &str, action: &str, mut with: Value) -> erp::Answer {

@@ -2,72 +2,55 @@
 //! bill.
 
 use admin_api::books::{Blocked, Question, Stuck};
-use domain::{Kind, Status};
-use store::accounts;
-use store::deliveries::{self, Filter, Page};
-use store::{Delivery, StoreError};
+use domain::{HoldReason, WaitReason};
+use store::StoreError;
+use store::accounts::{self, Whose};
 
 use crate::app::App;
 
-/// Invoices opened for one answer, of each status.
-const MOST: u32 = 1_000;
-
-/// What keeps an invoice here.
-const STUCK: [Status; 4] = [Status::Held, Status::Unknown, Status::Waiting, Status::Dead];
+/// Invoices opened for one answer.
+const MOST: u32 = 4_000;
 
 /// Counts the invoices that no OPCO has, by what keeps them here.
 pub(crate) async fn blocked(app: &App, question: &Question) -> Result<Blocked, StoreError> {
     let network = app.views.network(app, question.tenant).await?;
     let shelf = app.papers.of(question.tenant);
-    let mut blocked = Blocked::default();
-    for status in STUCK {
-        let filter = Filter {
-            environment: Some(question.environment),
-            status: Some(status),
-            kind: Some(Kind::Facture),
-            opco: question.opco,
-            sites: question.sites.clone(),
-            ..Filter::default()
-        };
-        let page = Page {
-            after: None,
-            limit: MOST,
-        };
-        let mut tx = app.store.reading().await?;
-        let found = deliveries::list(&mut tx, question.tenant, &filter, page).await?;
-        blocked.truncated |= u32::try_from(found.len()).unwrap_or(MOST) >= MOST;
-        let (Some(newest), Some(oldest)) = (found.first(), found.last()) else {
+    let whose = Whose {
+        tenant: question.tenant,
+        environment: question.environment,
+        opco: question.opco,
+        sites: question.sites.as_deref(),
+    };
+    let mut tx = app.store.reading().await?;
+    let found = accounts::stuck(&mut tx, whose, MOST).await?;
+    let mut blocked = Blocked {
+        truncated: u32::try_from(found.len()).unwrap_or(MOST) >= MOST,
+        ..Blocked::default()
+    };
+    for invoice in &found {
+        if !invoice.there {
+            shelf.forget(invoice.delivery);
+            count(&mut blocked, invoice, 0);
             continue;
-        };
-        let range = (oldest.id, newest.id);
-        let openable = accounts::openable(&mut tx, question.tenant, status, range).await?;
-        for delivery in &found {
-            if !openable.contains(&delivery.id) {
-                shelf.forget(delivery.id);
-                count(&mut blocked, delivery, 0);
-                continue;
-            }
-            let opened = shelf.bill(&mut tx, &network.keys, delivery.tenant, delivery.id);
-            let lines = opened.await?.unwrap_or_default();
-            let cents = lines.iter().map(|ligne| ligne.cents);
-            count(&mut blocked, delivery, cents.fold(0, i64::saturating_add));
         }
+        let opened = shelf.bill(&mut tx, &network.keys, question.tenant, invoice.delivery);
+        let lines = opened.await?.unwrap_or_default();
+        let cents = lines.iter().map(|ligne| ligne.cents);
+        count(&mut blocked, invoice, cents.fold(0, i64::saturating_add));
     }
     Ok(blocked)
 }
 
-fn count(blocked: &mut Blocked, delivery: &Delivery, cents: i64) {
-    let standing = &delivery.standing;
-    let wait = standing.wait_reason;
-    let hold = standing.hold_reason;
+fn count(blocked: &mut Blocked, invoice: &accounts::Stuck, cents: i64) {
+    let (wait, hold) = (invoice.wait, invoice.hold);
     let reason = wait
-        .map(domain::WaitReason::as_str)
-        .or(hold.map(domain::HoldReason::as_str));
+        .map(WaitReason::as_str)
+        .or(hold.map(HoldReason::as_str));
     let stuck = blocked
         .by
-        .entry((standing.status.as_str(), reason))
+        .entry((invoice.status.as_str(), reason))
         .or_insert(Stuck {
-            status: standing.status,
+            status: invoice.status,
             wait,
             hold,
             count: 0,

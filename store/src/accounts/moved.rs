@@ -56,20 +56,20 @@ async fn told(
     most: usize,
 ) -> Result<Vec<Uuid>, StoreError> {
     // An invoice knows its contract by the delivery that brought it, or by the dossier where none did.
-    // Crossed, so that SQLite begins with the few events.
     const SQL: &str = "with told as (
             select distinct delivery_id, dossier_id, kind = $5 as anything from event
-            where tenant_id = $1 and position > $2 and position <= $3)
+            where tenant_id = $1 and position > $2 and position <= $3),
+        billed as (
+            select contract_id from invoice_contract
+            where tenant_id = $1 and delivery_id in (select delivery_id from told))
         select dossier_id from told where dossier_id is not null
         union select $4 from told where anything
-        union select d.dossier_id from told t cross join dossier d
-            where t.delivery_id <> $4 and d.tenant_id = $1 and d.delivery_id = t.delivery_id
-        union select d.dossier_id from told t cross join invoice_contract c cross join dossier d
-            where t.delivery_id <> $4 and c.tenant_id = $1 and c.delivery_id = t.delivery_id
-              and d.tenant_id = $1 and d.delivery_id = c.contract_id
-        union select d.dossier_id from told t cross join invoice_contract c cross join dossier d
-            where t.delivery_id <> $4 and c.tenant_id = $1 and c.delivery_id = t.delivery_id
-              and d.tenant_id = $1 and d.dossier_id = c.contract_id
+        union select dossier_id from dossier where tenant_id = $1
+            and delivery_id in (select delivery_id from told where delivery_id <> $4)
+        union select dossier_id from dossier where tenant_id = $1
+            and delivery_id in (select contract_id from billed)
+        union select dossier_id from dossier where tenant_id = $1
+            and dossier_id in (select contract_id from billed)
         limit $6";
     let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
     Ok(on!(tx, |conn| sqlx::query_scalar(SQL)

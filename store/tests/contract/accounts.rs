@@ -2,11 +2,15 @@
 
 use domain::echeancier::EtatFacture;
 use domain::id::{ContractId, DossierId, SnapshotId, TenantId};
-use domain::{DeliveryId, Kind, Receipt, Secret, Status};
-use store::accounts::{self, Account, Moved};
+use domain::{
+    DeliveryId, Environment, HoldReason, Kind, Opco, Receipt, Secret, Status, WaitReason,
+};
+use store::accounts::{self, Account, Moved, Whose};
 use store::invoices::{self, NewInvoice};
 use store::retention::{self, Cutoffs};
-use store::{Dossier, NewDelivery, NewDossier, NewEvent, deliveries, dossiers, events, schedules};
+use store::{
+    Dossier, NewDelivery, NewDossier, NewEvent, Standing, deliveries, dossiers, events, schedules,
+};
 
 use crate::harness::{Database, at, contract, now, on_both, site};
 
@@ -78,13 +82,6 @@ async fn account(db: &Database, dossier: &Dossier) -> Account {
     found.unwrap().remove(&dossier.id).unwrap_or_default()
 }
 
-/// Counts the invoices on their way that can be opened, between one and itself.
-async fn openable(db: &Database, tenant: TenantId, invoice: DeliveryId) -> usize {
-    let mut tx = db.store.reading().await.unwrap();
-    let found = accounts::openable(&mut tx, tenant, Status::Queued, (invoice, invoice)).await;
-    found.unwrap().len()
-}
-
 on_both! {
     async fn each_dossier_has_its_own_readings_invoices_and_contract(db) {
         let tenant = db.network().await;
@@ -122,14 +119,12 @@ on_both! {
         read(db, &one, 1).await;
         let invoice = bill(db, tenant, "F1", &[one.contract()]).await;
         assert!(account(db, &one).await.contract);
-        assert_eq!(openable(db, tenant, invoice).await, 1);
 
         let mut tx = db.store.writing().await.unwrap();
         retention::shred_payload(&mut tx, tenant, one.delivery.unwrap()).await.unwrap();
         retention::shred_payload(&mut tx, tenant, invoice).await.unwrap();
         tx.commit().await.unwrap();
 
-        assert_eq!(openable(db, tenant, invoice).await, 0);
         let found = account(db, &one).await;
         assert!(!found.contract);
         assert!(found.readings.is_empty());
@@ -184,5 +179,53 @@ on_both! {
         assert_eq!(since(head, 3).await, (head, Moved::These(vec![])));
         tell(tenant, NewEvent::new(at(91), "retention.purged")).await;
         assert_eq!(since(head, 3).await, (head + 1, Moved::Any), "it may be of any");
+    }
+
+    async fn the_invoices_that_no_opco_has_are_listed_and_no_others(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let stuck = async |opco| {
+            let mut tx = db.store.reading().await.unwrap();
+            let sites = [site()];
+            let whose = Whose { tenant, environment: Environment::Live, opco, sites: Some(&sites) };
+            let found = accounts::stuck(&mut tx, whose, 10).await.unwrap();
+            found.into_iter().map(|one| (one.delivery, one.there)).collect::<Vec<_>>()
+        };
+        let here = [
+            Standing::waiting(WaitReason::OpeningDate, at(60)),
+            Standing::waiting(WaitReason::RouteLookup, at(60)),
+            Standing::behind(),
+            Standing::unknown(at(5)),
+            Standing::held(HoldReason::NoKey),
+            Standing::ended(Status::Dead),
+        ];
+        let gone = [
+            Standing::queued(now()),
+            Standing::ended(Status::Rejected),
+            Standing::ended(Status::Delivered),
+            Standing::ended(Status::Cancelled),
+        ];
+        let standings = here.iter().chain(&gone);
+        let mut group: Vec<NewDelivery> = standings
+            .map(|standing| NewDelivery { kind: Kind::Facture, standing: *standing, ..contract(&keys, now()) })
+            .collect();
+        group[1].opco = None;
+        group[5].opco = Some(Opco::Akto);
+        let mut elsewhere = NewDelivery { kind: Kind::Facture, standing: here[4], ..contract(&keys, now()) };
+        elsewhere.environment = Environment::Test;
+        group.extend([NewDelivery { standing: here[4], ..contract(&keys, now()) }, elsewhere]);
+        db.store.accept(&group).await.unwrap();
+        let stranger = db.network().await;
+        let theirs = db.store.keys(stranger).await.unwrap();
+        let alien = NewDelivery { kind: Kind::Facture, standing: here[4], ..contract(&theirs, now()) };
+        db.store.accept(&[alien]).await.unwrap();
+
+        let newest_first = |of: &[usize]| of.iter().rev().map(|n| (group[*n].id, true)).collect::<Vec<_>>();
+        assert_eq!(stuck(None).await, newest_first(&[0, 1, 2, 3, 4, 5]));
+        assert_eq!(stuck(Some(Opco::Akto)).await, newest_first(&[5]));
+        let mut tx = db.store.writing().await.unwrap();
+        retention::shred_payload(&mut tx, tenant, group[5].id).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(stuck(Some(Opco::Akto)).await, [(group[5].id, false)]);
     }
 }

@@ -24,7 +24,7 @@ use store::{
 use zeroize::Zeroizing;
 
 use crate::app::App;
-use crate::ceilings::Reached;
+use crate::ceilings::{Entered, Reached};
 use crate::failpoint::{self, Step};
 use crate::mutation::{self, Mutation};
 use crate::plan::{self, Plan, Question, Way};
@@ -165,17 +165,19 @@ pub(crate) async fn accept(
 ) -> Result<Accepted, Refused> {
     let judged = match judge(app, sender, &submission).await {
         Err(refused @ Refused::ClosedSite(_)) => {
-            // What was taken once stays taken, whatever was closed since.
-            return match recall(app, sender, &submission).await? {
-                Some((existing, true)) => replayed(app, sender, existing).await,
-                Some((existing, false)) => Err(Refused::KeyReused(existing)),
-                None => Err(refused),
-            };
+            return same::earlier(app, sender, &submission, refused).await;
         }
         judged => judged.inspect_err(|refused| count(app, refused))?,
     };
     failpoint::pass(Step::Checked);
-    take(app, sender, submission, judged).await
+    let whose = (judged.question.siret_cfa, &*judged.view);
+    let entered = match enter(app, sender, whose, judged.question.now).await {
+        Err(refused @ Refused::Ceiling(_)) => {
+            return same::earlier(app, sender, &submission, refused).await;
+        }
+        entered => entered?,
+    };
+    take(app, sender, submission, (judged, entered)).await
 }
 
 /// Counts what refused a contract, rule by rule.
@@ -268,7 +270,7 @@ async fn take(
     app: &App,
     sender: &Sender,
     mut submission: Submission,
-    mut judged: Judged,
+    (mut judged, entered): (Judged, Entered<'_>),
 ) -> Result<Accepted, Refused> {
     let view = Arc::clone(&judged.view);
     let keys = &view.network.keys;
@@ -285,8 +287,6 @@ async fn take(
         _ => Ok(()),
     };
     kept(standing, &mut judged)?;
-    let whose = (judged.question.siret_cfa, &*view);
-    let entered = enter(app, sender, whose, judged.question.now).await?;
     let mut new = new_delivery(sender, &mut submission, &prints, &judged, standing)?;
     let id = new.id;
     let slot = match (standing.status, judged.plan.target) {

@@ -16,10 +16,12 @@ use crate::{pause, rounds};
 
 /// How often is looked for mails that are due, on the gateway's clock.
 const EVERY: Duration = Duration::from_secs(15);
-/// For how long one sender has a mail: longer than any exchange with a mail server.
+/// For how long one sender has a mail: longer than any exchange with a mail server. Of several taken at once
+/// the last would wait for all the others, and another process could send it meanwhile: each is taken when it
+/// is sent.
 const LEASE: Duration = Duration::from_mins(10);
-/// How many mails one round takes.
-const AT_ONCE: u32 = 20;
+/// How many mails one round sends.
+const A_ROUND: u32 = 20;
 /// The rests between tries; the last one serves for all that follow.
 const RESTS: [Duration; 5] = [
     Duration::from_mins(1),
@@ -113,16 +115,17 @@ async fn round(app: &App) -> Result<(), StoreError> {
     let Some(mailer) = &app.mailer else {
         return Ok(());
     };
-    let now = app.clock.now();
-    let until = pause::later(now, LEASE);
-    let due = app.store.claim_mails(now, until, &app.owner, AT_ONCE);
-    for mail in due.await? {
+    for _ in 0..A_ROUND {
         if app.tasks.is_stopping() {
             break;
         }
-        let outcome = send(app, mailer, &mail).await?;
+        let now = app.clock.now();
+        let until = pause::later(now, LEASE);
+        let due = app.store.claim_mails(now, until, &app.owner, 1).await?;
+        let Some(mail) = due.first() else { break };
+        let outcome = send(app, mailer, mail).await?;
         let mut tx = app.store.writing().await?;
-        mails::settle(&mut tx, &mail, &app.owner, outcome, app.clock.now()).await?;
+        mails::settle(&mut tx, mail, &app.owner, outcome, app.clock.now()).await?;
         tx.commit().await?;
     }
     Ok(())

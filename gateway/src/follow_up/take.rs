@@ -74,7 +74,17 @@ pub(crate) async fn accept(
     }
     failpoint::pass(Step::Checked);
     let whose = (judged.siret_cfa, &*judged.view);
-    let entered = intake::enter(app, sender, whose, now).await?;
+    let entered = match intake::enter(app, sender, whose, now).await {
+        Err(refused @ Refused::Ceiling(_)) => {
+            // What was taken once stays taken, whatever was reached since.
+            let earlier = match &idempotency {
+                Some(given) => earlier(app, sender, given, now).await?,
+                None => None,
+            };
+            return earlier.ok_or(refused);
+        }
+        entered => entered?,
+    };
     let beside = (idempotency, beside.traceparent);
     let file = held.as_ref().and_then(Held::received);
     let mut new = new_delivery(sender, &keys, &follow, (&judged, beside), file, now)?;

@@ -6,7 +6,7 @@ use domain::id::DeliveryId;
 use store::{NewEvent, StoreError};
 use zeroize::Zeroizing;
 
-use super::{Sender, Submission, content, key_print, purpose};
+use super::{Accepted, Refused, Sender, Submission, content, key_print, purpose, replayed};
 use crate::app::App;
 use crate::contract;
 
@@ -37,6 +37,21 @@ pub(crate) async fn recall(
             stored == keys.fingerprint(purpose::CONTENT, &content),
         )
     }))
+}
+
+/// Answers a call that is refused now as it was answered before, if it was: what was taken once stays taken,
+/// whatever was closed or reached since.
+pub(super) async fn earlier(
+    app: &App,
+    sender: &Sender,
+    submission: &Submission,
+    refused: Refused,
+) -> Result<Accepted, Refused> {
+    match recall(app, sender, submission).await? {
+        Some((existing, true)) => replayed(app, sender, existing).await,
+        Some((existing, false)) => Err(Refused::KeyReused(existing)),
+        None => Err(refused),
+    }
 }
 
 /// Returns whether a contract in custody is this very contract. Opening it is itself on record.

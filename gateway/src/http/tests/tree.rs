@@ -151,8 +151,15 @@ async fn a_ceiling_is_told_with_the_hour_to_come_back_and_counts_what_was_kept()
         ..Bound::default()
     };
     gateway.bound(Some(SITE), day(1)).await;
-    let one = gateway.post(&key, DOOR, &at(SITE, "Un", "01-02")).await;
+    let un = at(SITE, "Un", "01-02");
+    let one = gateway.keyed(&key, "un", &un).await;
     assert_eq!(one.status, 202, "{}", one.text);
+    // Whoever never had that answer is given it again: this was kept.
+    let again = gateway.keyed(&key, "un", &un).await;
+    assert_eq!(again.status, 202, "{}", again.text);
+    assert_eq!(again.json()["id"], one.json()["id"]);
+    let another = gateway.keyed(&key, "un", &at(SITE, "Une", "01-02")).await;
+    assert_eq!(another.status, 422, "{}", another.text);
     let twin = gateway.post(&key, DOOR, &at(SITE, "Un", "01-02")).await;
     let over = twin.refuses(429, "plafond-atteint");
     assert!(

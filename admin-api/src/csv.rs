@@ -21,7 +21,8 @@ pub fn field(text: &str) -> String {
 
 /// Returns a text that no spreadsheet takes for a formula.
 fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    const STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    if text.trim_start_matches(' ').starts_with(STARTS) {
         format!("'{text}")
     } else {
         text.to_owned()
@@ -42,7 +43,9 @@ mod tests {
 
     #[test]
     fn no_text_is_a_formula() {
-        for start in ["=1", "+1", "-1", "@x", "\tx", "\rx"] {
+        for start in [
+            "=1", "+1", "-1", "@x", "\tx", "\rx", "\n=1", " =1", "＝1", "＠x",
+        ] {
             assert!(harmless(start).starts_with('\''), "{start}");
         }
         assert_eq!(field("=a;\"b\""), "\"'=a;\"\"b\"\"\"");

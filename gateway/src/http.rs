@@ -346,7 +346,9 @@ fn query_detail(error: &actix_web::error::QueryPayloadError, query: &str) -> Str
     }
 }
 
+/// Returns a name as it may be told again: what stands in its place may be a number that was put there.
 fn shortened(name: &str) -> String {
-    let plain = name.chars().filter(|c| !c.is_control());
+    let told = opco::reference(name);
+    let plain = told.chars().filter(|c| !c.is_control());
     plain.take(40).collect()
 }

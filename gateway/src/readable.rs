@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::Kind;
+use domain::identifiers::holds_number;
 use domain::payload::fields;
 use serde_json::Value;
 
@@ -13,10 +14,13 @@ const MASK: &str = "•••";
 /// Masks, in a payload, NIRs, accounts, and whatever tells of a disability.
 pub(crate) fn mask(value: &mut Value) {
     each(value, &mut |key, value| {
-        // The supplement of an invoice's line tells as much as the flag of a contract.
-        let told = value.as_str().is_some_and(|text| text.contains("RQTH"));
+        // The supplement of an invoice's line tells as much as the flag of a contract; and a number may have
+        // strayed into another field.
+        let told = value
+            .as_str()
+            .is_some_and(|text| text.contains("RQTH") || holds_number(text));
         let of_disability = key == "handicap" || key.to_ascii_uppercase().contains("RQTH");
-        if is_account(key) || key == "nir" || of_disability || told {
+        if is_account(key) || key.eq_ignore_ascii_case("nir") || of_disability || told {
             *value = MASK.into();
         }
     });
@@ -141,11 +145,19 @@ mod tests {
             },
             "lignes": [{"natureLigne": "MAJORATION_RQTH"}],
             "employeur": {"iban": "FR76"}, "plus": [{"ibanEmetteur": "FR77"}],
+            "remarque": "NIR 2 05 04 93 999 999 92", "compte": "GB29 NWBK 6016 1331 9268 19",
         }});
         let mut accounts = contract.clone();
         mask(&mut contract);
         let said = contract.to_string();
-        for secret in ["205049399999992", "FR7", "true", "MAJORATION"] {
+        for secret in [
+            "205049399999992",
+            "FR7",
+            "true",
+            "MAJORATION",
+            "999 92",
+            "NWBK",
+        ] {
             assert!(!said.contains(secret), "{said}");
         }
         assert!(said.contains("MARTIN"));

@@ -4,6 +4,8 @@
 //! like them. Which field it is, is found by leaving each out in turn; of the words only those are told that
 //! stand behind the last "expected", which the program wrote.
 
+use std::collections::BTreeSet;
+
 use crate::filter::plain_name;
 use crate::refusal::{Code, Refusal};
 
@@ -15,6 +17,9 @@ const UNKNOWN_WORD: &str = "unknown variant `";
 const UNKNOWN_FIELD: &str = "unknown field `";
 /// How it begins when a field is not there, or there twice.
 const NAMED: [&str; 2] = ["missing field `", "duplicate field `"];
+/// The most fields that are left out in turn, which reads all of what was sent again each time. No form nor
+/// document of ours has as many.
+const LEFT_OUT_MAX: usize = 64;
 /// What it writes before what it would have taken.
 const EXPECTED: &str = ", expected ";
 
@@ -70,7 +75,9 @@ fn culprit<'a>(
         return None;
     }
     let mut other = None;
-    for name in names {
+    let mut seen = BTreeSet::new();
+    let tried = names.filter(|name| plain_name(name).is_some() && seen.insert(*name));
+    for name in tried.take(LEFT_OUT_MAX) {
         match without(name) {
             None => return Some(name),
             // Without the act nothing is read at all, whatever else is wrong.
@@ -111,4 +118,39 @@ fn unknown_field(said: &str) -> Refusal {
         format!("Un champ n'est pas de ceux attendus : {names}."),
         format!("A field is none of those expected: {names}."),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn what_is_at_fault_among_a_stranger_s_thousands_of_fields_is_looked_for_a_few_times_only() {
+        let many: Vec<String> = (0..16_000_u32)
+            .map(|n| {
+                let letter = |n: u32| char::from(b'a' + u8::try_from(n % 26).unwrap());
+                [letter(n), letter(n / 26), letter(n / 676)]
+                    .iter()
+                    .collect()
+            })
+            .collect();
+        let read = Cell::new(0_usize);
+        let names = many.iter().map(String::as_str);
+        let refusal = refusal((Of::Form, "no such thing"), names, |_| {
+            read.set(read.get() + 1);
+            Some("no such thing".to_owned())
+        });
+        assert_eq!(refusal.code, Code::Invalid);
+        assert!(read.get() <= LEFT_OUT_MAX, "{}", read.get());
+        // The same name again and again is left out once.
+        read.set(0);
+        let same = std::iter::repeat_n("x", 16_000);
+        culprit("no such thing", same, |_| {
+            read.set(read.get() + 1);
+            Some("no such thing".to_owned())
+        });
+        assert_eq!(read.get(), 1);
+    }
 }

@@ -14,6 +14,9 @@ use crate::refusal::{Code, Refusal};
 use crate::signin::carried;
 use crate::viewer::Viewer;
 
+/// The most parts of one form: an empty one costs nobody a byte, and us a name.
+const PARTS_MAX: usize = 64;
+
 /// The parts of one form, by name; `MAX` bounds them all together, in bytes.
 #[derive(Debug)]
 pub(crate) struct Upload<const MAX: usize>(pub(crate) BTreeMap<String, Vec<u8>>);
@@ -31,6 +34,10 @@ impl<const MAX: usize> FromRequest for Upload<MAX> {
             while let Some(part) = parts.next().await {
                 let mut part = part.map_err(|_| Refusal::from(Code::Invalid))?;
                 let name = part.name().unwrap_or_default().to_owned();
+                left = left
+                    .checked_sub(name.len())
+                    .filter(|_| read.len() < PARTS_MAX)
+                    .ok_or(Code::TooLarge)?;
                 let bytes = whole(&mut part, left).await?;
                 left = left.saturating_sub(bytes.len());
                 read.insert(name, bytes);

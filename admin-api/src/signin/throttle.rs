@@ -1,6 +1,7 @@
 //! What slows down who guesses: longer and longer pauses for an account, a budget for an address.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ impl Throttle {
         let tally = count(&mut names, Sort::Email, email, now);
         tally.locked_until = pause(tally.failures).map(|pause| after(now, pause));
         if let Some(address) = address {
-            let tally = count(&mut names, Sort::Address, address, now);
+            let tally = count(&mut names, Sort::Address, &network(address), now);
             if tally.failures >= PER_ADDRESS {
                 tally.locked_until = Some(after(now, WINDOW));
             }
@@ -90,12 +91,25 @@ impl Throttle {
     }
 }
 
+/// Returns what is counted of an address: of one of IPv6 its network, within which whoever has one has them
+/// all.
+fn network(address: &str) -> String {
+    const PREFIX_BITS: u32 = 64;
+    match address.parse() {
+        Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
+            let prefix = v6.to_bits() & (u128::MAX << (u128::BITS - PREFIX_BITS));
+            Ipv6Addr::from_bits(prefix).to_string()
+        }
+        _ => address.to_owned(),
+    }
+}
+
 fn locked(names: &Names, email: &str, address: Option<&str>, now: Timestamp) -> Option<Timestamp> {
     let until = |sort, name: &str| {
         let tally = names.get(&(sort, name.to_owned()))?;
         tally.locked_until.filter(|until| now < *until)
     };
-    let by_address = address.and_then(|address| until(Sort::Address, address));
+    let by_address = address.and_then(|address| until(Sort::Address, &network(address)));
     until(Sort::Email, email).max(by_address)
 }
 
@@ -162,5 +176,24 @@ mod tests {
                 .locked("new@b.example", Some("192.0.2.2"), at(1))
                 .is_none()
         );
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let throttle = Throttle::default();
+        for n in 0..PER_ADDRESS {
+            let from = format!("2a01:e0a:1:2::{n:x}");
+            throttle.failed(&format!("{n}@b.example"), Some(&from), at(0));
+        }
+        let locked = |from| {
+            throttle
+                .locked("new@b.example", Some(from), at(1))
+                .is_some()
+        };
+        assert!(locked("2a01:e0a:1:2:ffff::1"));
+        assert!(!locked("2a01:e0a:1:3::1"));
+        // One of IPv4 stays itself, however it is written.
+        assert_eq!(network("::ffff:192.0.2.1"), "::ffff:192.0.2.1");
+        assert_eq!(network("192.0.2.1"), "192.0.2.1");
     }
 }

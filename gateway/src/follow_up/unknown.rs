@@ -48,7 +48,8 @@ pub(super) fn named(payload: &Payload, link: &Link, also: &[Link]) -> Vec<Unknow
         .filter(|(_, numero)| !found().any(|link| link.known().numero_externe == Some(*numero)))
         .map(|(place, numero)| Unknown {
             place,
-            numero: numero.to_owned(),
+            // It is told and kept in clear, and may be anything that somebody put in its place.
+            numero: opco::reference(numero),
             misplaced: found().map(Link::known).any(|known| {
                 known.numero_interne == Some(numero) || known.numero_deca == Some(numero)
             }),
@@ -140,6 +141,22 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_a_number_is_told_without_somebody_s() {
+        let ligne = |numero: &str| domain::payload::Ligne {
+            numero_dossier: Some(numero.to_owned()),
+            ..domain::payload::Ligne::default()
+        };
+        let facture = domain::payload::Facture {
+            lignes: vec![ligne("EXT-77"), ligne("2 05 04 93 999 999 92")],
+            ..domain::payload::Facture::default()
+        };
+        let named = named(&Payload::Facture(Box::new(facture)), &Link::default(), &[]);
+        let told: Vec<Finding> = refused(&named, None).collect();
+        let values: Vec<&str> = told.iter().filter_map(|one| one.value.as_deref()).collect();
+        assert_eq!(values, ["EXT-77", "***"]);
     }
 
     #[test]

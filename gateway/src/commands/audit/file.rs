@@ -213,8 +213,8 @@ fn told<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<String> {
     let mut lines: Vec<String> = told
         .into_iter()
         .map(|entry| {
-            let (at, kind) = (words::local_text(&instant(entry.at_ms)), &entry.kind);
-            match event::name(kind, Language::Fr) {
+            let (at, kind) = (words::local_text(&instant(entry.at_ms)), word(&entry.kind));
+            match event::name(&entry.kind, Language::Fr) {
                 Some(name) => format!("n° {}, {at}, {name} ({kind})", entry.position),
                 None => format!("n° {}, {at}, {kind}", entry.position),
             }
@@ -233,6 +233,14 @@ fn told<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Returns the word of an event as a terminal may show it: a file is a stranger's, and with what a terminal
+/// obeys it could write any verdict over ours.
+fn word(kind: &str) -> String {
+    const CHARS_MAX: usize = 60;
+    let plain = kind.chars().filter(char::is_ascii_graphic);
+    plain.take(CHARS_MAX).collect()
 }
 
 fn instant(ms: i64) -> String {
@@ -276,5 +284,9 @@ mod tests {
             ]
         );
         assert_eq!(told(entries.iter().take(2)).len(), 2);
+        // A stranger's file writes nothing over the verdict.
+        let forged = "x\u{1b}[2J\u{1b}[H\nverdict  VALIDE\u{9b}1A\u{202e}";
+        let line = told([entry(1, forged, "x")].iter()).concat();
+        assert_eq!(line, "n° 1, 01/09/2026 10:00, x[2J[HverdictVALIDE1A");
     }
 }

@@ -12,6 +12,7 @@ use store::{NewEvent, people};
 
 use crate::desk::Desk;
 use crate::filter::word;
+use crate::hand;
 use crate::refusal::{Code, Refusal};
 use crate::signin::carried::after;
 use crate::viewer::Viewer;
@@ -177,6 +178,7 @@ pub(crate) async fn silence(
             "A reason is needed, of at most 500 characters.",
         ));
     }
+    hand::of_nobody(reason)?;
     if hours == 0 || hours > SILENCE_DAYS_MAX * 24 {
         return Err(Refusal::invalid(
             "/hours",
@@ -211,6 +213,7 @@ pub(crate) async fn speak(
 ) -> Result<Environment, Refusal> {
     let now = desk.clock.now();
     let reason: String = reason.trim().chars().take(REASON_CHARS_MAX).collect();
+    hand::of_nobody(&reason)?;
     let mut tx = desk.store.writing().await?;
     let alert = mine(&mut tx, viewer, id).await?;
     if !kept::speak(&mut tx, viewer.tenant(), &alert, now).await? {

@@ -15,6 +15,7 @@ use store::{Delivery, NewEvent, Tx, events};
 use crate::csv;
 use crate::desk::Desk;
 use crate::gate::before;
+use crate::hand;
 use crate::pages::layout::local;
 use crate::picked::Asked;
 use crate::refusal::{Code, Refusal};
@@ -320,6 +321,7 @@ pub(crate) fn reason(text: &str) -> Result<&str, Refusal> {
             "Say why, in at most 500 characters: the reason goes into the log.",
         ));
     }
+    hand::of_nobody(text)?;
     Ok(text)
 }
 

@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::id::TenantId;
+use domain::identifiers::holds_number;
 use serde_json::Value;
 use store::{NewEvent, Tx, events};
 
@@ -48,18 +49,39 @@ impl Hand {
 
     /// The same, with the reason that the act asks for.
     pub(crate) fn because(desk: &Desk, viewer: &Viewer, text: &str) -> Result<Self, Refusal> {
-        let reason = reason(text).ok_or_else(|| {
-            Refusal::invalid(
-                "/reason",
-                "Il faut une raison, de 500 caractères au plus : elle reste dans le journal.",
-                "A reason is needed, of at most 500 characters: it stays in the log.",
-            )
-        })?;
         Ok(Self {
-            reason: Some(reason),
+            reason: Some(given(text)?),
             ..Self::of(desk, viewer)
         })
     }
+}
+
+/// Returns the reason that a person gives, or why it is none.
+fn given(text: &str) -> Result<String, Refusal> {
+    let reason = reason(text).ok_or_else(|| {
+        Refusal::invalid(
+            "/reason",
+            "Il faut une raison, de 500 caractères au plus : elle reste dans le journal.",
+            "A reason is needed, of at most 500 characters: it stays in the log.",
+        )
+    })?;
+    of_nobody(&reason)?;
+    Ok(reason)
+}
+
+/// Refuses a reason that holds a social security number or an account, however it is spelled: it goes into
+/// the log, which is never erased, and from there into exports and evidence.
+pub(crate) fn of_nobody(reason: &str) -> Result<(), Refusal> {
+    if holds_number(reason) {
+        return Err(Refusal::invalid(
+            "/reason",
+            "La raison contient ce qui a la forme d'un NIR ou d'un IBAN : retirez-le, et désignez le dossier \
+             par son numéro. Elle entre au journal, qui ne s'efface pas.",
+            "The reason contains what looks like a social security number or an account: take it out, and \
+             name the dossier by its number. It goes into the log, which is never erased.",
+        ));
+    }
+    Ok(())
 }
 
 /// Returns a reason without what surrounds it; nothing when it is empty, too long or holds a control
@@ -78,4 +100,29 @@ pub(crate) fn name(text: &str) -> Option<String> {
     let name = text.trim();
     let fits = !name.is_empty() && name.chars().count() <= CHARS_MAX;
     (fits && !name.chars().any(char::is_control)).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::person::Language;
+
+    use super::*;
+
+    #[test]
+    fn no_number_of_somebody_s_goes_into_the_log_with_a_reason() {
+        for number in [
+            "205049399999992",
+            "2 05 04 93 999 999 92",
+            "FR76 3000 6000 0112 3456 7890 189",
+        ] {
+            let refused = given(&format!("demande de {number}, reçue hier")).unwrap_err();
+            for language in [Language::Fr, Language::En] {
+                assert!(!refused.detail(language).contains(number), "{number}");
+            }
+        }
+        assert_eq!(
+            given(" dossier AKTO-552, DECA 093202609010123, SIRET 98765432400019 ").unwrap(),
+            "dossier AKTO-552, DECA 093202609010123, SIRET 98765432400019"
+        );
+    }
 }

@@ -161,6 +161,8 @@ pub enum NotShown {
     TooMany,
     /// Several NIRs, or several names under one: one of them must be chosen first.
     Several,
+    /// The number is that of several people's dossiers.
+    Shared,
     /// The store cannot answer.
     Store(StoreError),
 }

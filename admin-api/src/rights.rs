@@ -12,6 +12,7 @@ use store::{Delivery, deliveries};
 use utoipa::ToSchema;
 
 use crate::desk::Desk;
+use crate::hand;
 use crate::privacy::{
     Download, Erased, Holdings, NotErased, NotOpened, NotShown, Opened, Opening, Sought, Subject,
     What,
@@ -199,6 +200,7 @@ fn reason(text: &str) -> Result<String, Refusal> {
              never erased.",
         ));
     }
+    hand::of_nobody(text)?;
     Ok(text.to_owned())
 }
 
@@ -228,6 +230,15 @@ impl From<NotShown> for Refusal {
                 "Plusieurs NIR, ou plusieurs identités sous un même NIR, répondent : choisissez-en un d'abord.",
                 "Several NIRs, or several identities under one NIR, answer: choose one of them first.",
             ),
+            NotShown::Shared => Self::from(Code::Conflict)
+                .saying(
+                    "Des dossiers de plusieurs personnes portent ce numéro (chez plusieurs OPCO, ou en \
+                     production et en recette) : donnez l'identifiant de la livraison ou du dossier, ou le \
+                     numéro DECA.",
+                    "Dossiers of several people bear this number (at several OPCOs, or live and in test): \
+                     give the identifier of the delivery or the dossier, or the DECA number.",
+                )
+                .at("/numero"),
             NotShown::Store(error) => error.into(),
         }
     }
@@ -300,5 +311,6 @@ mod tests {
     fn a_reason_is_asked_for() {
         assert!(reason(" ").is_err() && reason(&"x".repeat(501)).is_err());
         assert_eq!(reason(" demande \n").unwrap(), "demande");
+        assert!(reason("demande de 2 05 04 93 999 999 92").is_err());
     }
 }

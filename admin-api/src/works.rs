@@ -127,7 +127,7 @@ pub trait Works: fmt::Debug + Send + Sync + 'static {
         tenant: TenantId,
         sought: &'a Sought,
         actor: &'a str,
-    ) -> Pending<'a, Result<Option<Subject>, StoreError>>;
+    ) -> Pending<'a, Result<Option<Subject>, NotShown>>;
 
     /// Gathers what is held about somebody, and shows nothing of it: what is opened is compared alone, and
     /// on record.

@@ -68,6 +68,7 @@ async fn apply(
             tracing::warn!(delivery.id = %invoice.delivery, "an OPCO spells a state of an invoice nobody knows");
         }
         // Somebody it bills was erased: what is said of it may tell of them.
+        store::privacy::hold_words(&mut tx, key.tenant, invoice.delivery).await?;
         let wordless = store::privacy::is_wordless(&mut tx, key.tenant, invoice.delivery).await?;
         let commentaire = item.commentaire.as_deref().filter(|_| !wordless);
         let told = Told {

@@ -177,7 +177,7 @@ impl admin_api::Works for Lent {
         tenant: TenantId,
         sought: &'a Sought,
         actor: &'a str,
-    ) -> admin_api::Pending<'a, Result<Option<Subject>, StoreError>> {
+    ) -> admin_api::Pending<'a, Result<Option<Subject>, NotShown>> {
         Box::pin(privacy::seek(&self.0, tenant, sought, actor))
     }
 

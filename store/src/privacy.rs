@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::column::{At, ms, raw};
 use crate::error::StoreError;
-use crate::pool::{Tx, on, run};
+use crate::pool::{Engine, Tx, on, run};
 use crate::retention;
 use crate::sealing::Fingerprint;
 
@@ -354,6 +354,43 @@ pub async fn close_words(
     Ok(())
 }
 
+/// Holds an invoice before what the OPCO says of it is kept: an erasure waits until the transaction ends, and
+/// takes along what was kept; one that came first is seen by [`is_wordless`] from now on.
+pub async fn hold_words(
+    tx: &mut Tx,
+    tenant: TenantId,
+    invoice: DeliveryId,
+) -> Result<(), StoreError> {
+    const SQL: &str = "select 1 from invoice where tenant_id = $1 and delivery_id = $2 for update";
+    hold(tx, SQL, (tenant, raw(invoice))).await
+}
+
+/// Holds the schedule of a dossier in the same way before a reading of it is kept ([`is_erased`]).
+pub async fn hold_readings(
+    tx: &mut Tx,
+    tenant: TenantId,
+    dossier: DossierId,
+) -> Result<(), StoreError> {
+    const SQL: &str = "select 1 from schedule where tenant_id = $1 and dossier_id = $2 for update";
+    hold(tx, SQL, (tenant, raw(dossier))).await
+}
+
+/// Holds a row until the transaction ends. On SQLite the write lock is held since `begin immediate`.
+async fn hold(
+    tx: &mut Tx,
+    sql: &'static str,
+    (tenant, id): (TenantId, Uuid),
+) -> Result<(), StoreError> {
+    if let Engine::Postgres(conn) = &mut tx.engine {
+        let _held: Option<i32> = sqlx::query_scalar(sql)
+            .bind(raw(tenant))
+            .bind(id)
+            .fetch_optional(&mut **conn)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Returns whether nothing the OPCO says of an invoice in words may be kept: somebody it bills was erased.
 pub async fn is_wordless(
     tx: &mut Tx,
@@ -420,6 +457,14 @@ pub async fn erase_dossier(
     const PLAN: &str = "update schedule set snapshot_id = null, due_at = $3
         where tenant_id = $1 and dossier_id = $2";
     let (tenant, dossier) = (raw(tenant), raw(dossier));
+    // First, since it waits for whoever keeps a reading ([`hold_readings`]): what they kept goes too.
+    run!(
+        tx,
+        sqlx::query(PLAN)
+            .bind(tenant)
+            .bind(dossier)
+            .bind(ms(Timestamp::MAX))
+    );
     for sql in [READINGS, HISTORY] {
         run!(tx, sqlx::query(sql).bind(tenant).bind(dossier));
     }
@@ -430,26 +475,28 @@ pub async fn erase_dossier(
             .bind(dossier)
             .bind(ms(now))
     );
-    run!(
-        tx,
-        sqlx::query(PLAN)
-            .bind(tenant)
-            .bind(dossier)
-            .bind(ms(Timestamp::MAX))
-    );
     Ok(())
 }
 
-/// Lets go of what was read of a stranger. It is not read again.
+/// Lets go of what was read of a stranger, and of what somebody wrote of it. It is not read again, nor is what
+/// is being read of it now kept.
 pub async fn erase_stranger(
     tx: &mut Tx,
     tenant: TenantId,
     dossier: DossierId,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     const SQL: &str = "update stranger set sealed = null, pairing = null, match_2 = null,
-            match_3 = null, due_at = null, etat_raw = null
+            match_3 = null, due_at = null, etat_raw = null, fate_reason = null,
+            found_at = coalesce(found_at, $3)
         where tenant_id = $1 and dossier_id = $2";
-    run!(tx, sqlx::query(SQL).bind(raw(tenant)).bind(raw(dossier)));
+    run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(dossier))
+            .bind(ms(now))
+    );
     Ok(())
 }
 

@@ -20,6 +20,7 @@ use crate::audit::Names;
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::gate::redirect;
+use crate::hand;
 use crate::refusal::{Code, Refusal};
 use crate::viewer::Viewer;
 use crate::works::{Asked, NotDone};
@@ -84,6 +85,10 @@ pub(crate) async fn act(
             &shown,
             &notice("error", said),
         )));
+    }
+    if let Err(refusal) = hand::of_nobody(&reason) {
+        let said = notice("error", refusal.detail(language));
+        return Ok(again(delivery_page(&desk, &viewer, &shown, &said)));
     }
     let asked = Asked {
         action: sent.action,

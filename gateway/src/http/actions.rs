@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::delivery::Action;
 use domain::id::DeliveryId;
+use domain::identifiers::holds_number;
 use domain::{Opco, Receipt};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -199,10 +200,17 @@ pub(super) fn reason(given: Option<&str>) -> Result<String, Problem> {
     let reason = given.map(str::trim).filter(|reason| {
         !reason.is_empty() && reason.chars().count() <= REASON_CHARS_MAX && clean(reason)
     });
-    reason.map(str::to_owned).ok_or_else(|| {
-        let detail = "« reason » est obligatoire : dites pourquoi, en 500 caractères au plus.";
-        Problem::new(Code::IncompleteAction, detail).pointer("/reason")
-    })
+    let refused = |detail| Problem::new(Code::IncompleteAction, detail).pointer("/reason");
+    let reason = reason.ok_or_else(|| {
+        refused("« reason » est obligatoire : dites pourquoi, en 500 caractères au plus.")
+    })?;
+    if holds_number(reason) {
+        return Err(refused(
+            "« reason » contient ce qui a la forme d'un NIR ou d'un IBAN : retirez-le. Le motif entre au \
+             journal, qui ne s'efface pas.",
+        ));
+    }
+    Ok(reason.to_owned())
 }
 
 fn number(given: Option<String>, pointer: &'static str) -> Result<Option<String>, Problem> {
@@ -240,6 +248,17 @@ mod tests {
         for body in ["{}", r#"{"reason": "  "}"#, "{\"reason\": \"a\\u0000b\"}"] {
             let problem = read(body.as_bytes()).unwrap_err();
             assert_eq!(problem.code(), Code::IncompleteAction, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_reason_with_somebody_s_number_is_refused_without_it() {
+        for number in ["205049399999992", "FR76 3000 6000 0112 3456 7890 189"] {
+            let body = serde_json::json!({ "reason": format!("vu avec {number}") });
+            let problem = read(body.to_string().as_bytes()).unwrap_err();
+            assert_eq!(problem.code(), Code::IncompleteAction);
+            let said = serde_json::to_value(problem.body(None)).unwrap();
+            assert!(!said.to_string().contains(number), "{said}");
         }
     }
 

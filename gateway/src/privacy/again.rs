@@ -91,18 +91,19 @@ async fn dossier(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let mut done = false;
-    if dossiers::find(tx, tenant, id).await?.is_some() {
-        let snapshots = store::schedules::snapshots(tx, tenant, id).await?;
-        let paired = privacy::is_paired(tx, tenant, id).await?;
-        if paired || !snapshots.is_empty() {
-            privacy::erase_dossier(tx, tenant, id, now).await?;
-            done = true;
-        }
+    // The copy may be from before its schedule, or a stranger, was read: it would be now.
+    if dossiers::find(tx, tenant, id).await?.is_some()
+        && !privacy::is_erased(tx, tenant, id).await?
+    {
+        privacy::erase_dossier(tx, tenant, id, now).await?;
+        done = true;
     }
     if let Some(found) = strangers::find(tx, tenant, id).await?
-        && (found.sealed.is_some() || found.prints != strangers::Prints::default())
+        && (found.sealed.is_some()
+            || found.prints != strangers::Prints::default()
+            || found.found_at.is_none())
     {
-        privacy::erase_stranger(tx, tenant, id).await?;
+        privacy::erase_stranger(tx, tenant, id, now).await?;
         done = true;
     }
     Ok(done)

@@ -64,7 +64,7 @@ pub(crate) async fn erase(
         written.push(event);
     }
     for held in held.strangers.iter().filter(|one| one.fate == Fate::Goes) {
-        privacy::erase_stranger(&mut tx, tenant, held.stranger.id).await?;
+        privacy::erase_stranger(&mut tx, tenant, held.stranger.id, now).await?;
         let mut event = told(ERASED);
         event.dossier = Some(held.stranger.id);
         written.push(event);

@@ -1,18 +1,21 @@
 //! Handing out all that is held about one person: what a program reads, what a person reads, and the files,
 //! in one archive that is made while it leaves.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use admin_api::privacy::{Download, HeldDossier, HeldStranger, Holdings, NotShown, Piece, Subject};
 use domain::calendar::{day_in_france, local_in_france};
 use domain::event;
-use domain::id::TenantId;
+use domain::id::{ContractId, TenantId};
+use domain::payload::TypeObjet;
 use domain::person::Language;
 use domain::{Kind, Timestamp};
 use serde_json::{Value, json};
 use store::{
-    Delivery, NewEvent, NirPart, StoreError, TenantKey, Tx, deliveries, dossiers, events, schedules,
+    Delivery, NewEvent, NirPart, StoreError, TenantKey, Tx, deliveries, dossiers, events, invoices,
+    schedules,
 };
 
 use super::holdings::gather;
@@ -31,8 +34,9 @@ Ce que la passerelle CFA Gateway détient sur une personne (RGPD, articles 15 et
   fichiers/      les fichiers, tels que le centre de formation les a déposés
 
 Les comptes bancaires, qui ne sont jamais ceux de l'apprenti, sont masqués. D'une facture qui porte sur
-plusieurs contrats, seules les lignes de cette personne sont là. Un contenu « détruit » l'a été selon les
-durées de conservation : il ne peut plus être lu par personne.
+plusieurs contrats, seules les lignes de cette personne sont là. Le fichier d'une pièce qui porte aussi sur
+d'autres personnes n'est pas remis : il les nomme. Un contenu « détruit » l'a été selon les durées de
+conservation : il ne peut plus être lu par personne.
 ";
 
 /// An archive being put together.
@@ -173,8 +177,11 @@ async fn piece_in(
         _ => None,
     };
     let mut content = open.and_then(|open| serde_json::from_slice(&open.body).ok());
+    let bills_others = bills_others(tx, piece, held).await?;
+    let mut shared = bills_others;
     if let Some(content) = &mut content {
-        shown(content, kind, nir.as_deref(), held);
+        let own = Own::of(delivery, held);
+        shared = shown(content, (kind, nir.as_deref()), (&own, bills_others));
     }
     parts.title(&format!("{} {id}", kind.name(Language::Fr)));
     parts.line("Déposée le", &local_in_france(delivery.created_at));
@@ -190,7 +197,11 @@ async fn piece_in(
         }
         None => parts.line("Contenu", "détruit"),
     }
-    let files = files_in(app, parts, (piece, held), content.as_ref()).await;
+    let files = if shared {
+        withheld(parts, piece)
+    } else {
+        files_in(app, parts, (piece, held), content.as_ref()).await
+    };
     let history = events::of_delivery(tx, tenant, id).await?;
     for event in &history {
         let name = event::name(&event.kind, Language::Fr).unwrap_or(&event.kind);
@@ -277,29 +288,112 @@ fn safe(number: &str) -> String {
     text.trim_matches('-').to_owned()
 }
 
-/// Puts the NIR back in its place, and takes out what is others'.
-fn shown(content: &mut Value, kind: Kind, nir: Option<&str>, held: &Holdings) {
+/// Tells of the files of a piece that is about others too, without them and without their names, which may
+/// name these others.
+fn withheld(parts: &mut Parts, piece: &Piece) -> Vec<Value> {
+    const WHY: &str = "non remis : la pièce porte aussi sur d'autres personnes";
+    let files = piece.files.iter().map(|file| {
+        parts.line("Fichier", WHY);
+        json!({ "octets": file.bytes, "non_remis": WHY })
+    });
+    files.collect()
+}
+
+/// Returns whether an invoice is known to bill a contract that is none of the person's; of a document, whether
+/// one of the person's invoices does, to which it may belong.
+async fn bills_others(tx: &mut Tx, piece: &Piece, held: &Holdings) -> Result<bool, StoreError> {
+    let all = held.pieces.iter().map(|one| &one.delivery);
+    let own: BTreeSet<ContractId> = all
+        .clone()
+        .map(|one| ContractId::from(one.id))
+        .chain(held.dossiers.iter().map(|one| one.dossier.contract()))
+        .collect();
+    let concerned = all.filter(|one| match piece.delivery.kind {
+        Kind::Facture => one.id == piece.delivery.id,
+        Kind::Document => one.kind == Kind::Facture,
+        _ => false,
+    });
+    for invoice in concerned {
+        let billed = invoices::contracts(tx, invoice.tenant, invoice.id).await?;
+        if billed.iter().any(|one| !own.contains(one)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The numbers of the person's dossiers.
+#[derive(Debug, Default)]
+struct Own<'a>(Vec<&'a str>);
+
+impl<'a> Own<'a> {
+    /// Gathers those that may stand in a payload: the numbers of another OPCO mean somebody else there.
+    fn of(delivery: &Delivery, held: &'a Holdings) -> Self {
+        let dossiers = held.dossiers.iter().map(|one| &one.dossier);
+        let there = dossiers.filter(|dossier| {
+            let opco = delivery.opco;
+            opco.is_none_or(|opco| opco == dossier.instance.opco)
+        });
+        let numbers = there.flat_map(|dossier| {
+            [
+                &dossier.numero_interne,
+                &dossier.numero_externe,
+                &dossier.numero_deca,
+            ]
+        });
+        Self(numbers.flatten().map(String::as_str).collect())
+    }
+
+    /// Returns whether something is the person's, by the first of these members it has; nothing when it has
+    /// none.
+    fn has(&self, value: &Value, members: &[&str]) -> Option<bool> {
+        let texts = members
+            .iter()
+            .filter_map(|name| value.get(*name)?.as_str())
+            .map(str::trim);
+        let numero = texts.into_iter().find(|text| !text.is_empty())?;
+        Some(self.0.iter().any(|own| own.eq_ignore_ascii_case(numero)))
+    }
+}
+
+/// Puts the NIR back in its place, and takes out what is others'. Returns whether the piece is about others
+/// too: an invoice may be known to, and so may that to which a document belongs.
+fn shown(
+    content: &mut Value,
+    (kind, nir): (Kind, Option<&str>),
+    (own, bills_others): (&Own<'_>, bool),
+) -> bool {
     if let (Some(nir), Some(apprenti)) = (nir, content.pointer_mut("/cerfa/apprenti"))
         && let Some(apprenti) = apprenti.as_object_mut()
     {
         apprenti.insert("nir".to_owned(), nir.into());
     }
-    if kind == Kind::Facture
-        && let Some(Value::Array(lignes)) = content.get_mut("lignes")
+    let list = match kind {
+        Kind::Facture => Some(("lignes", &["numeroDossier", "numeroDeca"][..])),
+        Kind::Document => Some(("objets", &["idObjet"][..])),
+        _ => None,
+    };
+    let mut shared = kind == Kind::Facture && bills_others;
+    if let Some((list, members)) = list
+        && let Some(Value::Array(items)) = content.get_mut(list)
     {
-        let of_person = |numero: &str| {
-            let mut dossiers = held.dossiers.iter().map(|one| &one.dossier);
-            dossiers.any(|one| one.numero_externe.as_deref() == Some(numero))
+        // What a document belongs to may be an invoice, whose number is no dossier's.
+        let of_invoice = |item: &Value| {
+            let what = item.get("typeObjet").and_then(Value::as_str);
+            what == Some(TypeObjet::Facture.as_str())
         };
-        let several = lignes.iter().filter_map(|ligne| ligne.get("numeroDossier"));
-        let several = several.filter_map(Value::as_str).any(|one| !of_person(one));
-        lignes.retain(|ligne| match ligne.get("numeroDossier") {
-            Some(Value::String(numero)) => of_person(numero),
-            // Without a number a line is of the only contract the invoice bills.
-            _ => !several,
-        });
+        let whose = |item: &Value| {
+            if of_invoice(item) {
+                return bills_others.then_some(false);
+            }
+            own.has(item, members)
+        };
+        shared |= items.iter().any(|item| whose(item) == Some(false));
+        // What names no dossier is of the only one the piece is about.
+        items.retain(|item| whose(item).unwrap_or(!shared));
     }
     readable::mask_accounts(content);
+    shared
 }
 
 async fn dossier_in(tx: &mut Tx, parts: &mut Parts, held: &HeldDossier) -> Result<(), StoreError> {
@@ -381,5 +475,50 @@ mod tests {
         assert_eq!(safe("../../etc"), "etc");
         assert_eq!(safe("…"), "");
         assert_eq!(safe(&"a".repeat(90)).len(), 60);
+    }
+
+    #[test]
+    fn of_a_piece_about_several_people_each_gets_their_own_part() {
+        let own = Own(vec!["EXT-1", "02A202609010124"]);
+        let rest = |kind, mut content: Value, shared| {
+            let about_others = shown(&mut content, (kind, None), (&own, shared));
+            let list = content.as_object().and_then(|all| all.values().next());
+            let left = list.and_then(Value::as_array).map(Vec::len);
+            (left.unwrap_or_default(), about_others)
+        };
+        let lignes = |lignes: Value| json!({ "lignes": lignes });
+        let mine = json!({ "numeroDossier": "EXT-1" });
+        let other = json!({ "numeroDossier": "EXT-2" });
+        let by_deca = json!({ "numeroDeca": "02a202609010124" });
+        let other_by_deca = json!({ "numeroDossier": null, "numeroDeca": "02A202609010999" });
+        let bare = json!({ "montant": 10 });
+        for (items, shared, expected) in [
+            (json!([mine, bare]), false, (2, false)),
+            (json!([bare]), false, (1, false)),
+            (json!([mine, other, bare]), false, (1, true)),
+            (json!([by_deca, other_by_deca]), false, (1, true)),
+            (json!([bare, other_by_deca]), false, (0, true)),
+            // The contracts it bills are known, though no line names them.
+            (json!([bare, bare]), true, (0, true)),
+        ] {
+            let said = items.to_string();
+            assert_eq!(
+                rest(Kind::Facture, lignes(items), shared),
+                expected,
+                "{said}"
+            );
+        }
+        let objet = |what: &str, id: &str| json!({ "typeObjet": what, "idObjet": id });
+        let both = [
+            objet("DOSSIER_APPRENTISSAGE", "EXT-1"),
+            objet("DOSSIER_APPRENTISSAGE", "EXT-2"),
+        ];
+        let objets = |objets: &[Value]| json!({ "objets": objets });
+        assert_eq!(rest(Kind::Document, objets(&both), false), (1, true));
+        let with_invoice = [both[0].clone(), objet("FACTURE", "F-1")];
+        let of = |bills_others| rest(Kind::Document, objets(&with_invoice), bills_others);
+        assert_eq!((of(false), of(true)), ((2, false), (1, true)));
+        // Another document is not of that invoice.
+        assert_eq!(rest(Kind::Document, objets(&both[..1]), true), (1, false));
     }
 }

@@ -264,9 +264,11 @@ impl Gathered {
             let readings = schedules::snapshots(tx, tenant, dossier.id).await?;
             let readings = readings.iter().filter(|one| one.sealed.is_some()).count();
             let paired = privacy::is_paired(tx, tenant, dossier.id).await?;
+            // One of which nothing was read yet would be read one day.
+            let erased = privacy::is_erased(tx, tenant, dossier.id).await?;
             let fate = match kept {
                 Some(why) => Fate::Stays(why),
-                None if readings == 0 && !paired => Fate::Gone,
+                None if readings == 0 && !paired && erased => Fate::Gone,
                 None => Fate::Goes,
             };
             let held = HeldDossier {

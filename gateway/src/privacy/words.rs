@@ -9,8 +9,9 @@ use store::{Dossier, StoreError, TenantKey, Tx, attempts, deliveries, invoices, 
 
 use crate::contract;
 
-/// The shortest name that is looked for in words: a shorter one is in every sentence.
-const NAME_CHARS_MIN: usize = 3;
+/// The shortest name that is looked for within words: a shorter one is in every sentence, and is looked for as
+/// a word of its own.
+const WITHIN_CHARS_MIN: usize = 3;
 
 /// Whoever goes, as far as words may tell of them. No `Debug`: nothing prints it.
 #[derive(Default)]
@@ -44,7 +45,7 @@ impl Gone {
         });
         if let Some(told_by) = &mut told_by {
             told_by.extend(numeros.flatten().map(|numero| fold(numero)));
-            told_by.retain(|text| text.chars().count() >= NAME_CHARS_MIN);
+            told_by.retain(|text| !text.is_empty());
         }
         let of_dossiers = dossiers.iter().map(|dossier| dossier.contract());
         let contracts = contracts.iter().copied().map(ContractId::from);
@@ -65,8 +66,9 @@ impl Gone {
     ) -> Result<(), StoreError> {
         let all = invoices::contracts(tx, tenant, delivery).await?;
         let others = all.iter().any(|one| !self.contracts.contains(one));
-        let spared = others && !self.is_told(&said(tx, tenant, delivery).await?);
+        // First: it waits for whoever keeps what the OPCO says, and what they kept is read then.
         privacy::close_words(tx, tenant, delivery, now).await?;
+        let spared = others && !self.is_told(&said(tx, tenant, delivery).await?);
         if !spared {
             privacy::erase_words(tx, tenant, delivery).await?;
         }
@@ -77,12 +79,18 @@ impl Gone {
         let Some(told_by) = &self.told_by else {
             return true;
         };
-        let mut words = words.iter().map(|text| fold(text));
-        words.any(|text| told_by.iter().any(|by| text.contains(by.as_str())))
+        let is_short = |by: &&String| by.chars().count() < WITHIN_CHARS_MIN;
+        let (short, long): (Vec<&String>, Vec<&String>) = told_by.iter().partition(is_short);
+        words.iter().any(|text| {
+            let folded = fold(text);
+            let mut each = text.split(|c: char| !c.is_alphanumeric()).map(fold);
+            long.iter().any(|by| folded.contains(by.as_str()))
+                || each.any(|word| short.iter().any(|by| word == **by))
+        })
     }
 }
 
-/// Returns the folded names of a contract's apprentice; nothing when it does not open.
+/// Returns the folded names and addresses of a contract's apprentice; nothing when it does not open.
 async fn names(
     tx: &mut Tx,
     keys: &TenantKey,
@@ -92,7 +100,12 @@ async fn names(
     let open = sealed.and_then(|sealed| contract::open_sealed(keys, id, &sealed).ok());
     Ok(open.map(|open| {
         let apprenti = &open.dossier.cerfa.apprenti;
-        let names = [&apprenti.nom, &apprenti.prenom];
+        let names = [
+            &apprenti.nom,
+            &apprenti.nom_usage,
+            &apprenti.prenom,
+            &apprenti.courriel,
+        ];
         names.into_iter().flatten().map(|name| fold(name)).collect()
     }))
 }
@@ -110,7 +123,8 @@ async fn said(
     let tried = attempts::of_delivery(tx, tenant, delivery).await?;
     let faults = found.and_then(|found| found.fault).into_iter();
     for fault in faults.chain(tried.into_iter().filter_map(|one| one.fault)) {
-        words.extend(fault.items.into_iter().map(|item| item.text));
+        let items = fault.items.into_iter();
+        words.extend(items.flat_map(|item| item.code.into_iter().chain([item.text])));
         words.extend(fault.raw);
     }
     Ok(words)
@@ -123,13 +137,17 @@ mod tests {
     #[test]
     fn whoever_goes_is_told_by_names_and_numbers_however_they_are_spelled() {
         let gone = Gone {
-            told_by: Some(vec![fold("Lefèvre"), fold("AKTO-0042")]),
+            told_by: Some(vec![fold("Lefèvre"), fold("AKTO-0042"), fold("Lý")]),
             ..Gone::default()
         };
         for (words, told) in [
             ("Dossier de Mme LEFEVRE : pièce manquante", true),
             ("ligne 2 : akto 0042 inconnu", true),
             ("Dossier de M. Martin : pièce manquante", false),
+            // A short name is a word of its own: it is within many others.
+            ("Dossier de M. LY, refusé", true),
+            ("réf. ly-an/2026", true),
+            ("Le lycée n'est pas celui du contrat", false),
         ] {
             assert_eq!(gone.is_told(&[words.to_owned()]), told, "{words}");
         }

@@ -66,6 +66,7 @@ async fn one(
     now: Timestamp,
 ) -> Result<Told, StoreError> {
     let (tenant, id) = (job.dossier.tenant, job.dossier.id);
+    store::privacy::hold_readings(tx, tenant, id).await?;
     if store::privacy::is_erased(tx, tenant, id).await? {
         return Ok(Told {
             word: "erased",

@@ -3,13 +3,17 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
-use domain::id::{DeliveryId, TenantId};
-use domain::{Environment, Kind, Opco};
+use domain::id::{DeliveryId, DossierId, SnapshotId, TenantId};
+use domain::{Environment, Kind, Opco, Receipt, Secret};
 use store::invoices::{self, NewInvoice, Told};
 use store::privacy::{self, Subject};
 use store::refusals::{self, About, Said};
-use store::{NewDelivery, NewEvent, Store, StoreError, TenantKey, events};
+use store::{
+    Dossier, NewDelivery, NewDossier, NewEvent, Store, StoreError, TenantKey, deliveries, dossiers,
+    events, schedules,
+};
 
 use crate::harness::{Database, at, now, on_both, paired};
 
@@ -116,6 +120,40 @@ async fn left(db: &Database, tenant: TenantId, ids: &[DeliveryId], subject: Subj
     }
 }
 
+/// Hands in an invoice, and a contract whose schedule is to be read.
+async fn invoice_and_dossier(db: &Database, keys: &TenantKey) -> (DeliveryId, Dossier) {
+    let tenant = keys.tenant();
+    let bill = NewDelivery {
+        kind: Kind::Facture,
+        invoice: Some(NewInvoice {
+            siret_emetteur: "12345678200010".parse().unwrap(),
+            numero: "F-1".to_owned(),
+            contracts: Vec::new(),
+        }),
+        ..paired(keys, at(1), "an invoice")
+    };
+    let contract = paired(keys, at(2), "a contract");
+    let (invoice, delivery) = (bill.id, contract.id);
+    db.store.accept(&[bill, contract]).await.unwrap();
+    let mut tx = db.store.writing().await.unwrap();
+    let found = deliveries::find(&mut tx, tenant, delivery).await;
+    let found = found.unwrap().unwrap();
+    let new = NewDossier {
+        id: DossierId::new(now()),
+        pairing: None,
+        receipt: Receipt {
+            numero_interne: Some("77".to_owned()),
+            ..Receipt::default()
+        },
+    };
+    dossiers::open(&mut tx, &found, &new, now()).await.unwrap();
+    let dossier = dossiers::find_by_delivery(&mut tx, &found).await;
+    let dossier = dossier.unwrap().unwrap();
+    schedules::hurry(&mut tx, &dossier, now()).await.unwrap();
+    tx.commit().await.unwrap();
+    (invoice, dossier)
+}
+
 on_both! {
     async fn what_an_opco_said_of_an_invoice_goes_and_is_seen_to_stay_gone(db) {
         let tenant = db.network().await;
@@ -162,6 +200,59 @@ on_both! {
         }
         let other = db.network().await;
         assert!(!privacy::is_wordless(&mut tx, other, gone).await.unwrap(), "another network's");
+    }
+
+    async fn what_is_kept_while_an_erasure_waits_goes_with_it(db) {
+        // Longer than any statement takes that waits for nobody.
+        const A_WHILE: Duration = Duration::from_millis(300);
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        let (invoice, dossier) = invoice_and_dossier(db, &keys).await;
+        let mut keeping = db.store.writing().await.unwrap();
+        privacy::hold_words(&mut keeping, tenant, invoice).await.unwrap();
+        assert!(!privacy::is_wordless(&mut keeping, tenant, invoice).await.unwrap());
+        privacy::hold_readings(&mut keeping, tenant, dossier.id).await.unwrap();
+        assert!(!privacy::is_erased(&mut keeping, tenant, dossier.id).await.unwrap());
+        let (store, id) = (db.store.clone(), dossier.id);
+        let mut words = tokio::spawn(async move {
+            let mut tx = store.writing().await.unwrap();
+            privacy::close_words(&mut tx, tenant, invoice, now()).await.unwrap();
+            privacy::erase_words(&mut tx, tenant, invoice).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+        let store = db.store.clone();
+        let mut readings = tokio::spawn(async move {
+            let mut tx = store.writing().await.unwrap();
+            privacy::erase_dossier(&mut tx, tenant, id, now()).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+        let waits = tokio::time::timeout(A_WHILE, async {
+            tokio::select! { _ = &mut words => {}, _ = &mut readings => {} }
+        });
+        assert!(waits.await.is_err(), "an erasure did not wait");
+        let told = Told {
+            commentaire: Some("vu avec Mme X".to_owned()),
+            ..Told::default()
+        };
+        invoices::tell(&mut keeping, tenant, invoice, &told, now()).await.unwrap();
+        let reading = SnapshotId::new(now());
+        let sealed = keys.seal_secret(reading.as_bytes(), schedules::PART, &Secret::new("{}"));
+        let kept = (reading, &sealed.unwrap());
+        schedules::keep(&mut keeping, tenant, dossier.id, kept, now()).await.unwrap();
+        keeping.commit().await.unwrap();
+        words.await.unwrap();
+        readings.await.unwrap();
+
+        let mut tx = db.store.writing().await.unwrap();
+        let found = invoices::find(&mut tx, tenant, invoice).await.unwrap().unwrap();
+        assert_eq!(found.commentaire, None);
+        let left = schedules::snapshots(&mut tx, tenant, dossier.id).await.unwrap();
+        assert!(left.is_empty(), "{left:?}");
+        // Whoever comes after sees it.
+        privacy::hold_words(&mut tx, tenant, invoice).await.unwrap();
+        assert!(privacy::is_wordless(&mut tx, tenant, invoice).await.unwrap());
+        privacy::hold_readings(&mut tx, tenant, dossier.id).await.unwrap();
+        assert!(privacy::is_erased(&mut tx, tenant, dossier.id).await.unwrap());
     }
 
     async fn an_erasure_cut_off_anywhere_has_erased_nothing_and_can_be_asked_again(db) {

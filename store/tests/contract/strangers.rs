@@ -10,7 +10,8 @@ use store::read_jobs::{self, ReadBudget, ReadKey, ReadResult};
 use store::retention::{self, Cutoffs, Purged};
 use store::strangers::{self, Batch, Filter, Prints, Reading, Said};
 use store::{
-    EtatSeen, NewDossier, NewEvent, ReadPlan, Standing, TenantKey, deliveries, invoices, schedules,
+    EtatSeen, NewDossier, NewEvent, ReadPlan, Standing, TenantKey, deliveries, invoices, privacy,
+    schedules,
 };
 
 use crate::harness::{Database, afdas, at, contract, now, on_both, paired, site};
@@ -373,6 +374,25 @@ on_both! {
         let gone: Vec<_> = gone.map(|event| event.data["strangers"].clone()).collect();
         assert_eq!(gone, [1, 1], "each step tells what it took away");
         assert!(db.store.purge(tenant, &until(500), (10, now())).await.unwrap().is_empty());
+        assert!(claimed(db, 900).await.is_empty(), "it is not read again");
+    }
+
+    async fn what_is_being_read_of_a_stranger_is_not_kept_once_it_is_erased(db) {
+        let tenant = db.network().await;
+        let keys = db.store.keys(tenant).await.unwrap();
+        listed(db, tenant, &[line("7", "ENGAGE")], 10).await;
+        let batches = claimed(db, 20).await;
+        let id = batches[0].jobs[0].id;
+        let mut tx = db.store.writing().await.unwrap();
+        privacy::erase_stranger(&mut tx, tenant, id, at(25)).await.unwrap();
+        let reading = reading(&keys, id, "person");
+        let kept = strangers::found(&mut tx, tenant, id, OWNER, &reading, at(30)).await;
+        assert!(!kept.unwrap());
+        tx.commit().await.unwrap();
+        let mut tx = db.store.reading().await.unwrap();
+        let found = strangers::find(&mut tx, tenant, id).await.unwrap().unwrap();
+        assert_eq!((found.sealed, found.prints), (None, Prints::default()));
+        drop(tx);
         assert!(claimed(db, 900).await.is_empty(), "it is not read again");
     }
 

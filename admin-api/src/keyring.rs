@@ -121,6 +121,7 @@ pub async fn stage(
         last_used_at: None,
         referent: new.referent.as_deref().and_then(hand::name),
         created_at: hand.now,
+        changed_at: hand.now,
     };
     keys::stage(tx, &key).await?;
     // Who answers for it is a person's name: it stays out of the log.

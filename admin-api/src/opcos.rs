@@ -49,6 +49,8 @@ pub(crate) struct Calls {
     pub(crate) count: u64,
     /// To how many it said that there are too many.
     pub(crate) throttled: u64,
+    /// How many it refused (4xx).
+    pub(crate) refused: u64,
     /// How many it failed itself (5xx).
     pub(crate) failed: u64,
     /// How many got no answer.
@@ -111,8 +113,9 @@ impl Calls {
             match call.http_status {
                 Some(429) => found.throttled += 1,
                 Some(500..) => found.failed += 1,
-                Some(_) => {}
-                None => found.unanswered += 1,
+                Some(400..) => found.refused += 1,
+                None if call.unanswered => found.unanswered += 1,
+                _ => {}
             }
             took.extend(call.duration_ms);
         }
@@ -147,13 +150,24 @@ mod tests {
         let call = |status: Option<u16>| Call {
             opco: Opco::Akto,
             http_status: status,
+            unanswered: status.is_none(),
             duration_ms: status.map(u64::from),
         };
-        let calls = [Some(200), Some(429), Some(503), None].map(call);
-        let found = Calls::of(calls.iter());
+        let taken = Call {
+            unanswered: false,
+            ..call(None)
+        };
+        let calls = [Some(403), Some(429), Some(503), None].map(call);
+        let found = Calls::of(calls.iter().chain([&taken]));
         assert_eq!(
-            (found.count, found.throttled, found.failed, found.unanswered),
-            (4, 1, 1, 1)
+            (
+                found.count,
+                found.throttled,
+                found.refused,
+                found.failed,
+                found.unanswered
+            ),
+            (5, 1, 1, 1, 1)
         );
         assert_eq!(found.p50_ms, Some(429));
     }

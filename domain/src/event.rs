@@ -199,6 +199,11 @@ pub const KINDS: &[(&str, &str, &str)] = &[
         "CFA key kept, staged",
     ),
     (
+        "key.told",
+        "Clé CFA jugée par l'OPCO lors d'un envoi",
+        "CFA key judged by the OPCO at a call",
+    ),
+    (
         "log.key_rotated",
         "Clé de signature du journal changée",
         "Signing key of the log changed",

@@ -4,6 +4,7 @@ mod call;
 
 use std::time::{Duration, Instant};
 
+use domain::id::KeyId;
 use domain::rejet::Rejet;
 use domain::step::{self, AfterLost, Course, Next, Policy, Progress, Sight};
 use domain::{Fault, FaultKind, HoldReason, Kind, NormVersion, Outcome, Timestamp, WaitReason};
@@ -21,7 +22,7 @@ use crate::mutation::{self, Mutation};
 use crate::settle::{Record, Verdict};
 use crate::system::System;
 use crate::view::{CfaKey, View};
-use crate::{contract, follow_up, learn, look, pause, refusals, telemetry};
+use crate::{contract, follow_up, learn, look, pause, refusals, setting, telemetry};
 
 /// How long a job whose attempt broke on our side rests before it is taken again.
 const BROKEN_REST: Duration = Duration::from_secs(30);
@@ -89,8 +90,9 @@ async fn deliver(
 ) {
     let started = Instant::now();
     let mut refus = Refus::default();
+    let mut key = None;
     // On the heap: what a payload is judged by is large.
-    let verdict = match Box::pin(attempt(app, &job, system)).await {
+    let verdict = match Box::pin(attempt(app, &job, system, &mut key)).await {
         Ok(mut exchanged) => {
             learn::of(app, system, &exchanged.outcome).await;
             exchanged.outcome = misread(exchanged.outcome);
@@ -126,6 +128,9 @@ async fn deliver(
     app.settler.settle(app, &verdict, took, trace_id).await;
     failpoint::pass(Step::Settled);
     refusals::told(app, &verdict.job.delivery, &refus).await;
+    if let Some(key) = key {
+        setting::told(app, key, &verdict).await;
+    }
     if verdict.job.delivery.kind == Kind::Facture {
         follow_up::invoice::after(app, &verdict).await;
     }
@@ -208,7 +213,12 @@ impl Exchanged {
 }
 
 /// The attempt itself: key, turn, payload, exchange.
-async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, Stop> {
+async fn attempt(
+    app: &App,
+    job: &Claimed,
+    system: System,
+    with: &mut Option<KeyId>,
+) -> Result<Exchanged, Stop> {
     let delivery = &job.delivery;
     let profile = app.profiles.get(system.instance).ok_or_else(|| {
         hold(
@@ -226,6 +236,7 @@ async fn attempt(app: &App, job: &Claimed, system: System) -> Result<Exchanged, 
         .ok_or_else(|| hold(HoldReason::FlowNotOpen, "no version was chosen"))?;
     open_now(app, delivery, &view, system).await?;
     let (key, identity) = identity(app, &view, system)?;
+    *with = Some(key.id);
     let deadline = pause::later(app.clock.now(), app.settings.worker.turn_wait());
     if let Err(fault) = ready(app, profile, &identity, version).await {
         let outcome = match job.was {

@@ -55,6 +55,7 @@ pub(crate) mod retention;
 pub(crate) mod rounds;
 pub(crate) mod routing;
 pub(crate) mod schedules;
+pub(crate) mod setting;
 pub(crate) mod settle;
 pub mod start;
 pub(crate) mod states;

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use domain::{DeliveryId, HoldReason};
-use store::{Delivery, StoreError};
+use store::StoreError;
 
 use crate::app::App;
-use crate::{drift, pause, plan, reroute};
+use crate::{drift, pause, reroute, setting};
 
 /// How often, on the gateway's clock.
 const EVERY: Duration = Duration::from_secs(5);
@@ -73,7 +73,7 @@ async fn round(
         drop(tx);
         *after = held.last().map(|delivery| delivery.id);
         for delivery in held {
-            if !mended(app, &delivery, *reason).await? {
+            if !setting::mended(app, &delivery, *reason).await? {
                 continue;
             }
             let Some(again) = reroute::again(app, &delivery, reroute::Given::default()).await?
@@ -88,21 +88,4 @@ async fn round(
         }
     }
     Ok(())
-}
-
-/// Tells from what is already known whether a held delivery is worth opening again.
-async fn mended(app: &App, delivery: &Delivery, reason: HoldReason) -> Result<bool, StoreError> {
-    let Some(system) = crate::system::of(delivery) else {
-        return Ok(false);
-    };
-    let view = app
-        .views
-        .of(app, delivery.tenant, delivery.siret_cfa)
-        .await?;
-    Ok(match reason {
-        HoldReason::NoKey => view.site.key(system).is_some(),
-        HoldReason::NoSoftwareCredential => view.software(system).is_some(),
-        HoldReason::FlowNotOpen => plan::is_open(app, &view, system, delivery.kind),
-        _ => false,
-    })
 }

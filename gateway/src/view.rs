@@ -109,13 +109,18 @@ pub(crate) struct CfaKey {
     pub(crate) id: KeyId,
     /// Its last day, when known.
     pub(crate) expires_on: Option<Date>,
+    /// When it was put to use, tried, or proven by a call.
+    pub(crate) changed_at: Timestamp,
+    /// Whether its OPCO refused it the last time that it said anything of it.
+    pub(crate) refused: bool,
     sealed: SealedSecret,
 }
 
 /// A software credential, sealed, with the network it belongs to.
 #[derive(Debug)]
 pub(crate) struct Software {
-    id: KeyId,
+    /// Its name: that of another once it is replaced.
+    pub(crate) id: KeyId,
     keys: Arc<TenantKey>,
     client_id: String,
     secret: Option<SealedSecret>,

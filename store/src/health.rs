@@ -29,6 +29,9 @@ pub struct Call {
     pub opco: Opco,
     /// The OPCO's HTTP status, when it answered.
     pub http_status: Option<u16>,
+    /// Whether it ended without an answer that could be read. The status of an answer that took what was
+    /// sent is not kept.
+    pub unanswered: bool,
     /// How long the exchange took, in milliseconds.
     pub duration_ms: Option<u64>,
 }
@@ -45,18 +48,20 @@ pub struct Backlog {
 }
 
 /// The columns of a [`Call`].
-type CallRow = (String, Option<i64>, Option<i64>);
+type CallRow = (String, Option<i64>, bool, Option<i64>);
 
 /// Returns the calls since an instant for what was accepted since then: the latest twenty thousand. A
 /// call for something older is not among them; the names of deliveries follow time, and calls have no
 /// index of their own.
 pub async fn calls(tx: &mut Tx, whose: &Whose, since: Timestamp) -> Result<Vec<Call>, StoreError> {
-    const SQL: &str = "select d.opco, a.http_status, a.duration_ms
+    const SQL: &str = "select d.opco, a.http_status,
+            a.http_status is null and a.outcome in ('failed', 'lost', 'could_not_tell'),
+            a.duration_ms
         from delivery d
           join attempt a on a.tenant_id = d.tenant_id and a.delivery_id = d.delivery_id
         where d.tenant_id = $1 and d.delivery_id >= $2 and d.environment = $3
           and d.opco is not null and ($4 is null or $4 like '%' || d.siret_cfa || '%')
-          and a.closed_at is not null and a.opened_at >= $5
+          and a.closed_at is not null and a.opened_at >= $5 and a.outcome <> 'held'
         order by d.delivery_id desc limit $6";
     let rows: Vec<CallRow> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(raw(whose.tenant))
@@ -71,12 +76,13 @@ pub async fn calls(tx: &mut Tx, whose: &Whose, since: Timestamp) -> Result<Vec<C
         table: "attempt",
         row: &"calls",
     };
-    let call = |(opco, status, duration): CallRow| {
+    let call = |(opco, status, unanswered, duration): CallRow| {
         let status = status.map(|status| at.number("http_status", status));
         let duration = duration.map(|duration| at.number("duration_ms", duration));
         Ok(Call {
             opco: at.word("opco", &opco)?,
             http_status: status.transpose()?,
+            unanswered,
             duration_ms: duration.transpose()?,
         })
     };

@@ -58,7 +58,14 @@ pub struct CfaKey {
     pub referent: Option<String>,
     /// Since when.
     pub created_at: Timestamp,
+    /// When it last became what it is: staged, put to use, retired, tried, or proven by a call.
+    pub changed_at: Timestamp,
 }
+
+/// The word of a trial, or of a call, that the OPCO refused for the key.
+pub const REFUSED: &str = "refused";
+/// The word of one that it took.
+pub const ACCEPTED: &str = "accepted";
 
 impl KeyState {
     /// Returns the stable word of columns and JSON.
@@ -99,6 +106,7 @@ struct Row {
     last_used_at: Option<i64>,
     referent: Option<String>,
     created_at: i64,
+    updated_at: i64,
 }
 
 impl TryFrom<Row> for CfaKey {
@@ -127,6 +135,7 @@ impl TryFrom<Row> for CfaKey {
             last_used_at: at.maybe_instant("last_used_at", row.last_used_at)?,
             referent: row.referent,
             created_at: at.instant("created_at", row.created_at)?,
+            changed_at: at.instant("updated_at", row.updated_at)?,
         })
     }
 }
@@ -134,7 +143,7 @@ impl TryFrom<Row> for CfaKey {
 macro_rules! columns {
     () => {
         "tenant_id, key_id, siret_cfa, opco, instance, environment, state, sealed, expires_on,
-         probed_at, probe_result, last_used_at, referent, created_at"
+         probed_at, probe_result, last_used_at, referent, created_at, updated_at"
     };
 }
 use columns;
@@ -219,6 +228,35 @@ pub async fn set_probe_result(
             .bind(expires_on.map(|day| day.to_string()))
     );
     Ok(())
+}
+
+/// Keeps what a call said of its key, where that is news: refused, or taken after it was refused. Returns
+/// whether it was. A refusal is no change of the key: what it holds up waits for one.
+pub async fn told_by_call(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: KeyId,
+    taken: bool,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const TAKEN: &str = "update cfa_key set probed_at = $4, probe_result = $3, updated_at = $4
+        where tenant_id = $1 and key_id = $2 and probe_result = 'refused'";
+    const DENIED: &str = "update cfa_key set probed_at = $4, probe_result = $3
+        where tenant_id = $1 and key_id = $2 and coalesce(probe_result, '') <> $3";
+    let (sql, word) = if taken {
+        (TAKEN, ACCEPTED)
+    } else {
+        (DENIED, REFUSED)
+    };
+    let done = run!(
+        tx,
+        sqlx::query(sql)
+            .bind(raw(tenant))
+            .bind(raw(id))
+            .bind(word)
+            .bind(ms(now))
+    );
+    Ok(done > 0)
 }
 
 /// Makes a staged or retiring key the one in use; the former one retires. Returns whether the key

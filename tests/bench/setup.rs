@@ -225,6 +225,7 @@ async fn add_site(
             last_used_at: None,
             referent: None,
             created_at: now,
+            changed_at: now,
         };
         store::keys::stage(tx, &key).await?;
         store::keys::activate(tx, tenant, id, now).await?;

@@ -1,11 +1,13 @@
 //! What waits for a person, and what a person does about it.
 
+use std::time::Duration;
+
 use domain::Opco;
 use harness::network::network;
-use harness::on_both;
 use harness::payload::{Contract, contract};
+use harness::{on_both, wait};
 use serde_json::json;
-use simulator::{Fault, FaultKind};
+use simulator::{Fault, FaultKind, Scope};
 
 /// An employer nobody knows, under an agreement that two OPCOs share.
 fn ambiguous(seed: u64) -> Contract {
@@ -45,6 +47,26 @@ on_both! {
         network.add_key(&scene.store, network.sites[0], Opco::Akto, scene.now()).await;
         erp.until_delivered(&id).await;
         assert_eq!(scene.opcos.taken(Opco::Akto, &contract).len(), 1);
+    }
+
+    async fn a_key_that_its_opco_refuses_is_not_tried_again_until_it_is_another(scene) {
+        scene.opcos.fault(Opco::Akto, Fault::new(FaultKind::ExpiredKey).on(Scope::Dossiers));
+        let contract = contract(115).to(Opco::Akto);
+        let id = scene.erp.submit(&contract).await;
+        scene.erp.until_held(&id, "no_key").await;
+        let told = wait::until("the word on the key", async || {
+            scene.erp.events().await.into_iter().find(|event| event["kind"] == "key.told")
+        }).await;
+        assert_eq!(told["data"]["probe"], "refused", "{told:#}");
+        // What is held is looked through every few seconds of the story.
+        let later = scene.now().checked_add(Duration::from_mins(2)).unwrap();
+        wait::until("two minutes", async || (scene.now() > later).then_some(())).await;
+        let held = scene.erp.delivery(&id).await;
+        assert_eq!((&held["status"], &held["attempt_count"]), (&json!("held"), &json!(1)), "{held:#}");
+        scene.opcos.heal(Opco::Akto);
+        scene.network.add_key(&scene.store, scene.network.sites[0], Opco::Akto, scene.now()).await;
+        let delivered = scene.erp.until_delivered(&id).await;
+        assert_eq!(delivered["attempt_count"], 2, "{delivered:#}");
     }
 
     async fn a_contract_without_mandate_waits_for_one(scene) {

@@ -197,6 +197,7 @@ impl Network {
             last_used_at: None,
             referent: None,
             created_at: now,
+            changed_at: now,
         };
         let mut tx = store.writing().await.unwrap();
         keys::stage(&mut tx, &key).await.unwrap();

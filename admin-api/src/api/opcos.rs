@@ -85,6 +85,8 @@ struct CallsBody {
     count: u64,
     /// 429.
     throttled: u64,
+    /// Any other 4xx.
+    refused: u64,
     /// 5xx.
     failed: u64,
     unanswered: u64,
@@ -130,6 +132,7 @@ impl From<State> for StateBody {
             calls: CallsBody {
                 count: calls.count,
                 throttled: calls.throttled,
+                refused: calls.refused,
                 failed: calls.failed,
                 unanswered: calls.unanswered,
                 p50_ms: calls.p50_ms,

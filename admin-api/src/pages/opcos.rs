@@ -47,6 +47,7 @@ pub(crate) async fn show(
                 th.number scope="col" { "p50" }
                 th.number scope="col" { "p95" }
                 th.number scope="col" { "429" }
+                th.number scope="col" { "4xx" }
                 th.number scope="col" { "5xx" }
                 th.number scope="col" { (language.of("Sans réponse", "No answer")) }
                 th scope="col" { (language.of("Ouvert", "Open")) }
@@ -104,6 +105,7 @@ fn row(state: &State, language: Language) -> Markup {
             td.number { (ms(calls.p50_ms)) }
             td.number { (ms(calls.p95_ms)) }
             td.number { (calls.throttled) }
+            td.number { (calls.refused) }
             td.number { (calls.failed) }
             td.number { (calls.unanswered) }
             td { @if let Some(open) = &state.open { (capabilities(open, language)) } }

@@ -131,6 +131,8 @@ pub(super) async fn site(app: &App, tenant: TenantId, siret: Siret) -> Result<Si
                 CfaKey {
                     id: key.id,
                     expires_on: key.expires_on,
+                    changed_at: key.changed_at,
+                    refused: key.probe_result.as_deref() == Some(store::keys::REFUSED),
                     sealed: key.sealed,
                 },
             )

@@ -433,8 +433,7 @@ on_both! {
                 environment: Environment::Live, state: KeyState::Staged,
                 sealed: keys.seal_secret(id.as_bytes(), SEAL_PART, &secret).unwrap(),
                 expires_on: None, probed_at: None, probe_result: None, last_used_at: None,
- referent: None,
-                created_at: at(number),
+                referent: None, created_at: at(number), changed_at: at(number),
             };
             store::keys::stage(&mut tx, &key).await.unwrap();
             ids.push(id);

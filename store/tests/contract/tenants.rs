@@ -30,6 +30,7 @@ pub(crate) fn key(tenant: TenantId, id: KeyId, sealed: SealedSecret) -> CfaKey {
         last_used_at: None,
         referent: None,
         created_at: now(),
+        changed_at: now(),
     }
 }
 
@@ -213,6 +214,18 @@ on_both! {
         let found = active(&mut tx).await.unwrap().unwrap();
         assert_eq!((found.id, found.expires_on, found.probed_at), (ids[0], Some(day), Some(at(5))));
         assert_eq!(found.last_used_at, Some(at(7)));
+        let mut told = Vec::new();
+        for (taken, seconds) in [(true, 20), (false, 21), (false, 22), (true, 23), (true, 24)] {
+            let news = keys::told_by_call(&mut tx, tenant, ids[0], taken, at(seconds)).await.unwrap();
+            let key = active(&mut tx).await.unwrap().unwrap();
+            told.push((news, key.probe_result.unwrap(), key.changed_at));
+        }
+        let word = |news, word: &str, seconds| (news, word.to_owned(), at(seconds));
+        // A refusal is news once, and no change of the key; what was taken after it is.
+        assert_eq!(told, [
+            word(false, "accepted", 6), word(true, "refused", 6), word(false, "refused", 6),
+            word(true, "accepted", 23), word(false, "accepted", 23),
+        ]);
         let clear = vault.open_secret(found.id.as_bytes(), keys::SEAL_PART, &found.sealed).unwrap();
         assert_eq!(clear, Secret::new("first"));
         assert!(keys::activate(&mut tx, tenant, ids[1], at(8)).await.unwrap());

@@ -33,6 +33,7 @@ async fn key(db: &Database, tenant: TenantId, expires_on: Option<Date>) -> KeyId
         last_used_at: None,
         referent: None,
         created_at: now(),
+        changed_at: now(),
     };
     let mut tx = db.store.writing().await.unwrap();
     keys::stage(&mut tx, &key).await.unwrap();

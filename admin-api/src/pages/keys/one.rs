@@ -220,7 +220,7 @@ fn facts(key: &CfaKey, today: Date, language: Language) -> Markup {
                 @if let Some(last) = key.expires_on { (day(last, language)) " " }
                 span class={ "badge " (colour) } { (near) }
             }
-            dt { (language.of("Essai", "Trial")) }
+            dt { (language.of("Dit par l'OPCO", "Said by the OPCO")) }
             dd {
                 (probe_name(key.probe_result.as_deref(), language))
                 @if let Some(at) = key.probed_at { ", " (instant(at, language)) }
@@ -432,13 +432,13 @@ fn is_of(event: &Event, key: &CfaKey, id: &str) -> bool {
 fn told(event: &Event, language: Language) -> String {
     let said = match event.kind.as_str() {
         "key.staged" => language.of("gardée, en attente", "kept, staged"),
-        "key.probed" => {
+        "key.probed" | "key.told" => {
             let result = event.data.get("probe").and_then(|value| value.as_str());
-            return format!(
-                "{}{}",
-                language.of("essayée : ", "tried: "),
-                probe_name(result, language)
-            );
+            let how = match event.kind.as_str() {
+                "key.told" => language.of("lors d'un envoi : ", "at a call: "),
+                _ => language.of("essayée : ", "tried: "),
+            };
+            return format!("{how}{}", probe_name(result, language));
         }
         "key.activated" => language.of("mise en service", "put to use"),
         "key.revoked" => language.of("retirée", "retired"),

@@ -353,6 +353,7 @@ async fn put_keys(
             last_used_at: None,
             referent: None,
             created_at: now,
+            changed_at: now,
         };
         keys::stage(&mut tx, &key).await?;
         keys::activate(&mut tx, tenant, id, now).await?;

@@ -229,6 +229,7 @@ impl Gateway {
             last_used_at: None,
             referent: None,
             created_at: now,
+            changed_at: now,
         };
         let mut tx = self.app.store.writing().await.unwrap();
         software::put(&mut tx, &software).await.unwrap();

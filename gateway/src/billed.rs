@@ -59,7 +59,8 @@ async fn apply(
     let keys = app.store.keys(key.tenant).await?;
     let mut tx = app.store.writing().await?;
     let mut events = Vec::new();
-    for invoice in open {
+    // The oldest first, as an erasure takes them: neither waits for the other in a circle.
+    for invoice in open.iter().rev() {
         let Some(item) = find(invoice, listed) else {
             continue;
         };

@@ -19,8 +19,9 @@ pub(crate) async fn open(app: &App, dossier: &Dossier, actor: &str) -> Result<Bo
     let keys = &view.network.keys;
     let now = app.clock.now();
     let mut tx = app.store.writing().await?;
-    let snapshots = store::schedules::snapshots(&mut tx, tenant, id).await?;
     let known = money::of(&mut tx, keys, dossier).await?;
+    // After it: whatever was opened to tell the money is among them, and on record.
+    let snapshots = store::schedules::snapshots(&mut tx, tenant, id).await?;
     let deadlines = countdowns::of_dossier(&mut tx, keys, dossier).await?;
     let proofs = if known.bills.is_empty() {
         None

@@ -182,15 +182,17 @@ on_both! {
         let bill = facture(&contract, "F-1220", (echeance, cents)).of(dossier["delivery_id"].as_str().unwrap());
         scene.erp.hand_in(&bill, Form::Multipart, &[]).await.expect(202);
         let desk = open(&scene).await;
-        let mut billing = signed_in(&scene, &desk, Role::Billing, Scope::Network).await;
+        let billing = signed_in(&scene, &desk, Role::Billing, Scope::Network).await;
         let blocked = billing.clone();
         let told = wait::until_value("the wait", async || blocked.clone().get("/admin/v1/money").await.expect(200), |told| {
             told["blocked"].as_array().is_some_and(|all| !all.is_empty())
         }).await;
         assert_eq!(told["blocked"][0]["cents"], cents, "{told:#}");
         assert_eq!(told["blocked"][0]["count"], 1);
-        let page = billing.get("/money").await.text;
-        assert!(page.contains("/deliveries?kind=facture&amp;status="), "{page}");
+        // Between two waits it is tried, and stands nowhere for a moment.
+        wait::until_value("the list of what is blocked", async || billing.clone().get("/money").await.text, |page| {
+            page.contains("/deliveries?kind=facture&amp;status=")
+        }).await;
         scene.opcos.heal(Opco::Akto);
         desk.close().await;
     }

@@ -199,7 +199,8 @@ pub(super) fn wrong(pointer: &str, message: String, remedy: &str) -> Finding {
 }
 
 fn shortened(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(40).collect()
+    let told = opco::reference(name);
+    told.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
 #[cfg(test)]

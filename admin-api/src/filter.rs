@@ -60,6 +60,48 @@ pub(crate) fn refused(query: &str) -> Refusal {
     }
 }
 
+/// Refuses an address with a part that is none of those there are: what is passed over would widen a list,
+/// or an act upon what it names. Only `repeated` may be there more than once.
+pub(crate) fn only(query: &str, known: &[&str], repeated: &[&str]) -> Result<(), Refusal> {
+    let unreadable = |_| Refusal::from(Code::Invalid);
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(unreadable)?;
+    for (index, (name, _)) in pairs.iter().enumerate() {
+        let name = name.as_str();
+        if !known.contains(&name) {
+            return Err(unknown(name, known));
+        }
+        let before = pairs.get(..index).unwrap_or_default();
+        if !repeated.contains(&name) && before.iter().any(|(other, _)| other == name) {
+            return Err(Refusal::from(Code::Invalid).saying(
+                format!("Le paramètre « {name} » est donné deux fois : donnez-le une seule."),
+                format!("The parameter “{name}” is given twice: give it once."),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn unknown(name: &str, known: &[&str]) -> Refusal {
+    let (fr, en) = match plain_name(name) {
+        Some(name) => (
+            format!("Le paramètre « {name} » n'existe pas ici"),
+            format!("There is no parameter “{name}” here"),
+        ),
+        None => (
+            "Un paramètre n'est pas de ceux d'ici".to_owned(),
+            "A parameter is none of those here".to_owned(),
+        ),
+    };
+    let (these, those) = match known {
+        [] => ("aucun".to_owned(), "none".to_owned()),
+        known => (known.join(", "), known.join(", ")),
+    };
+    Refusal::from(Code::Invalid).saying(
+        format!("{fr}. Ceux qui existent : {these}."),
+        format!("{en}. Those there are: {those}."),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use domain::person::Language;
@@ -79,6 +121,28 @@ mod tests {
         assert!(
             !said.contains("18505") && !said.contains("secrete"),
             "{said}"
+        );
+    }
+
+    #[test]
+    fn what_there_is_not_is_refused_by_its_name_with_those_there_are() {
+        let known = ["world", "opco", "columns"];
+        let said = |query| {
+            let refusal = only(query, &known, &["columns"]).unwrap_err();
+            refusal.detail(Language::En).to_owned()
+        };
+        assert_eq!(only("", &known, &[]).map_err(|e| e.code), Ok(()));
+        let good = only("world=live&columns=a&columns=b&opco=", &known, &["columns"]);
+        assert!(good.is_ok());
+        assert_eq!(
+            said("opco=afdas&state=held"),
+            "There is no parameter “state” here. Those there are: world, opco, columns."
+        );
+        assert!(said("?opco=afdas").starts_with("A parameter is none"));
+        assert!(said("opco=afdas&opco=akto").contains("“opco” is given twice"));
+        assert!(
+            !said("185057800608436").contains("18505"),
+            "never what may be a value"
         );
     }
 }

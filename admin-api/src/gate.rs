@@ -15,11 +15,12 @@ use store::StoreError;
 use store::people::{self, Purpose};
 use store::{credentials, tenants};
 
+use crate::api::openapi;
 use crate::desk::Desk;
 use crate::pages::layout;
 use crate::refusal::{Code, Refusal};
 use crate::signin::{self, Origin, carried};
-use crate::table::{Need, ROUTES};
+use crate::table::{Line, Need, ROUTES};
 use crate::viewer::Viewer;
 
 /// How long a request waits for the store before it is told to come back.
@@ -60,7 +61,8 @@ pub(crate) async fn pass(
 
 async fn admit(request: &ServiceRequest) -> Result<Option<Viewer>, Refusal> {
     let desk: &web::Data<Desk> = request.app_data().ok_or(Code::Internal)?;
-    let need = need_of(request)?;
+    let line = line_of(request)?;
+    let need = line.need;
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let bearer = bearer(request.headers());
     if !reads && bearer.is_none() && !is_from_here(request) {
@@ -69,6 +71,7 @@ async fn admit(request: &ServiceRequest) -> Result<Option<Viewer>, Refusal> {
     let known = tokio::time::timeout(PATIENCE, viewer(desk, request, bearer)).await;
     let viewer = known.map_err(|_| Refusal::from(Code::Unavailable))??;
     if need == Need::Nothing {
+        only_described(line, request)?;
         return Ok(viewer);
     }
     let viewer = viewer.ok_or(Code::SignedOut)?;
@@ -94,11 +97,21 @@ async fn admit(request: &ServiceRequest) -> Result<Option<Viewer>, Refusal> {
             }
         }
     }
+    only_described(line, request)?;
     Ok(Some(viewer))
 }
 
+/// Refuses what a program wrote behind `?` and its route does not take. A page passes it over: an old link
+/// still opens.
+fn only_described(line: &Line, request: &ServiceRequest) -> Result<(), Refusal> {
+    if !is_api(request.path()) {
+        return Ok(());
+    }
+    openapi::only_described(line.method, line.pattern, request.query_string())
+}
+
 /// Finds the line of the table: what has none is not served.
-fn need_of(request: &ServiceRequest) -> Result<Need, Refusal> {
+fn line_of(request: &ServiceRequest) -> Result<&'static Line, Refusal> {
     let pattern = request.match_pattern().ok_or(Code::NotFound)?;
     let method = match *request.method() {
         Method::HEAD => "GET",
@@ -112,8 +125,7 @@ fn need_of(request: &ServiceRequest) -> Result<Need, Refusal> {
         return Err(Code::NotFound.into());
     }
     let line = lines.find(|line| line.method == method);
-    line.map(|line| line.need)
-        .ok_or_else(|| Code::Method.into())
+    line.ok_or_else(|| Code::Method.into())
 }
 
 /// Finds who carries the cookie or the key of this request.

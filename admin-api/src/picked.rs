@@ -10,12 +10,18 @@ use store::deliveries::{self, Filter, Page, Scope};
 use store::{Delivery, StoreError, Tx};
 
 use crate::causes;
-use crate::filter::word;
+use crate::filter::{self, word};
 use crate::refusal::Refusal;
 use crate::viewer::{Reach, Viewer};
 
 /// The most that is counted one by one: beyond it, "more than".
 const COUNTED_MAX: u32 = 20_000;
+
+/// The names of the filters, as an address writes them.
+const NAMES: [&str; 12] = [
+    "world", "status", "reason", "kind", "opco", "site", "since", "until", "text", "cause",
+    "columns", "after",
+];
 
 /// The filters, as the address holds them. A field left empty does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -81,6 +87,13 @@ impl Asked {
             *place = value;
         }
         asked
+    }
+
+    /// Reads the address of what is to be acted upon, or kept. What it does not know is refused: passed over, it
+    /// would have more deliveries acted upon than were meant.
+    pub(crate) fn read_all(query: &str) -> Result<Self, Refusal> {
+        filter::only(query, &NAMES, &["columns"]).map_err(|refusal| refusal.at("/query"))?;
+        Ok(Self::read(query))
     }
 
     /// Returns the filters as the part of an address behind `?`, without a place in the list.
@@ -257,5 +270,16 @@ mod tests {
         let asked = Asked::read("status=held&text=&columns=kind,opco&columns=site&other=1");
         assert_eq!(asked.columns, ["kind", "opco", "site"]);
         assert_eq!(asked.query(), "status=held&columns=kind%2Copco%2Csite");
+    }
+
+    #[test]
+    fn what_is_acted_upon_is_no_more_than_was_named() {
+        assert!(Asked::read_all("bogus=1").is_err() && Asked::read_all("?status=held").is_err());
+        // Every name there is, is one the reader knows.
+        for name in NAMES {
+            let query = format!("{name}=x");
+            let asked = Asked::read_all(&query).unwrap();
+            assert_ne!(asked, Asked::default(), "{name}");
+        }
     }
 }

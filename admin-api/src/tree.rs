@@ -83,6 +83,9 @@ pub enum TreeError {
     /// A mandate ends before it begins.
     #[error("the mandate ends before it begins")]
     Backwards,
+    /// A mandate is signed on a day to come.
+    #[error("the mandate is signed on a day to come")]
+    NotSigned,
     /// A ceiling is none.
     #[error("a ceiling is none")]
     Ceiling,

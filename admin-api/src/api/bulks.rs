@@ -257,7 +257,7 @@ pub(crate) async fn draft(
     viewer: Viewer,
     body: Document<BulkAsked>,
 ) -> Result<HttpResponse, Refusal> {
-    let asked = picked::Asked::read(&body.query);
+    let asked = picked::Asked::read_all(&body.query)?;
     let id = bulk::draft(&desk, &viewer, &asked, (body.action, body.opco)).await?;
     told(&desk, &viewer, id, StatusCode::CREATED).await
 }

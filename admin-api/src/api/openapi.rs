@@ -1,13 +1,19 @@
 //! The published document of the admin API.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 
 use super::{
     alerts, audit, bulks, causes, credentials, decisions, deliveries, dossiers, keys, me, money,
     opcos, orphans, people, privacy, retention, sealed, settings, today, tree, views, webhooks,
 };
-use crate::refusal;
+use crate::filter;
+use crate::refusal::{self, Refusal};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -93,6 +99,53 @@ pub fn text() -> String {
     document.to_pretty_json().unwrap_or_default()
 }
 
+/// The parameters that each route takes behind `?`, by method and path: what the document says of them is
+/// what is taken.
+static TAKEN: LazyLock<BTreeMap<(&'static str, String), Vec<String>>> = LazyLock::new(|| {
+    let paths = Document::openapi().paths.paths;
+    let each = paths.into_iter().flat_map(|(path, item)| {
+        let PathItem {
+            get,
+            post,
+            put,
+            delete,
+            ..
+        } = item;
+        let methods = [
+            ("GET", get),
+            ("POST", post),
+            ("PUT", put),
+            ("DELETE", delete),
+        ];
+        methods.map(|(method, operation)| ((method, path.clone()), taken(operation)))
+    });
+    each.collect()
+});
+
+fn taken(operation: Option<Operation>) -> Vec<String> {
+    let parameters = operation.and_then(|operation| operation.parameters);
+    let all = parameters.unwrap_or_default().into_iter();
+    let named = all.filter_map(|one| match one {
+        RefOr::T(one) if matches!(one.parameter_in, ParameterIn::Query) => Some(one.name),
+        _ => None,
+    });
+    named.collect()
+}
+
+/// Refuses parameters that the document does not know of a route.
+pub(crate) fn only_described(
+    method: &'static str,
+    pattern: &str,
+    query: &str,
+) -> Result<(), Refusal> {
+    if query.is_empty() {
+        return Ok(());
+    }
+    let names = TAKEN.get(&(method, pattern.to_owned()));
+    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+    filter::only(query, &names, &["columns"])
+}
+
 /// Serves it.
 pub(crate) async fn document() -> HttpResponse {
     HttpResponse::Ok()
@@ -124,5 +177,40 @@ mod tests {
         described.sort();
         served.sort();
         assert_eq!(described, served);
+    }
+
+    #[test]
+    fn what_the_document_does_not_know_is_refused_on_every_route() {
+        for line in ROUTES
+            .iter()
+            .filter(|line| line.pattern.starts_with("/admin/"))
+        {
+            let asked = |query| only_described(line.method, line.pattern, query);
+            assert!(asked("").is_ok());
+            assert!(
+                asked("bogus=1").is_err(),
+                "{} {}",
+                line.method,
+                line.pattern
+            );
+        }
+        let asked = |query| only_described("GET", "/admin/v1/deliveries", query);
+        assert!(asked("status=held&columns=kind&world=live").is_ok());
+        assert!(asked("state=held").is_err());
+        for (path, query) in [
+            ("/admin/v1/audit", "from=x&kind=x&who=x&before=1"),
+            ("/admin/v1/audit/export", "format=csv&kind=x"),
+            ("/admin/v1/money/sheet", "format=xlsx&complet=true"),
+            ("/admin/v1/orphans", "fate=adopted"),
+            ("/admin/v1/bulks/{id}/items", "fate=done&after=1"),
+        ] {
+            assert!(only_described("GET", path, query).is_ok(), "{path}?{query}");
+        }
+        let sheet = only_described(
+            "POST",
+            "/admin/v1/keys/import",
+            "environment=test&preview=true",
+        );
+        assert!(sheet.is_ok());
     }
 }

@@ -65,7 +65,7 @@ pub(crate) async fn new(
     viewer: Viewer,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let asked = Asked::read(request.query_string());
+    let asked = Asked::read_all(request.query_string())?;
     let sight = bulk::look(&desk, &viewer, &asked).await?;
     let language = viewer.language();
     let world = asked.world(&viewer);
@@ -209,7 +209,7 @@ pub(crate) async fn draft(
     sent: Sent<Chosen>,
 ) -> Result<HttpResponse, Refusal> {
     let Sent(sent) = sent;
-    let asked = Asked::read(&sent.query);
+    let asked = Asked::read_all(&sent.query)?;
     let id = bulk::draft(&desk, &viewer, &asked, (sent.action, sent.opco)).await?;
     Ok(redirect(&format!("/bulk/{id}")))
 }

@@ -51,7 +51,7 @@ pub(crate) async fn keep(
     viewer.require(Right::ReadDeliveries)?;
     let name = name.trim().to_owned();
     // What is searched for may be somebody's number: it is not kept.
-    let mut asked = Asked::read(query);
+    let mut asked = Asked::read_all(query)?;
     asked.text.clear();
     let query = asked.query();
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || query.len() > QUERY_MAX {

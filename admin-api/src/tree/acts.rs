@@ -362,6 +362,13 @@ impl From<TreeError> for Refusal {
             ),
             TreeError::Reference => no_reference(),
             TreeError::Backwards => backwards(),
+            TreeError::NotSigned => Self::invalid(
+                "/signed_on",
+                "Signée le : ce jour est à venir. Un mandat couvre une fois signé (règle ELI-002) ; donnez \
+                 le jour de la signature, aujourd'hui au plus tard.",
+                "Signed on: this day is to come. A mandate covers once it is signed (rule ELI-002); give the \
+                 day it was signed, today at the latest.",
+            ),
             TreeError::Ceiling => Self::invalid(
                 "/per_minute",
                 "Plafond : un nombre entier de 1 à 1 000 000 ; laissez vide pour ne pas borner.",

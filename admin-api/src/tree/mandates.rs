@@ -27,7 +27,7 @@ pub struct Attested {
 /// held for want of one, and those that are held go at the next try.
 ///
 /// # Errors
-/// When the reference is none, it ends before it begins, or there is no such site.
+/// When the reference is none, it is not signed yet, it ends before it begins, or there is no such site.
 pub async fn attest(
     tx: &mut Tx,
     (tenant, id): (TenantId, SiteId),
@@ -36,6 +36,10 @@ pub async fn attest(
 ) -> Result<Mandate, TreeError> {
     let reference = hand::name(&attested.reference).ok_or(TreeError::Reference)?;
     let today = domain::calendar::day_in_france(hand.now);
+    // What is not signed yet covers nothing.
+    if attested.signed_on > today {
+        return Err(TreeError::NotSigned);
+    }
     let from = attested.from.unwrap_or(today);
     if attested.until.is_some_and(|until| until < from) {
         return Err(TreeError::Backwards);

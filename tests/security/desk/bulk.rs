@@ -127,6 +127,15 @@ on_both! { OPTIONAL;
         let ready = many(&place, 0, waiting(&place), 5).await;
         many(&place, 1, Standing::ended(Status::Delivered), 2).await;
         let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;
+        // What is not understood is no act upon everything.
+        for query in ["bogus=1", "state=held&kind=dossier", "?kind=dossier", "kind=dossier&kind=facture"] {
+            let body = json!({"query": query, "action": "retry"});
+            let (status, refused) = send(&mut browser, "/admin/v1/bulks", &body).await;
+            assert_eq!((status, &refused["pointer"]), (400, &json!("/query")), "{query}: {refused}");
+            let fields = [("query", query), ("action", "retry")];
+            assert_eq!(browser.submit("/bulk", &fields).await.status, 400, "{query}");
+            assert_eq!(browser.get(&format!("/bulk/new?{query}")).await.status, 400, "{query}");
+        }
         // As a person does it, by the pages alone.
         let page = browser.get("/bulk/new?kind=dossier").await.text;
         assert!(page.contains("<strong>7</strong>"), "{page}");

@@ -193,6 +193,14 @@ on_both! { OPTIONAL;
         let refused = browser.get("/admin/v1/causes?world=hier").await;
         assert_eq!(refused.status, 400);
         assert!(refused.text.contains("world") && !refused.text.contains("hier"), "{}", refused.text);
+        // One that there is not is refused: passed over, it would widen what is listed.
+        let refused = browser.get("/admin/v1/deliveries?state=held").await;
+        assert_eq!(refused.status, 400);
+        assert!(refused.text.contains("« state »") && refused.text.contains("status"), "{}", refused.text);
+        for path in ["/admin/v1/audit?since=hier", "/admin/v1/opcos?opco=akto", "/admin/v1/me?x=1"] {
+            let refused = browser.get(path).await;
+            assert!(refused.status == 400 || refused.status == 403, "{path}: {}", refused.text);
+        }
         let mut admin = place.signed_in("admin@cfa.example", Role::Admin).await;
         let settings = admin.get("/admin/v1/settings").await.json();
         assert_eq!(settings["cfas"][0]["sites"].as_array().unwrap().len(), 2, "{settings}");

@@ -96,6 +96,10 @@ fn undone(error: TreeError) -> Failure {
             Code::InputInvalid,
             "--until : ce jour vient avant le premier jour couvert",
         ),
+        TreeError::NotSigned => Failure::new(
+            Code::InputInvalid,
+            "--signed-on : ce jour est à venir ; un mandat couvre une fois signé (règle ELI-002)",
+        ),
         TreeError::Store(error) => error.into(),
         other => Failure::internal("attesting a mandate", other),
     }

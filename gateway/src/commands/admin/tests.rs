@@ -305,6 +305,12 @@ async fn what_a_network_decides_is_listed_until_it_is_ended() {
 
     let line = format!("mandate create --siret {SIRET} --reference A1 --signed-on 2026-09-01");
     place.run(&line).await.unwrap();
+    let early = place.run(&line.replace("2026-09-01", "2999-01-01")).await;
+    assert_eq!(
+        early.unwrap_err().code(),
+        Code::InputInvalid,
+        "not signed yet"
+    );
     let other = "mandate list --siret 98765432400027";
     assert!(place.run(other).await.unwrap().is_empty());
     assert_eq!(

@@ -48,6 +48,9 @@ pub enum DecisionError {
     /// The rule is none, or does not allow the effect.
     #[error(transparent)]
     Rule(#[from] OverrideError),
+    /// Another decision holds for the same employer on some of the same days.
+    #[error("the employer is said to be of {0} on some of these days")]
+    Said(Opco),
     /// Nothing like it is in force.
     #[error("nothing like it is in force")]
     Unknown,
@@ -84,7 +87,8 @@ impl Period {
 /// Says the OPCO of an employer, before any other source.
 ///
 /// # Errors
-/// When the store cannot answer.
+/// When another decision says the OPCO of the same establishment, or of the same company, on some of the same
+/// days: the router would follow the later one, and whoever reads the list would not know which.
 pub async fn say_route(
     tx: &mut Tx,
     tenant: TenantId,
@@ -103,6 +107,19 @@ pub async fn say_route(
         until: period.until,
         created_at: hand.now,
     };
+    let said = overrides::routes(tx, tenant)
+        .await?
+        .into_iter()
+        .find(|one| {
+            let over = one
+                .until
+                .is_some_and(|end| end <= hand.now || end <= row.from);
+            let later = row.until.is_some_and(|end| end <= one.from);
+            one.subject == row.subject && !over && !later
+        });
+    if let Some(said) = said {
+        return Err(DecisionError::Said(said.opco));
+    }
     overrides::put_route(tx, &row).await?;
     let (establishment, company) = match row.subject {
         Subject::Siret(siret) => (Some(siret), None),

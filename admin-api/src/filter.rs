@@ -92,13 +92,15 @@ fn unknown(name: &str, known: &[&str]) -> Refusal {
             "A parameter is none of those here".to_owned(),
         ),
     };
-    let (these, those) = match known {
-        [] => ("aucun".to_owned(), "none".to_owned()),
-        known => (known.join(", "), known.join(", ")),
+    let names = known.join(", ");
+    let (all, each) = if known.is_empty() {
+        ("aucun", "none")
+    } else {
+        (names.as_str(), names.as_str())
     };
     Refusal::from(Code::Invalid).saying(
-        format!("{fr}. Ceux qui existent : {these}."),
-        format!("{en}. Those there are: {those}."),
+        format!("{fr}. Ceux qui existent : {all}."),
+        format!("{en}. Those there are: {each}."),
     )
 }
 

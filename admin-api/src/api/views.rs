@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::desk::Desk;
 use crate::form::Document;
-use crate::pages::saved;
+use crate::pages::saved::{self, Keeping};
 use crate::refusal::{self, Refusal};
 use crate::viewer::Viewer;
 
@@ -77,7 +77,7 @@ pub(crate) async fn keep(
     name: web::Path<String>,
     body: Document<ViewKept>,
 ) -> Result<HttpResponse, Refusal> {
-    saved::keep(&desk, &viewer, &name, &body.query, false).await?;
+    saved::keep(&desk, &viewer, &name, &body.query, Keeping::Put).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -97,6 +97,6 @@ pub(crate) async fn forget(
     viewer: Viewer,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Refusal> {
-    saved::keep(&desk, &viewer, &name, "", true).await?;
+    saved::keep(&desk, &viewer, &name, "", Keeping::Forget).await?;
     Ok(HttpResponse::NoContent().finish())
 }

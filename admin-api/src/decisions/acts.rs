@@ -254,6 +254,21 @@ impl From<DecisionError> for Refusal {
                 "Cette règle est inconnue.",
                 "This rule is unknown.",
             ),
+            DecisionError::Said(opco) => {
+                let opco = opco.name();
+                Self::from(Code::Conflict)
+                    .saying(
+                        format!(
+                            "Une décision est déjà en vigueur pour cet employeur sur ces jours ({opco}) : \
+                             terminez-la d'abord, ou donnez des jours où elle ne vaut pas."
+                        ),
+                        format!(
+                            "A decision is in force already for this employer on these days ({opco}): end \
+                             it first, or give days on which it does not hold."
+                        ),
+                    )
+                    .at("/employer")
+            }
             DecisionError::Unknown => Code::NotFound.into(),
             DecisionError::Store(error) => error.into(),
         }

@@ -54,6 +54,7 @@ pub(crate) async fn list(
     };
     Ok(page(frame.around(&html! {
         h1 { (title) }
+        (saved::said(request.query_string(), language))
         (saved::shown(&viewer, &kept, &asked))
         (filters(&viewer, &asked, &columns, world))
         div data-live {

@@ -1,6 +1,6 @@
 //! Choosing a password, with the code of an invitation.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use domain::Secret;
 use domain::person::{Language, PersonState};
 use maud::{Markup, html};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use store::events;
 use store::people::{self, Purpose};
 
-use super::layout::{notice, outside};
+use super::layout::{csrf, notice, outside};
 use super::login::{again, empty, insert};
 use super::page;
 use crate::desk::Desk;
@@ -16,6 +16,7 @@ use crate::form::Sent;
 use crate::gate::{language, redirect, session_cookie, set_cookie};
 use crate::refusal::Refusal;
 use crate::signin::{self, carried, password};
+use crate::viewer::Viewer;
 
 /// What the form sends.
 #[derive(Debug, Deserialize)]
@@ -31,6 +32,10 @@ pub(crate) struct Chosen {
 /// Asks for the code and a password. The script takes the code from behind the `#` of the address,
 /// which no server on the way sees.
 pub(crate) async fn form(request: HttpRequest) -> HttpResponse {
+    let viewer = request.extensions().get::<Viewer>().cloned();
+    if let Some(viewer) = viewer.filter(|viewer| viewer.cookie().is_some()) {
+        return page(signed_in_page(&viewer));
+    }
     page(invitation_page(language(&request), &empty(), ""))
 }
 
@@ -94,6 +99,35 @@ pub(crate) async fn submit(
         set_cookie(&desk, name, None, desk.settings.session()),
     );
     Ok(answer)
+}
+
+/// Where somebody is signed in already, a password is not chosen for somebody else.
+fn signed_in_page(viewer: &Viewer) -> Markup {
+    let language = viewer.language();
+    let title = language.of("Vous êtes déjà connecté", "You are signed in already");
+    let person = viewer.person();
+    outside(
+        language,
+        title,
+        &html! {
+            h1 { (title) }
+            p {
+                (language.of("Ce navigateur est connecté au compte de ", "This browser is signed in to the account of "))
+                strong { (person.name) " (" (person.email) ")" } "."
+            }
+            p {
+                (language.of(
+                    "Pour vous servir de l'invitation, déconnectez-vous, puis ouvrez de nouveau l'adresse reçue.",
+                    "To use the invitation, sign out, then open the address you were sent again.",
+                ))
+            }
+            form.inline method="post" action="/logout" {
+                (csrf(viewer))
+                button type="submit" { (language.of("Se déconnecter", "Sign out")) }
+            }
+            p { a href="/" { (language.of("Rester connecté", "Stay signed in")) } }
+        },
+    )
 }
 
 fn invitation_page(language: Language, code: &Secret, said: &str) -> Markup {

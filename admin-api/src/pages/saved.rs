@@ -1,12 +1,12 @@
 //! The lists a person comes back to, kept under a name.
 
 use actix_web::{HttpResponse, web};
-use domain::person::Right;
+use domain::person::{Language, Right};
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::saved_views::{self, SavedView};
 
-use super::layout::csrf;
+use super::layout::{csrf, notice};
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::gate::redirect;
@@ -17,6 +17,9 @@ use crate::viewer::Viewer;
 /// The longest name, in characters, and the longest address.
 const NAME_CHARS_MAX: usize = 60;
 const QUERY_MAX: usize = 1_000;
+/// What an address says of what was just done.
+const KEPT: &str = "view=kept";
+const FORGOTTEN: &str = "view=removed";
 
 /// What the form sends.
 #[derive(Debug, Deserialize)]
@@ -28,6 +31,17 @@ pub(crate) struct Named {
     forget: String,
 }
 
+/// What is done with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// Keep the list under it, unless another is.
+    New,
+    /// Keep the list under it, in place of another.
+    Put,
+    /// Let it go.
+    Forget,
+}
+
 /// Keeps a list under a name, or lets one go.
 pub(crate) async fn submit(
     desk: web::Data<Desk>,
@@ -35,9 +49,32 @@ pub(crate) async fn submit(
     sent: Sent<Named>,
 ) -> Result<HttpResponse, Refusal> {
     let Sent(sent) = sent;
-    let forget = !sent.forget.is_empty();
-    let query = keep(&desk, &viewer, &sent.name, &sent.query, forget).await?;
-    Ok(redirect(&format!("/deliveries?{query}")))
+    let (keeping, said) = if sent.forget.is_empty() {
+        (Keeping::New, KEPT)
+    } else {
+        (Keeping::Forget, FORGOTTEN)
+    };
+    let query = keep(&desk, &viewer, &sent.name, &sent.query, keeping).await?;
+    let between = if query.is_empty() { "" } else { "&" };
+    Ok(redirect(&format!("/deliveries?{query}{between}{said}")))
+}
+
+/// Says what was done to a view, where the address tells of it.
+pub(crate) fn said(query: &str, language: Language) -> Markup {
+    let told = |part: &str| query.split('&').any(|one| one == part);
+    if told(KEPT) {
+        return notice(
+            "done",
+            language.of("La vue est gardée.", "The view is kept."),
+        );
+    }
+    if told(FORGOTTEN) {
+        return notice(
+            "done",
+            language.of("La vue est supprimée.", "The view is removed."),
+        );
+    }
+    html! {}
 }
 
 /// Keeps a list under a name, or lets one go; returns what is kept of its address.
@@ -46,7 +83,7 @@ pub(crate) async fn keep(
     viewer: &Viewer,
     name: &str,
     query: &str,
-    forget: bool,
+    keeping: Keeping,
 ) -> Result<String, Refusal> {
     viewer.require(Right::ReadDeliveries)?;
     let name = name.trim().to_owned();
@@ -62,9 +99,19 @@ pub(crate) async fn keep(
     }
     let (tenant, person) = (viewer.tenant(), viewer.id());
     let mut tx = desk.store.writing().await?;
-    if forget {
+    if keeping == Keeping::Forget {
         saved_views::forget(&mut tx, tenant, person, &name).await?;
     } else {
+        let kept = saved_views::list(&mut tx, tenant, person).await?;
+        let another = |view: &SavedView| view.name == name && view.query != query;
+        if keeping == Keeping::New && kept.iter().any(another) {
+            return Err(Refusal::from(Code::Conflict).saying(
+                "Une vue porte déjà ce nom : donnez-en un autre, ou supprimez d'abord celle qui le porte. Rien \
+                 n'a été changé.",
+                "A view has this name already: give another, or remove the one that has it first. Nothing was \
+                 changed.",
+            ));
+        }
         let view = SavedView {
             name,
             query: query.clone(),

@@ -63,6 +63,20 @@ on_both! { OPTIONAL;
         assert_eq!(route["until"], "2026-12-31T23:00:00Z", "the end of the day in France");
         let id = route["id"].as_str().unwrap().to_owned();
 
+        // Not two for one employer on one day.
+        let twice = browser.submit(page, &said).await;
+        assert_eq!(twice.status, 400, "{}", twice.text);
+        assert!(twice.text.contains("déjà en vigueur"), "{}", twice.text);
+        let twice = json!({"act": "say-route", "employer": "12345678200010", "opco": "atlas", "reason": "r"});
+        let twice = post(&mut browser, "/admin/v1/decisions", twice).await;
+        assert_eq!((twice.status.as_u16(), &twice.json()["pointer"]), (409, &json!("/employer")), "{}", twice.text);
+        let after = json!({"act": "say-route", "employer": "12345678200010", "opco": "atlas", "reason": "r",
+            "from": "2027-01-01"});
+        let after = post(&mut browser, "/admin/v1/decisions", after).await;
+        let coming = after.json()["routes"][0]["id"].as_str().unwrap().to_owned();
+        let end = json!({"act": "end-route", "id": coming, "reason": "essai"});
+        assert_eq!(post(&mut browser, "/admin/v1/decisions", end).await.status, 200);
+
         let mut other = neighbour(&place).await;
         let end = json!({"act": "end-route", "id": id, "reason": "non"});
         assert_eq!(post(&mut other, "/admin/v1/decisions", end.clone()).await.status, 404);

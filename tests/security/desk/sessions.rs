@@ -164,6 +164,9 @@ on_both! { OPTIONAL;
 
     async fn the_last_administrator_stays(place) {
         let mut browser = place.signed_in("ana@cfa.example", Role::Admin).await;
+        let invitation = browser.get("/invitation").await.text;
+        assert!(invitation.contains("ana@cfa.example") && invitation.contains("action=\"/logout\""), "{invitation}");
+        assert!(!invitation.contains("name=\"password\""), "not for somebody else: {invitation}");
         let me = browser.get("/admin/v1/me").await.json();
         let path = format!("/people/{}", me["id"].as_str().unwrap());
         for fields in [

@@ -211,8 +211,17 @@ on_both! { OPTIONAL;
         let query = "status=held&text=205049399999992&columns=kind";
         let fields = [("name", "Ce <qui> bloque"), ("query", query)];
         let kept = browser.submit("/deliveries/views", &fields).await;
-        assert_eq!(kept.header("location"), Some("/deliveries?status=held&columns=kind"));
+        assert_eq!(kept.header("location"), Some("/deliveries?status=held&columns=kind&view=kept"));
+        let page = browser.get("/deliveries?status=held&columns=kind&view=kept").await.text;
+        assert!(page.contains("La vue est gardée."), "{page}");
+        // Another list under the same name takes nothing away unasked; the same one again changes nothing.
+        let other = [("name", "Ce <qui> bloque"), ("query", "status=rejected")];
+        let refused = browser.submit("/deliveries/views", &other).await;
+        assert_eq!(refused.status, 409);
+        assert!(refused.text.contains("Une vue porte déjà ce nom"), "{}", refused.text);
+        assert_eq!(browser.submit("/deliveries/views", &fields).await.status, 303);
         let page = browser.get("/deliveries").await.text;
+        assert!(page.contains("status=held&amp;columns=kind") && !page.contains("status=rejected&"), "{page}");
         assert!(page.contains("Ce &lt;qui&gt; bloque"), "{page}");
         assert!(!page.contains("205049399999992"), "what was searched for is not kept");
         let mut other = place.signed_in("autre@cfa.example", Role::Operator).await;

@@ -100,7 +100,7 @@ async fn whole(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Markup, Re
         h1 { (title) }
         (said)
         h2 { (language.of("OPCO d'employeurs", "OPCOs of employers")) }
-        (routes(viewer, &decided, may))
+        (routes(viewer, &decided, may, now))
         @if may { (route_form(viewer)) }
         h2 { (language.of("Effets de règles", "Effects of rules")) }
         (changed(viewer, &decided, may))
@@ -108,7 +108,34 @@ async fn whole(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Markup, Re
     }))
 }
 
-fn routes(viewer: &Viewer, decided: &Decided, may: bool) -> Markup {
+/// Says how a decision stands, and which of two about one employer wins: those made before two of them were
+/// refused may be there still.
+fn standing(
+    one: &RouteOverride,
+    all: &[RouteOverride],
+    now: Timestamp,
+    language: Language,
+) -> (&'static str, &'static str) {
+    // As the router chooses: of those in force, the latest.
+    let later = |other: &RouteOverride| {
+        other.subject == one.subject && other.id > one.id && other.from <= now
+    };
+    if now < one.from {
+        ("", language.of("à venir", "to come"))
+    } else if all.iter().any(later) {
+        (
+            "warn",
+            language.of(
+                "sans effet : une décision plus récente passe avant",
+                "without effect: a later decision goes before it",
+            ),
+        )
+    } else {
+        ("good", language.of("en vigueur", "in force"))
+    }
+}
+
+fn routes(viewer: &Viewer, decided: &Decided, may: bool, now: Timestamp) -> Markup {
     let language = viewer.language();
     html! {
         @if decided.routes.is_empty() {
@@ -127,7 +154,8 @@ fn routes(viewer: &Viewer, decided: &Decided, may: bool) -> Markup {
                 tbody {
                     @for one in &decided.routes {
                         tr {
-                            td { (employer(&one.subject)) }
+                            @let (colour, said) = standing(one, &decided.routes, now, language);
+                            td { (employer(&one.subject)) " " span class={ "badge " (colour) } { (said) } }
                             td { (one.opco.name()) }
                             td { (decided.name(&one.author)) }
                             td { (one.reason) }
@@ -140,6 +168,12 @@ fn routes(viewer: &Viewer, decided: &Decided, may: bool) -> Markup {
                     }
                 }
             } }
+            p.small {
+                (language.of(
+                    "La décision d'un SIRET passe avant celle de son SIREN ; pour un même employeur, la plus récente de celles en vigueur passe avant les autres.",
+                    "The decision about a SIRET goes before that about its SIREN; for one employer, the latest of those in force goes before the others.",
+                ))
+            }
         }
     }
 }
@@ -259,5 +293,58 @@ fn effect_name(effect: Effect, language: Language) -> &'static str {
         Effect::Hold => language.of("retenir", "hold"),
         Effect::Conflict => language.of("signaler un double", "conflict"),
         Effect::Refuse => language.of("refuser", "refuse"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::OverrideId;
+    use domain::{Siret, TenantId};
+
+    use super::*;
+
+    #[test]
+    fn of_two_decisions_about_one_employer_the_list_says_which_is_followed() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let now = at("2026-09-10T00:00:00Z");
+        let siret: Siret = "12345678200010".parse().unwrap();
+        let made = |made: &str, from: &str, subject| RouteOverride {
+            tenant: TenantId::PLATFORM,
+            id: OverrideId::new(at(made)),
+            subject,
+            opco: Opco::Akto,
+            author: String::new(),
+            reason: String::new(),
+            from: at(from),
+            until: None,
+            created_at: at(made),
+        };
+        let first = made(
+            "2026-09-01T00:00:00Z",
+            "2026-09-01T00:00:00Z",
+            Subject::Siret(siret),
+        );
+        let next = made(
+            "2026-09-02T00:00:00Z",
+            "2026-09-02T00:00:00Z",
+            Subject::Siret(siret),
+        );
+        let ahead = made(
+            "2026-09-03T00:00:00Z",
+            "2026-10-01T00:00:00Z",
+            Subject::Siret(siret),
+        );
+        let company = made(
+            "2026-09-04T00:00:00Z",
+            "2026-09-04T00:00:00Z",
+            Subject::Siren(siret.siren()),
+        );
+        let all = [company, ahead, next, first];
+        let said: Vec<&str> = all
+            .iter()
+            .map(|one| standing(one, &all, now, Language::En).1)
+            .collect();
+        let beaten = "without effect: a later decision goes before it";
+        assert_eq!(said, ["in force", "to come", "in force", beaten]);
     }
 }

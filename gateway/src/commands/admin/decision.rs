@@ -222,6 +222,14 @@ pub(super) fn undone(error: DecisionError, unknown: &str) -> Failure {
             "la période finit avant de commencer, ou elle est passée",
         ),
         DecisionError::Rule(error) => refused(&error),
+        DecisionError::Said(opco) => Failure::new(
+            Code::Conflict,
+            format!(
+                "une décision est déjà en vigueur pour cet employeur sur ces jours ({})",
+                opco.slug()
+            ),
+        )
+        .remedy("la terminer d'abord, ou donner d'autres jours avec --from et --until"),
         DecisionError::Unknown => Failure::new(Code::NotFound, unknown),
         DecisionError::Store(error) => error.into(),
     }

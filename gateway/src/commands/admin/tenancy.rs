@@ -349,7 +349,11 @@ fn refused(error: TreeError) -> Failure {
         .remedy("après une reprise, créer un site avec le nouveau SIRET, puis fermer celui-ci"),
         TreeError::Closed => conflict("le site est déjà fermé"),
         TreeError::Open => conflict("le site est déjà ouvert"),
-        TreeError::Name | TreeError::Ceiling | TreeError::Reference | TreeError::Backwards => {
+        TreeError::Name
+        | TreeError::Ceiling
+        | TreeError::Reference
+        | TreeError::Backwards
+        | TreeError::NotSigned => {
             Failure::new(Code::InputInvalid, "un nom ou un plafond n'en est pas un")
         }
     }

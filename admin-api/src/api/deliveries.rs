@@ -218,7 +218,6 @@ fn detail(desk: &Desk, viewer: &Viewer, shown: Shown) -> DeliveryDetail {
         ("since" = Option<String>, Query, format = Date), ("until" = Option<String>, Query, format = Date),
         ("text" = Option<String>, Query, description = "Exactly an identifier, a SIRET or a number."),
         ("cause" = Option<String>, Query, description = "The key of a cause; it takes the place of the other filters."),
-        ("columns" = Option<String>, Query, description = "Of the page and the sheet; nothing here."),
         ("after" = Option<String>, Query, format = Uuid, description = "`next` of the page before."),
     ),
     responses(

@@ -99,6 +99,10 @@ pub fn text() -> String {
     document.to_pretty_json().unwrap_or_default()
 }
 
+/// A view that is kept names columns, for the page and the sheet: the list takes the view as it is.
+const LIST: &str = "/admin/v1/deliveries";
+const COLUMNS: &str = "columns";
+
 /// The parameters that each route takes behind `?`, by method and path: what the document says of them is
 /// what is taken.
 static TAKEN: LazyLock<BTreeMap<(&'static str, String), Vec<String>>> = LazyLock::new(|| {
@@ -142,8 +146,11 @@ pub(crate) fn only_described(
         return Ok(());
     }
     let names = TAKEN.get(&(method, pattern.to_owned()));
-    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
-    filter::only(query, &names, &["columns"])
+    let mut names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+    if pattern == LIST {
+        names.push(COLUMNS);
+    }
+    filter::only(query, &names, &[COLUMNS])
 }
 
 /// Serves it.

@@ -23,6 +23,7 @@ mod form;
 mod gate;
 pub mod hand;
 pub mod hooks;
+mod judged;
 pub mod keyring;
 mod money;
 mod opcos;

@@ -92,7 +92,7 @@ async fn deliver(
     let mut refus = Refus::default();
     let mut key = None;
     // On the heap: what a payload is judged by is large.
-    let verdict = match Box::pin(attempt(app, &job, system, &mut key)).await {
+    let mut verdict = match Box::pin(attempt(app, &job, system, &mut key)).await {
         Ok(mut exchanged) => {
             learn::of(app, system, &exchanged.outcome).await;
             exchanged.outcome = misread(exchanged.outcome);
@@ -119,6 +119,7 @@ async fn deliver(
                 .await;
         }
     };
+    verdict.key = key;
     let took = started.elapsed();
     // The place is free as soon as the OPCO has answered; writing the outcome is our own time.
     drop(slot);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::id::DossierId;
+use domain::id::{DossierId, KeyId};
 use domain::step::{Next, Progress};
 use domain::{Fault, HoldReason, Kind, NormVersion, Outcome, Receipt, Status, Timestamp};
 use opco::Numeros;
@@ -40,6 +40,8 @@ pub(crate) struct Verdict {
     next: Next,
     kept: Progress,
     record: Record,
+    /// The CFA key it was called with, if it came to that.
+    pub(crate) key: Option<KeyId>,
     now: Timestamp,
 }
 
@@ -83,6 +85,7 @@ impl Verdict {
             next,
             kept,
             record,
+            key: None,
             now,
         }
     }
@@ -107,6 +110,7 @@ impl Verdict {
             next: Next::Hold(reason, fault),
             kept,
             record: Record::default(),
+            key: None,
             now,
         }
     }
@@ -218,6 +222,7 @@ impl Verdict {
                 "http_status": self.http_status,
                 "opco": self.job.delivery.opco,
                 "version": self.record.version,
+                "key": self.key,
                 "file": self.record.file,
                 "numeroInterne": told(numero),
                 "numeroInterneDocument": told(&self.record.numeros.document),

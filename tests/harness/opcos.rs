@@ -131,7 +131,7 @@ impl Opcos {
 
 /// How much later than it left a call may arrive: it is counted where it arrives, on a machine that is
 /// shared, by a program that starts others.
-const LATE_MS: i64 = 250;
+const LATE_MS: i64 = 600;
 
 /// Says which window of an OPCO's calls holds more than the burst and what comes back meanwhile.
 pub fn over_limit(calls: &[RequestEntry], burst: i64, per_second: i64) -> Option<String> {

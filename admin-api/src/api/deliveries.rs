@@ -3,9 +3,13 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::delivery::Action;
-use domain::id::DeliveryId;
+use domain::id::{DeliveryId, DossierId};
 use domain::person::Right;
-use domain::{Environment, Fault, HoldReason, Kind, Opco, Status, Timestamp, WaitReason};
+use domain::route::{Route, RouteSource};
+use domain::{
+    Confidence, Environment, Fault, HoldReason, Kind, Opco, RouteOutcome, Severity, Status,
+    Timestamp, WaitReason,
+};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use store::Delivery;
@@ -17,6 +21,7 @@ use utoipa::ToSchema;
 use crate::bulk;
 use crate::desk::Desk;
 use crate::form::Document;
+use crate::judged::Found;
 use crate::pages::delivery::{self, Shown};
 use crate::picked::Asked;
 use crate::refusal::{self, Code, Refusal};
@@ -85,6 +90,15 @@ pub(crate) struct DeliveryBody {
 pub(crate) struct DeliveryDetail {
     #[serde(flatten)]
     delivery: DeliveryBody,
+    /// The dossier it led to.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    dossier_id: Option<DossierId>,
+    /// What the rules found and did not refuse, in French.
+    findings: Vec<FindingBody>,
+    /// How its OPCO was looked for.
+    route: Option<RouteBody>,
+    /// The version of the rules that judged it.
+    rule_set: String,
     /// What its state allows; empty where the caller may not act.
     #[schema(value_type = Vec<String>)]
     allowed: Vec<Action>,
@@ -92,6 +106,53 @@ pub(crate) struct DeliveryDetail {
     calls: Vec<CallBody>,
     /// What happened, in order.
     history: Vec<HappenedBody>,
+}
+
+/// Something that a rule found.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeliveryFinding)]
+struct FindingBody {
+    rule: String,
+    /// `avertissement`, or another word of the rules.
+    #[schema(value_type = String)]
+    severity: Severity,
+    /// Where in the payload.
+    pointer: String,
+    message: String,
+    /// What to do.
+    remedy: String,
+    /// The other delivery it is about, where the caller may see that one.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    delivery_id: Option<DeliveryId>,
+}
+
+/// How the OPCO of an employer was looked for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeliveryRoute)]
+struct RouteBody {
+    #[schema(value_type = Option<String>)]
+    opco: Option<Opco>,
+    /// The OPCO that manages for it.
+    #[schema(value_type = Option<String>)]
+    managed_by: Option<Opco>,
+    #[schema(value_type = String)]
+    outcome: RouteOutcome,
+    #[schema(value_type = String)]
+    confidence: Confidence,
+    /// The possible OPCOs, when several.
+    #[schema(value_type = Vec<String>)]
+    candidates: Vec<Opco>,
+    /// The steps tried, in order.
+    trail: Vec<StepBody>,
+}
+
+/// A step of that search.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeliveryRouteStep)]
+struct StepBody {
+    #[schema(value_type = String)]
+    step: RouteSource,
+    said: String,
 }
 
 /// A call to the OPCO.
@@ -191,6 +252,36 @@ impl From<Event> for HappenedBody {
     }
 }
 
+impl From<Found> for FindingBody {
+    fn from(found: Found) -> Self {
+        Self {
+            rule: found.rule,
+            severity: found.severity,
+            pointer: found.pointer,
+            message: found.message,
+            remedy: found.remedy,
+            delivery_id: found.other,
+        }
+    }
+}
+
+impl From<Route> for RouteBody {
+    fn from(route: Route) -> Self {
+        let steps = route.trail.into_iter().map(|step| StepBody {
+            step: step.step,
+            said: step.said,
+        });
+        Self {
+            opco: route.opco,
+            managed_by: route.managed_by,
+            outcome: route.outcome,
+            confidence: route.confidence,
+            candidates: route.candidates.into_iter().map(|one| one.opco).collect(),
+            trail: steps.collect(),
+        }
+    }
+}
+
 fn detail(desk: &Desk, viewer: &Viewer, shown: Shown) -> DeliveryDetail {
     let act = viewer.reach(Right::Act);
     let here = act.is_some_and(|reach| reach.covers(&shown.delivery.siret_cfa));
@@ -199,8 +290,13 @@ fn detail(desk: &Desk, viewer: &Viewer, shown: Shown) -> DeliveryDetail {
     } else {
         Vec::new()
     };
+    let judged = shown.judged;
     DeliveryDetail {
         delivery: shown.delivery.into(),
+        dossier_id: shown.dossier,
+        findings: judged.findings.into_iter().map(FindingBody::from).collect(),
+        route: judged.route.map(RouteBody::from),
+        rule_set: judged.rule_set,
         allowed,
         calls: shown.attempts.into_iter().map(CallBody::from).collect(),
         history: shown.timeline.into_iter().map(HappenedBody::from).collect(),

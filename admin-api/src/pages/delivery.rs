@@ -1,15 +1,17 @@
 //! One delivery: where it stands and why, what happened to it, and what a person may do now.
 
+mod judged;
+
 use actix_web::{HttpResponse, web};
 use domain::delivery::Action;
-use domain::id::DeliveryId;
+use domain::id::{DeliveryId, DossierId};
 use domain::person::{Language, Right};
-use domain::{Fault, Opco};
+use domain::{Fault, Kind, Opco};
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::attempts::{self, Attempt};
 use store::events::{self, Event};
-use store::{Delivery, deliveries};
+use store::{Delivery, deliveries, dossiers};
 
 use super::deliveries::standing;
 use super::layout::{Frame, csrf, in_world, instant, notice};
@@ -21,6 +23,7 @@ use crate::desk::Desk;
 use crate::form::Sent;
 use crate::gate::redirect;
 use crate::hand;
+use crate::judged::Judged;
 use crate::refusal::{Code, Refusal};
 use crate::viewer::Viewer;
 use crate::works::{Asked, NotDone};
@@ -45,6 +48,10 @@ pub(crate) struct Shown {
     pub(crate) delivery: Delivery,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) timeline: Vec<Event>,
+    /// How it was judged.
+    pub(crate) judged: Judged,
+    /// The dossier it led to.
+    pub(crate) dossier: Option<DossierId>,
     /// What people call who acted.
     names: Names,
     /// What is sealed of it, for whoever may open it.
@@ -179,7 +186,14 @@ pub(crate) async fn read(desk: &Desk, viewer: &Viewer, id: DeliveryId) -> Result
         Some(_) => Some(Sealed::of(&mut tx, &delivery).await?),
         None => None,
     };
+    let dossier = match delivery.kind {
+        Kind::Dossier => dossiers::find_by_delivery(&mut tx, &delivery).await?,
+        _ => None,
+    };
+    let dossier = dossier.filter(|dossier| reach.covers(&dossier.siret_cfa));
     Ok(Shown {
+        judged: Judged::of(&mut tx, &delivery, &reach).await?,
+        dossier: dossier.map(|dossier| dossier.id),
         attempts: attempts::of_delivery(&mut tx, tenant, id).await?,
         timeline: events::of_delivery(&mut tx, tenant, id).await?,
         names: Names::of(&mut tx, tenant).await?,
@@ -211,6 +225,10 @@ fn delivery_page(desk: &Desk, viewer: &Viewer, shown: &Shown, said: &Markup) -> 
         p { (explanation(delivery, language)) }
         @if let Some(fault) = &delivery.fault { (fault_shown(fault, language)) }
         (facts(delivery, language))
+        @if let Some(dossier) = shown.dossier {
+            p { a href={ "/dossiers/" (dossier) } { (language.of("Son dossier chez l'OPCO", "Its dossier at the OPCO")) } }
+        }
+        (judged::section(&shown.judged, language))
         @if viewer.may(Right::Act) { (actions(desk, viewer, delivery)) }
         @if let Some(sealed) = &shown.sealed { (sealed.section(viewer, delivery)) }
         (calls(&shown.attempts, language))

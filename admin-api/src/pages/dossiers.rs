@@ -164,6 +164,7 @@ pub(crate) fn state(dossier: &Dossier, language: Language) -> Markup {
     html! {
         @match dossier.etat {
             Some(etat) => span class={ "badge " (colour(etat)) } { (etat.name(language)) },
+            None if dossier.etat_raw.is_some() => span.badge.warn { (language.of("état inconnu", "unknown state")) },
             None => span.badge { (language.of("pas encore dit", "not told yet")) },
         }
         @if let Some(raw) = spelled_otherwise(dossier.etat, dossier.etat_raw.as_deref()) {

@@ -30,7 +30,7 @@ pub(crate) async fn all(
         let detail = detail.and_then(|numero| read.details.get(numero));
         let told = match detail {
             Some(detail) => {
-                states.extend(state(detail));
+                states.extend(state(detail, job.dossier.etat));
                 let at = (&batch.key, read.lists_invoices);
                 one(app, &mut tx, &keys, at, (job, detail), &mut events, now).await?
             }
@@ -126,12 +126,16 @@ fn unread(job: &ScheduleJob, read: &Read, now: Timestamp) -> Told {
     }
 }
 
-/// Returns the state that comes with the dossier, under the norm's own word where it is known.
-fn state(detail: &DossierDetail) -> Option<EtatSeen> {
+/// Returns the state that comes with the dossier, under the norm's own word where it is known. The lists are
+/// what tells a state: a dossier read in full tells only another one that is known. Where the two spell one
+/// state each in its way, it would otherwise be another at every reading.
+fn state(detail: &DossierDetail, known: Option<Etat>) -> Option<EtatSeen> {
     let raw = detail.numeros.etat.clone();
-    let etat = match (&raw, detail.etat) {
-        (Some(raw), Some(known)) if Etat::read(raw).is_none() => Some(known.as_str().to_owned()),
-        _ => raw,
+    let etat = match (raw, detail.etat) {
+        (_, Some(same)) if Some(same) == known => None,
+        (_, None) if known.is_some() => None,
+        (Some(raw), Some(other)) if Etat::read(&raw).is_none() => Some(other.as_str().to_owned()),
+        (raw, _) => raw,
     };
     Some(EtatSeen {
         numero_interne: detail.numeros.numero_interne.clone()?,
@@ -177,5 +181,48 @@ fn plain(what: Changed) -> Changed {
     match what {
         Changed::Rqth => Changed::Amount,
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// What a dossier read in full tells of its state, where the lists told one.
+    fn told(raw: Option<&str>, known: Option<Etat>) -> Option<String> {
+        let detail = DossierDetail {
+            numeros: domain::Receipt {
+                numero_interne: Some("1".to_owned()),
+                etat: raw.map(str::to_owned),
+                ..domain::Receipt::default()
+            },
+            etat: raw
+                .and_then(Etat::read)
+                .or((raw == Some("Engagé")).then_some(Etat::Engage)),
+            commentaire_etat: None,
+            cerfa: Value::Null,
+            echeancier: Echeancier::default(),
+            oddities: Vec::new(),
+            unknown: Vec::new(),
+            brut: Value::Null,
+        };
+        state(&detail, known).unwrap().etat
+    }
+
+    #[test]
+    fn a_dossier_in_full_tells_only_another_state_that_is_known() {
+        let engage = Some(Etat::Engage);
+        assert_eq!(told(Some("SOLDE"), engage).as_deref(), Some("SOLDE"));
+        assert_eq!(told(Some("Engagé"), None).as_deref(), Some("ENGAGE"));
+        // The lists spell it in their own way, known or not.
+        assert_eq!(told(Some("ENGAGE"), engage), None);
+        assert_eq!(told(Some("EN_ATTENTE_PIECE"), engage), None);
+        assert_eq!(
+            told(Some("EN_ATTENTE_PIECE"), None).as_deref(),
+            Some("EN_ATTENTE_PIECE")
+        );
+        assert_eq!(told(None, engage), None);
     }
 }

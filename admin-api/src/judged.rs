@@ -1,0 +1,88 @@
+//! How a delivery was judged when it was taken in, or last judged again: what the rules found, and how its
+//! OPCO was looked for.
+
+use domain::id::DeliveryId;
+use domain::{Route, Severity};
+use serde::Deserialize;
+use store::{Delivery, StoreError, Tx, deliveries};
+
+use crate::viewer::Reach;
+
+/// What is kept of a judgement.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    /// What the rules found and did not refuse.
+    pub(crate) findings: Vec<Found>,
+    /// How its OPCO was looked for; nothing of what follows a contract without a search.
+    pub(crate) route: Option<Route>,
+    /// The version of the rules.
+    pub(crate) rule_set: String,
+}
+
+/// Something that a rule found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) rule: String,
+    pub(crate) severity: Severity,
+    /// Where in the payload.
+    pub(crate) pointer: String,
+    /// What is wrong, in French: the rules speak French.
+    pub(crate) message: String,
+    /// What to do, in French.
+    pub(crate) remedy: String,
+    /// The other delivery it is about, where the viewer may see that one.
+    pub(crate) other: Option<DeliveryId>,
+}
+
+/// A finding as it is kept.
+#[derive(Deserialize)]
+struct Note {
+    rule: String,
+    severity: Severity,
+    pointer: String,
+    message: String,
+    remedy: String,
+    #[serde(default)]
+    value: Option<String>,
+}
+
+impl Judged {
+    /// Reads what is kept of a delivery. What cannot be read any more is left out.
+    pub(crate) async fn of(
+        tx: &mut Tx,
+        delivery: &Delivery,
+        reach: &Reach,
+    ) -> Result<Self, StoreError> {
+        let kept = deliveries::submission(tx, delivery.tenant, delivery.id).await?;
+        let Some(kept) = kept else {
+            return Ok(Self::default());
+        };
+        let notes: Vec<serde_json::Value> =
+            serde_json::from_str(&kept.warnings_json).unwrap_or_default();
+        let mut findings = Vec::with_capacity(notes.len());
+        for note in notes {
+            let Ok(note) = serde_json::from_value::<Note>(note) else {
+                continue;
+            };
+            let named = note.value.as_deref().and_then(|value| value.parse().ok());
+            let other = match named {
+                Some(id) => deliveries::find(tx, delivery.tenant, id).await?,
+                None => None,
+            };
+            let other = other.filter(|other| reach.covers(&other.siret_cfa));
+            findings.push(Found {
+                rule: note.rule,
+                severity: note.severity,
+                pointer: note.pointer,
+                message: note.message,
+                remedy: note.remedy,
+                other: other.map(|other| other.id),
+            });
+        }
+        Ok(Self {
+            findings,
+            route: serde_json::from_str(&kept.route_json).ok(),
+            rule_set: kept.rule_set,
+        })
+    }
+}

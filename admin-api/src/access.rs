@@ -32,6 +32,8 @@ pub(crate) struct Wanted {
     pub(crate) quota_per_minute: u32,
     /// Until when.
     pub(crate) expires_at: Option<Timestamp>,
+    /// The name it gets. A page brings one with its form, so that a form sent twice makes one key.
+    pub(crate) once: Option<CredentialId>,
 }
 
 /// Why nothing was done to a credential.
@@ -52,6 +54,9 @@ pub(crate) enum AccessError {
     /// Its end is over already.
     #[error("its end is over already")]
     Passed,
+    /// The same form made one already.
+    #[error("the same form made one already")]
+    Made,
     /// No such credential that can still be used.
     #[error("no such credential")]
     Unknown,
@@ -91,7 +96,7 @@ pub(crate) async fn create(
     };
     let credential = Credential {
         tenant,
-        id: CredentialId::new(hand.now),
+        id: wanted.once.unwrap_or_else(|| CredentialId::new(hand.now)),
         label,
         prefix: minted.prefix.clone(),
         environment: wanted.environment,
@@ -102,7 +107,11 @@ pub(crate) async fn create(
         expires_at: wanted.expires_at,
         revoked_at: None,
     };
-    credentials::create(tx, &credential, &minted.hash).await?;
+    let created = credentials::create(tx, &credential, &minted.hash).await;
+    created.map_err(|error| match error {
+        StoreError::Conflict(_) => AccessError::Made,
+        other => other.into(),
+    })?;
     let data = json!({
         "credential": credential.id, "label": credential.label, "prefix": credential.prefix,
         "environment": credential.environment, "sites": credential.sites,
@@ -116,7 +125,7 @@ pub(crate) async fn create(
 pub(crate) async fn rotate(
     tx: &mut Tx,
     (tenant, id): (TenantId, CredentialId),
-    overlap_until: Timestamp,
+    (overlap_until, once): (Timestamp, Option<CredentialId>),
     minted: &Minted,
     hand: &Hand,
 ) -> Result<Credential, AccessError> {
@@ -131,6 +140,7 @@ pub(crate) async fn rotate(
         actions: former.actions,
         quota_per_minute: former.quota_per_minute,
         expires_at: None,
+        once,
     };
     let next = create(tx, tenant, wanted, minted, hand).await?;
     credentials::end_by(tx, tenant, id, overlap_until).await?;

@@ -1,6 +1,7 @@
 //! What a page's form or a program sends: its fields, once the page's own word is right.
 
 mod fault;
+pub(crate) mod refill;
 pub(crate) mod sheet;
 pub(crate) mod upload;
 
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use self::fault::Of;
+use self::refill::Typed;
 use crate::refusal::{Code, Refusal};
 use crate::signin::carried;
 use crate::viewer::Viewer;
@@ -22,6 +24,8 @@ use crate::viewer::Viewer;
 pub(crate) const BYTES_MAX: usize = 64 * 1024;
 /// The name of the field that holds the page's own word.
 pub(crate) const CSRF_FIELD: &str = "csrf";
+/// The name of the field that holds the name of what a form makes.
+pub(crate) const ONCE_FIELD: &str = "once";
 
 /// The fields of a form that one of our pages sent, of at most `MAX` bytes.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Sent<T, MA
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let viewer = request.extensions().get::<Viewer>().cloned();
+        let typed = Typed::default();
+        request.extensions_mut().insert(typed.clone());
         let body = web::Payload::from_request(request, payload);
         Box::pin(async move {
             let body = body.await.map_err(|_| Refusal::from(Code::Invalid))?;
@@ -48,7 +54,9 @@ impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Sent<T, MA
                     return Err(Code::ForeignForm.into());
                 }
             }
-            read_fields(&pairs).map(Self)
+            let read = read_fields(&pairs).map(Self);
+            typed.keep(pairs);
+            read
         })
     }
 }

@@ -17,6 +17,7 @@ use store::{credentials, tenants};
 
 use crate::api::openapi;
 use crate::desk::Desk;
+use crate::form::refill::Typed;
 use crate::pages::layout;
 use crate::refusal::{Code, Refusal};
 use crate::signin::{self, Origin, carried};
@@ -56,7 +57,27 @@ pub(crate) async fn pass(
             ServiceResponse::new(request, HttpResponse::from_error(refusal))
         }
     };
-    Ok(finish(answer))
+    Ok(refilled(finish(answer)))
+}
+
+/// Gives back what was typed with the page of a form that was refused.
+fn refilled(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let request = answer.request();
+    // Who an apprentice is, is typed again.
+    if answer.status() != Code::Invalid.status() || request.path().starts_with("/privacy") {
+        return answer;
+    }
+    let Some(typed) = request.extensions().get::<Typed>().cloned() else {
+        return answer;
+    };
+    let path = request.path().to_owned();
+    answer.map_body(|_, body| match body.try_into_bytes() {
+        Ok(bytes) => match std::str::from_utf8(&bytes) {
+            Ok(page) => BoxBody::new(typed.refill(page, &path)),
+            Err(_) => BoxBody::new(bytes),
+        },
+        Err(body) => body,
+    })
 }
 
 async fn admit(request: &ServiceRequest) -> Result<Option<Viewer>, Refusal> {

@@ -46,6 +46,8 @@ pub struct Change {
     pub reset_second_factor: bool,
     /// Make a new link to choose a password.
     pub invite_again: bool,
+    /// Why, in the words of who does it, where the act asks for it.
+    pub reason: Option<String>,
 }
 
 /// Why an account was not made or changed.
@@ -167,7 +169,7 @@ pub async fn invite(
         })?;
     people::set_grants(tx, tenant, person.id, &grants).await?;
     let link = invitation(tx, &person, acting).await?;
-    tell(tx, &person, "person.invited", &grants, acting);
+    tell(tx, &person, ("person.invited", None), &grants, acting);
     Ok((person, link))
 }
 
@@ -238,7 +240,8 @@ pub async fn change(
     } else {
         None
     };
-    tell(tx, &person, "person.changed", &grants, acting);
+    let told = ("person.changed", change.reason.as_deref());
+    tell(tx, &person, told, &grants, acting);
     Ok((person, link))
 }
 
@@ -364,17 +367,27 @@ async fn invitation(tx: &mut Tx, person: &Person, acting: &Acting) -> Result<Sec
     Ok(carried.text)
 }
 
-fn tell(tx: &mut Tx, person: &Person, kind: &'static str, grants: &[Grant], acting: &Acting) {
+fn tell(
+    tx: &mut Tx,
+    person: &Person,
+    (kind, reason): (&'static str, Option<&str>),
+    grants: &[Grant],
+    acting: &Acting,
+) {
     let roles: Vec<String> = grants
         .iter()
         .map(|grant| format!("{}@{}", grant.role, scope_text(grant.scope)))
         .collect();
+    let mut data = serde_json::json!({
+        "person": person.id, "state": person.state, "roles": roles,
+        "second_factor": person.sealed_totp.is_some(),
+    });
+    if let (Some(reason), Some(members)) = (reason, data.as_object_mut()) {
+        members.insert("reason".to_owned(), reason.into());
+    }
     let event = NewEvent::new(acting.now, kind)
         .by(acting.name.clone())
-        .with(serde_json::json!({
-            "person": person.id, "state": person.state, "roles": roles,
-            "second_factor": person.sealed_totp.is_some(),
-        }));
+        .with(data);
     events::append(tx, person.tenant, &[event]);
 }
 

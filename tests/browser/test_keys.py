@@ -28,6 +28,8 @@ def test_a_key_that_ends_is_seen_and_the_next_one_is_kept_tried_and_put_to_use(
     visit.look("key-tried")
     # What the key in use does for the other journeys must go on: the next one stays staged.
     assert visit.button("Mettre en service", "Put to use").is_visible()
+    visit.page.locator("summary").filter(has_text=visit.say("Retirer cette clé", "Retire this key")).click()
+    visit.page.locator("#reason-retire").fill("essai")
     visit.button("Retirer pour toujours", "Retire for good").click()
     assert not visit.button("Mettre en service", "Put to use").count()
     visit.look("key-retired")

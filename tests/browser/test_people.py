@@ -33,8 +33,12 @@ def test_an_administrator_invites_changes_a_role_takes_it_away_and_closes_the_ac
     assert roles.count() == 2
     visit.look("person-two-roles")
     reader = roles.filter(has_text=visit.say("Lecteur", "Reader"))
+    reader.locator("summary").click()
+    reader.locator("input[name='reason']").fill("essai")
     visit.button("Retirer", "Take away", within=reader).click()
     assert roles.count() == 1
+    visit.page.locator("summary").filter(has_text=visit.say("Fermer le compte", "Close the account")).click()
+    visit.page.locator("#reason-disable").fill("essai")
     visit.button("Désactiver", "Disable").click()
     assert visit.button("Réactiver", "Enable").is_visible()
     visit.look("person-disabled")

@@ -154,6 +154,7 @@ pub(crate) async fn create(
         actions: new.actions,
         quota_per_minute: new.quota_per_minute,
         expires_at: new.expires_on.map(end_of).transpose()?,
+        once: None,
     };
     let (one, text) = made(&desk, &viewer, wanted).await?;
     Ok(HttpResponse::Created().json(CredentialBody::new(one, Some(&text))))
@@ -180,7 +181,7 @@ pub(crate) async fn act(
     let sent = sent.into_inner();
     match (sent.act.as_str(), sent.until, sent.quota_per_minute) {
         ("rotate", Some(until), None) => {
-            let (one, text) = replaced(&desk, &viewer, *id, until).await?;
+            let (one, text) = replaced(&desk, &viewer, *id, (until, None)).await?;
             return Ok(HttpResponse::Ok().json(CredentialBody::new(one, Some(&text))));
         }
         ("bound", None, Some(quota)) => bounded(&desk, &viewer, *id, quota).await?,

@@ -92,6 +92,8 @@ pub(crate) struct KeyAct {
     act: String,
     /// Who answers for it, with `entrust`; absent, nobody.
     referent: Option<String>,
+    /// Why, for the log, with `retire`.
+    reason: Option<String>,
 }
 
 /// A key after an act.
@@ -299,7 +301,7 @@ pub(crate) async fn act(
 ) -> Result<HttpResponse, Refusal> {
     let sent = sent.into_inner();
     let key = reached(&desk, &viewer, Right::ManageKeys, *id).await?;
-    let act = Act::read(&sent.act, sent.referent);
+    let act = Act::read(&sent.act, sent.referent, sent.reason);
     let wrong = || Refusal::invalid("/act", "Cet acte n'existe pas.", "There is no such act.");
     let said = one::done(&desk, &viewer, &key, act.ok_or_else(wrong)?).await?;
     let key = reached(&desk, &viewer, Right::ManageKeys, *id).await?;

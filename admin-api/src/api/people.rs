@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::desk::Desk;
 use crate::form::Document;
+use crate::hand::Hand;
 use crate::people::{self, Acting, Change, Invited, PeopleError};
 use crate::refusal::{self, Code, Refusal};
 use crate::viewer::Viewer;
@@ -95,6 +96,8 @@ pub(crate) struct PersonChange {
     reset_second_factor: bool,
     #[serde(default)]
     invite_again: bool,
+    /// Why, for the log: to close an account, to forget a second factor, to take a role away.
+    reason: Option<String>,
 }
 
 impl PersonBody {
@@ -164,6 +167,24 @@ pub(crate) fn roles(sent: &[RoleBody]) -> Result<Vec<(Role, Scope)>, Refusal> {
     sent.iter()
         .map(|body| read(body).ok_or_else(|| PeopleError::Scope.into()))
         .collect()
+}
+
+/// Puts the reason of a change with it. What takes something from a person is not done without one.
+pub(crate) fn explained(
+    desk: &Desk,
+    viewer: &Viewer,
+    change: &mut Change,
+    (had, reason): (&[Grant], Option<&str>),
+) -> Result<(), Refusal> {
+    let fewer = change.roles.as_ref().is_some_and(|roles| {
+        let mut had = had.iter().map(|grant| (grant.role, grant.scope));
+        had.any(|one| !roles.contains(&one))
+    });
+    let takes = fewer || change.reset_second_factor || change.state == Some(PersonState::Disabled);
+    if takes || reason.is_some() {
+        change.reason = Hand::because(desk, viewer, reason.unwrap_or_default())?.reason;
+    }
+    Ok(())
 }
 
 /// Says who acts.
@@ -278,14 +299,17 @@ pub(crate) async fn change(
     sent: Document<PersonChange>,
 ) -> Result<HttpResponse, Refusal> {
     let sent = sent.into_inner();
-    let asked = Change {
+    let mut asked = Change {
         name: sent.name,
         state: sent.state,
         roles: sent.roles.as_deref().map(roles).transpose()?,
         reset_second_factor: sent.reset_second_factor,
         invite_again: sent.invite_again,
+        reason: None,
     };
     let mut tx = desk.store.writing().await?;
+    let had = store::people::grants_of(&mut tx, viewer.tenant(), *id).await?;
+    explained(&desk, &viewer, &mut asked, (&had, sent.reason.as_deref()))?;
     let acting = acting(&desk, &viewer);
     let (person, link) = people::change(&mut tx, viewer.tenant(), *id, asked, &acting).await?;
     let grants = store::people::grants_of(&mut tx, person.tenant, person.id).await?;

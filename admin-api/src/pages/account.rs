@@ -6,12 +6,13 @@ use domain::person::Language;
 use domain::{Secret, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
-use store::events;
 use store::people::{self, Purpose, Token};
+use store::{StoreError, events};
 
 use super::layout::{Frame, csrf, instant, notice};
 use super::login::{again, empty};
 use super::page;
+use super::settings::{made_already, once};
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::gate::{before, redirect};
@@ -44,6 +45,7 @@ pub(crate) struct NewPassword {
 #[derive(Debug, Deserialize)]
 pub(crate) struct NewScript {
     label: String,
+    once: Option<TokenId>,
 }
 
 /// Shows it.
@@ -160,7 +162,7 @@ pub(crate) async fn new_script(
     let label: String = sent.0.label.chars().take(100).collect();
     let carried = Carried::new(Token {
         tenant: viewer.tenant(),
-        id: TokenId::new(now),
+        id: sent.0.once.unwrap_or_else(|| TokenId::new(now)),
         person: viewer.id(),
         purpose: Purpose::Script,
         label,
@@ -173,7 +175,11 @@ pub(crate) async fn new_script(
         ended_at: None,
     });
     let mut tx = desk.store.writing().await?;
-    people::keep_token(&mut tx, &carried.token, &carried.hash).await?;
+    let kept = people::keep_token(&mut tx, &carried.token, &carried.hash).await;
+    kept.map_err(|error| match error {
+        StoreError::Conflict(_) => made_already(),
+        other => other.into(),
+    })?;
     let event = signin::by(viewer.person(), now, "person.script_key_made")
         .with(serde_json::json!({ "key": carried.token.id }));
     events::append(&mut tx, viewer.tenant(), &[event]);
@@ -238,6 +244,7 @@ async fn account_page(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Mar
             }
             form.narrow method="post" action="/account/scripts" {
                 (csrf(viewer))
+                (once(TokenId::new(now)))
                 label for="label" { (language.of("À quoi elle sert", "What it is for")) }
                 input #label name="label" required maxlength="100";
                 button type="submit" { (language.of("Créer la clé", "Make the key")) }

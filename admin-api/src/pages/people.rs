@@ -12,7 +12,8 @@ use store::tenants::{self, Cfa, Site};
 use super::layout::{Frame, csrf, instant, notice};
 use super::login::again;
 use super::page;
-use crate::api::people::{acting, invitation_page};
+use super::settings::because;
+use crate::api::people::{acting, explained, invitation_page};
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::gate::redirect;
@@ -37,6 +38,7 @@ pub(crate) struct Chosen {
     act: String,
     role: Option<Role>,
     scope: Option<String>,
+    reason: Option<String>,
 }
 
 /// What there is to choose a scope from.
@@ -123,6 +125,16 @@ pub(crate) async fn change(
         "invite" => change.invite_again = true,
         "reset" => change.reset_second_factor = true,
         _ => return Err(Code::UnknownAct.into()),
+    }
+    if let Err(refusal) = explained(
+        &desk,
+        &viewer,
+        &mut change,
+        (&grants, sent.reason.as_deref()),
+    ) {
+        drop(tx);
+        let said = notice("error", refusal.detail(language));
+        return Ok(again(person_page(&desk, &viewer, *id, &said).await?));
     }
     let acting = acting(&desk, &viewer);
     match people::change(&mut tx, viewer.tenant(), *id, change, &acting).await {
@@ -312,15 +324,6 @@ async fn person_page(
     let grants = store::people::grants_of(&mut tx, viewer.tenant(), id).await?;
     drop(tx);
     let language = viewer.language();
-    let act = |act: &str, label: &str| {
-        html! {
-            form.inline method="post" action={ "/people/" (id) } {
-                (csrf(viewer))
-                input type="hidden" name="act" value=(act);
-                button.quiet type="submit" { (label) }
-            }
-        }
-    };
     Ok(Frame {
         viewer,
         section: "/people",
@@ -338,17 +341,17 @@ async fn person_page(
         }
         h2 { (language.of("Rôles", "Roles")) }
         ul {
-            @for grant in &grants {
+            @for (index, grant) in grants.iter().enumerate() {
                 li {
                     (role_name(grant.role, language)) " — " (places.name(grant.scope, language))
                     @if viewer.may(Right::ManagePeople) {
-                        form.inline method="post" action={ "/people/" (id) } {
-                            (csrf(viewer))
-                            input type="hidden" name="act" value="revoke";
-                            input type="hidden" name="role" value=(grant.role.as_str());
-                            input type="hidden" name="scope" value=(people::scope_text(grant.scope));
-                            button.quiet type="submit" { (language.of("Retirer", "Take away")) }
-                        }
+                        (taking(
+                            viewer,
+                            id,
+                            ("revoke", Some(grant)),
+                            &format!("revoke-{index}"),
+                            (language.of("Retirer ce rôle", "Take this role away"), language.of("Retirer", "Take away")),
+                        ))
                     }
                 }
             }
@@ -360,16 +363,64 @@ async fn person_page(
                 (role_fields(&places, language))
                 button type="submit" { (language.of("Donner ce rôle", "Give this role")) }
             }
-            h2 { (language.of("Compte", "Account")) }
-            div.actions {
-                @if person.state == PersonState::Disabled {
-                    (act("enable", language.of("Réactiver", "Enable")))
-                } @else {
-                    (act("invite", language.of("Envoyer une nouvelle invitation", "Make a new invitation")))
-                    (act("reset", language.of("Oublier le second facteur", "Forget the second factor")))
-                    (act("disable", language.of("Désactiver", "Disable")))
-                }
-            }
+            (account(viewer, &person))
         }
     }))
+}
+
+/// What is done to an account as a whole.
+fn account(viewer: &Viewer, person: &Person) -> Markup {
+    let language = viewer.language();
+    let act = |act: &str, label: &str| {
+        html! {
+            form.inline method="post" action={ "/people/" (person.id) } {
+                (csrf(viewer))
+                input type="hidden" name="act" value=(act);
+                button.quiet type="submit" { (label) }
+            }
+        }
+    };
+    let forget = (
+        language.of("Appareil perdu", "Device lost"),
+        language.of("Oublier le second facteur", "Forget the second factor"),
+    );
+    let close = (
+        language.of("Fermer le compte", "Close the account"),
+        language.of("Désactiver", "Disable"),
+    );
+    html! {
+        h2 { (language.of("Compte", "Account")) }
+        @if person.state == PersonState::Disabled {
+            div.actions { (act("enable", language.of("Réactiver", "Enable"))) }
+        } @else {
+            div.actions { (act("invite", language.of("Envoyer une nouvelle invitation", "Make a new invitation"))) }
+            (taking(viewer, person.id, ("reset", None), "reset", forget))
+            (taking(viewer, person.id, ("disable", None), "disable", close))
+        }
+    }
+}
+
+/// What takes something from a person: it asks why.
+fn taking(
+    viewer: &Viewer,
+    id: PersonId,
+    (act, role): (&str, Option<&Grant>),
+    name: &str,
+    (what, label): (&str, &str),
+) -> Markup {
+    html! {
+        details {
+            summary { (what) }
+            form.narrow method="post" action={ "/people/" (id) } {
+                (csrf(viewer))
+                input type="hidden" name="act" value=(act);
+                @if let Some(grant) = role {
+                    input type="hidden" name="role" value=(grant.role.as_str());
+                    input type="hidden" name="scope" value=(people::scope_text(grant.scope));
+                }
+                (because(name, viewer.language()))
+                button.danger type="submit" { (label) }
+            }
+        }
+    }
 }

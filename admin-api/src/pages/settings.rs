@@ -6,6 +6,8 @@ pub(crate) mod openings;
 pub(crate) mod tree;
 pub(crate) mod webhooks;
 
+use std::fmt::Display;
+
 use actix_web::{HttpResponse, web};
 use domain::person::{Language, Right};
 use domain::{Secret, Siret, Timestamp};
@@ -15,7 +17,8 @@ use store::tenants::{self, Cfa, Site};
 use super::layout::{Frame, instant};
 use super::page;
 use crate::desk::Desk;
-use crate::refusal::Refusal;
+use crate::form::ONCE_FIELD;
+use crate::refusal::{Code, Refusal};
 use crate::viewer::Viewer;
 
 /// The field that asks for the reason of an act, under a name of its own on the page.
@@ -51,6 +54,21 @@ pub(crate) fn shown_once(what: &str, text: &Secret) -> Markup {
             p { code { (text.expose()) } }
         }
     }
+}
+
+/// The name of what a form will make: sent twice, as by a page that is loaded again, it makes one.
+pub(crate) fn once(id: impl Display) -> Markup {
+    html! { input type="hidden" name=(ONCE_FIELD) value=(id.to_string()); }
+}
+
+/// Says that a form was sent twice.
+pub(crate) fn made_already() -> Refusal {
+    Refusal::from(Code::Conflict).saying(
+        "Ce formulaire a déjà fait une clé, montrée une seule fois : aucune autre n'est faite. Si vous ne \
+         l'avez pas notée, révoquez-la, puis faites-en une autre.",
+        "This form made a key already, shown only once: no other is made. If you did not note it, revoke it, \
+         then make another.",
+    )
 }
 
 /// Everything the page shows.

@@ -12,14 +12,31 @@ on_both! { OPTIONAL;
         let site = place.network.sites[0].to_string();
         let fields = [("label", "<i>ERP</i>"), ("environment", "test"), ("sites", &site), ("read", "yes"),
             ("quota", "60"), ("expires_on", "2026-12-31")];
+        // What is refused comes back as it was filled in.
+        let mut wrong = fields.to_vec();
+        wrong[5] = ("expires_on", "2020-01-01");
+        let refused = browser.submit("/settings/credentials", &wrong).await;
+        assert_eq!(refused.status, 400);
+        for kept in ["value=\"&lt;i&gt;ERP&lt;/i&gt;\"", "value=\"60\"", "value=\"2020-01-01\"",
+            &format!("rows=\"3\">{site}</textarea>"), "name=\"read\" value=\"yes\" checked",
+            "name=\"submit\" value=\"yes\">"] {
+            assert!(refused.text.contains(kept), "{kept}: {}", refused.text);
+        }
+        let form = between(&refused.text, "name=\"once\" value=\"", "\"").unwrap();
+        let fields = [fields.as_slice(), &[("once", &form)]].concat();
         let made = browser.submit("/settings/credentials", &fields).await;
         assert_eq!(made.status, 200, "{}", made.text);
         assert!(!made.text.contains("<i>ERP"), "{}", made.text);
         let text = between(&made.text, "<code>cfg_test_", "</code>").unwrap();
         assert_eq!(text.len(), 43, "{text}");
+        // The page loaded again sends the same form: it makes no second key.
+        let twice = browser.submit("/settings/credentials", &fields).await;
+        assert!(twice.status == 400 && !twice.text.contains("<code>cfg_test_"), "{}", twice.text);
+        assert!(twice.text.contains("déjà fait une clé"), "{}", twice.text);
         let again = browser.get("/settings/credentials").await.text;
         assert!(!again.contains(&text), "shown once");
         let listed = browser.get("/admin/v1/credentials").await.json();
+        assert_eq!(listed["credentials"].as_array().unwrap().len(), 1, "{listed}");
         let one = &listed["credentials"][0];
         assert_eq!(one["actions"], serde_json::json!(["read"]));
         assert_eq!(one["sites"], serde_json::json!([site]));

@@ -140,7 +140,11 @@ on_both! { OPTIONAL;
         assert_eq!(browser.submit(&page, &[("act", "retire")]).await.status, 404);
         let site = place.network.sites[1].to_string();
         let fields = [("world", "test"), ("site", &site), ("system", "akto/1"), ("key", CANARY)];
-        assert_eq!(browser.submit("/keys", &fields).await.status, 400);
+        let refused = browser.submit("/keys", &fields).await;
+        assert_eq!(refused.status, 400);
+        // The OPCO stays the one that was chosen, and the key is not shown.
+        assert!(refused.text.contains("value=\"akto/1\" selected"), "{}", refused.text);
+        assert!(!refused.text.contains(CANARY), "never: {}", refused.text);
         let preview = upload(&mut browser, &format!("{site};atlas;{CANARY}")).await;
         assert!(preview.text.contains("pas l'un des v") || preview.text.contains("pas l&#39;un des v"), "{}", preview.text);
         assert!(kept(&place).await.is_empty());
@@ -185,7 +189,13 @@ on_both! { OPTIONAL;
         assert_eq!(state(&after, former.id), Some(KeyState::Retiring));
         assert!(after.iter().any(|key| key.state == KeyState::Active && key.id != former.id));
         let former_page = format!("/keys/{}", former.id);
-        assert_eq!(browser.submit(&former_page, &[("act", "retire")]).await.status, 303);
+        let unexplained = browser.submit(&former_page, &[("act", "retire")]).await;
+        assert_eq!(unexplained.status, 400, "not without a reason");
+        let shown = browser.get(&page).await.text;
+        assert!(shown.contains("En route maintenant"), "what stops is said: {shown}");
+        let retire = [("act", "retire"), ("reason", "remplacée")];
+        assert_eq!(browser.submit(&former_page, &retire).await.status, 303);
+        assert!(log(&place).await.contains("remplacée"));
         assert_eq!(state(&all(&place).await, former.id), Some(KeyState::Revoked));
         let history = browser.get(&page).await.text;
         for said in ["en attente", "acceptée par", "mise en service", "Une personne"] {

@@ -172,9 +172,16 @@ on_both! { OPTIONAL;
         for fields in [
             vec![("act", "disable")],
             vec![("act", "revoke"), ("role", "admin"), ("scope", "network")],
+            vec![("act", "reset")],
         ] {
             let answer = browser.submit(&path, &fields).await;
-            assert_eq!(answer.status, 400, "{fields:?}: {}", answer.text);
+            assert!(answer.status == 400 && answer.text.contains("Il faut une raison"), "{}", answer.text);
+            if fields[0].1 == "reset" {
+                continue;
+            }
+            let fields = [fields, vec![("reason", "départ")]].concat();
+            let answer = browser.submit(&path, &fields).await;
+            assert!(answer.status == 400 && answer.text.contains("dernier administrateur"), "{}", answer.text);
         }
         assert_eq!(browser.get("/people").await.status, 200);
     }

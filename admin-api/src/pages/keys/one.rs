@@ -1,18 +1,21 @@
 //! One CFA key: what is known of it, what can be done, what stops without it, and its history.
 
 use actix_web::{HttpResponse, web};
+use domain::Status;
 use domain::calendar::day_in_france;
 use domain::id::KeyId;
 use domain::person::{Language, Right};
 use jiff::civil::Date;
 use maud::{Markup, html};
 use serde::Deserialize;
+use store::deliveries::{self, Filter};
 use store::events::Event;
 use store::keys::{self, CfaKey, KeyState};
 
 use super::super::layout::{Frame, csrf, instant, notice};
 use super::super::login::again;
 use super::super::page;
+use super::super::settings::because;
 use super::{day, nearness, probe_name, reached, state_name, system_name};
 use crate::desk::Desk;
 use crate::form::Sent;
@@ -27,12 +30,15 @@ use crate::works::{Probe, Verdict};
 
 /// How many events about keys are looked through for one key's history.
 const EVENTS: u32 = 5_000;
+/// The most deliveries in one state that are counted.
+const COUNTED_MAX: u32 = 20_000;
 
 /// What the forms of the page send: one act at a time.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Chosen {
     act: String,
     referent: Option<String>,
+    reason: Option<String>,
 }
 
 /// Something done to a key.
@@ -42,19 +48,23 @@ pub(crate) enum Act {
     Probe,
     /// Put it to use.
     Promote,
-    /// Make it unusable for good.
-    Retire,
+    /// Make it unusable for good, and why.
+    Retire(String),
     /// Say who answers for it.
     Entrust(Option<String>),
 }
 
 impl Act {
     /// Reads an act by its word.
-    pub(crate) fn read(word: &str, referent: Option<String>) -> Option<Self> {
+    pub(crate) fn read(
+        word: &str,
+        referent: Option<String>,
+        reason: Option<String>,
+    ) -> Option<Self> {
         match word {
             "probe" => Some(Self::Probe),
             "promote" => Some(Self::Promote),
-            "retire" => Some(Self::Retire),
+            "retire" => Some(Self::Retire(reason.unwrap_or_default())),
             "entrust" => Some(Self::Entrust(referent)),
             _ => None,
         }
@@ -80,7 +90,7 @@ pub(crate) async fn act(
 ) -> Result<HttpResponse, Refusal> {
     let Sent(sent) = sent;
     let key = reached(&desk, &viewer, Right::ManageKeys, *id).await?;
-    let act = Act::read(&sent.act, sent.referent).ok_or(Code::UnknownAct)?;
+    let act = Act::read(&sent.act, sent.referent, sent.reason).ok_or(Code::UnknownAct)?;
     let language = viewer.language();
     match done(&desk, &viewer, &key, act).await {
         Ok(Some(probe)) => {
@@ -119,10 +129,13 @@ pub(crate) async fn done(
     match act {
         Act::Probe => {}
         Act::Promote => keyring::promote(&mut tx, tenant, id, &hand).await?,
-        Act::Retire => match keyring::retire(&mut tx, tenant, id, &hand).await {
-            Err(KeyError::Unknown) => return Err(KeyError::Retired.into()),
-            other => other?,
-        },
+        Act::Retire(why) => {
+            let hand = Hand::because(desk, viewer, &why)?;
+            match keyring::retire(&mut tx, tenant, id, &hand).await {
+                Err(KeyError::Unknown) => return Err(KeyError::Retired.into()),
+                other => other?,
+            }
+        }
         Act::Entrust(referent) => {
             keyring::entrust(&mut tx, tenant, id, referent.as_deref(), &hand).await?;
         }
@@ -179,6 +192,10 @@ async fn one_page(
         KeyState::Active => Some(forecast::of(&desk.store, key, today).await?),
         _ => None,
     };
+    let on_their_way = match key.state {
+        KeyState::Active => on_their_way(desk, key).await?,
+        _ => 0,
+    };
     let history = history(desk, key, language).await?;
     let site = viewer
         .sites()
@@ -200,7 +217,7 @@ async fn one_page(
         h1 { (title) }
         (said)
         (facts(key, today, language))
-        @if may && key.state != KeyState::Revoked { (acts(viewer, key)) }
+        @if may && key.state != KeyState::Revoked { (acts(viewer, key, on_their_way)) }
         @if let Some(forecast) = &forecast { (blocked(forecast, language)) }
         (checklist(key, &siblings, language))
         h2 { (language.of("Histoire", "History")) }
@@ -238,7 +255,25 @@ fn facts(key: &CfaKey, today: Date, language: Language) -> Markup {
     }
 }
 
-fn acts(viewer: &Viewer, key: &CfaKey) -> Markup {
+/// Counts the deliveries that the site has on their way to this OPCO, and that need a key in use.
+async fn on_their_way(desk: &Desk, key: &CfaKey) -> Result<u64, Refusal> {
+    let mut count = 0_u64;
+    let mut tx = desk.store.reading().await?;
+    for status in [Status::Queued, Status::Waiting] {
+        let filter = Filter {
+            environment: Some(key.environment),
+            status: Some(status),
+            opco: Some(key.instance.opco),
+            sites: Some(vec![key.siret_cfa]),
+            ..Filter::default()
+        };
+        let found = deliveries::count(&mut tx, key.tenant, &filter, COUNTED_MAX).await?;
+        count = count.saturating_add(found);
+    }
+    Ok(count)
+}
+
+fn acts(viewer: &Viewer, key: &CfaKey, on_their_way: u64) -> Markup {
     let language = viewer.language();
     let button = |act: &str, class: &str, label: &str| {
         html! {
@@ -256,14 +291,28 @@ fn acts(viewer: &Viewer, key: &CfaKey) -> Markup {
             @if key.state != KeyState::Active && accepted {
                 (button("promote", "", language.of("Mettre en service", "Put to use")))
             }
-            (button("retire", "danger", language.of("Retirer pour toujours", "Retire for good")))
         }
-        @if key.state == KeyState::Active {
-            p.small {
-                (language.of(
-                    "Retirer la clé en service arrête les envois de ce site à cet OPCO. Pour la remplacer sans arrêt, ajoutez la suivante, essayez-la, puis mettez-la en service.",
-                    "Retiring the key in use stops what this site sends to this OPCO. To replace it without a stop, add the next one, try it, then put it to use.",
-                ))
+        details {
+            summary { (language.of("Retirer cette clé", "Retire this key")) }
+            form.narrow method="post" action={ "/keys/" (key.id) } {
+                (csrf(viewer))
+                input type="hidden" name="act" value="retire";
+                p {
+                    (language.of("Une clé retirée ne revient pas en service.", "A key that is retired is not put to use again."))
+                    @if key.state == KeyState::Active {
+                        " " (language.of(
+                            "Sans elle, ce site n'envoie plus rien à cet OPCO : ce qui part est retenu jusqu'à une autre clé en service. En route maintenant : ",
+                            "Without it this site sends nothing more to this OPCO: what leaves is held until another key is in use. On their way now: ",
+                        ))
+                        strong { (language.counted(on_their_way, language.of("livraison", "delivery"), language.of("livraisons", "deliveries"))) } ". "
+                        (language.of(
+                            "Pour la remplacer sans arrêt, ajoutez la suivante, essayez-la, puis mettez-la en service.",
+                            "To replace it without a stop, add the next one, try it, then put it to use.",
+                        ))
+                    }
+                }
+                (because("retire", language))
+                button.danger type="submit" { (language.of("Retirer pour toujours", "Retire for good")) }
             }
         }
         form.inline method="post" action={ "/keys/" (key.id) } {

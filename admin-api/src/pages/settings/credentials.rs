@@ -13,7 +13,7 @@ use store::credentials::{self, Credential};
 use super::super::layout::{Frame, csrf, instant, notice, world_field, world_name};
 use super::super::login::again;
 use super::super::page;
-use super::sirets;
+use super::{made_already, once, sirets};
 use crate::access::{self, ACTIONS, AccessError, QUOTA_DEFAULT, Wanted};
 use crate::desk::Desk;
 use crate::form::Sent;
@@ -38,6 +38,7 @@ pub(crate) struct NewCredential {
     webhook: Option<String>,
     quota: u32,
     expires_on: Option<Date>,
+    once: Option<CredentialId>,
 }
 
 /// What the forms of one credential send: one act at a time.
@@ -46,6 +47,7 @@ pub(crate) struct Chosen {
     act: String,
     until: Option<Date>,
     quota: Option<u32>,
+    once: Option<CredentialId>,
 }
 
 impl From<AccessError> for Refusal {
@@ -76,6 +78,7 @@ impl From<AccessError> for Refusal {
                 "Ce jour est passé : la clé ne servirait plus.",
                 "This day is over: the key would open nothing.",
             ),
+            AccessError::Made => made_already(),
             AccessError::Unknown => Self::from(Code::NotFound),
             AccessError::Store(error) => error.into(),
         }
@@ -123,7 +126,7 @@ pub(crate) async fn act(
     let done = match sent.act.as_str() {
         "rotate" => {
             let until = sent.until.ok_or(Code::UnknownAct)?;
-            replaced(&desk, &viewer, *id, until)
+            replaced(&desk, &viewer, *id, (until, sent.once))
                 .await
                 .map(|(_, text)| Some(text))
         }
@@ -165,6 +168,7 @@ fn wanted(sent: NewCredential) -> Result<Wanted, Refusal> {
         actions,
         quota_per_minute: sent.quota,
         expires_at: sent.expires_on.map(end_of).transpose()?,
+        once: sent.once,
     })
 }
 
@@ -193,7 +197,7 @@ pub(crate) async fn replaced(
     desk: &Desk,
     viewer: &Viewer,
     id: CredentialId,
-    until: Date,
+    (until, once): (Date, Option<CredentialId>),
 ) -> Result<(Credential, Secret), Refusal> {
     let tenant = viewer.tenant();
     let hand = Hand::of(desk, viewer);
@@ -201,7 +205,14 @@ pub(crate) async fn replaced(
     let all = credentials::list(&mut tx, tenant).await?;
     let former = all.iter().find(|one| one.id == id).ok_or(Code::NotFound)?;
     let minted = desk.works.mint(former.environment).ok_or(Code::Internal)?;
-    let next = access::rotate(&mut tx, (tenant, id), end_of(until)?, &minted, &hand).await?;
+    let next = access::rotate(
+        &mut tx,
+        (tenant, id),
+        (end_of(until)?, once),
+        &minted,
+        &hand,
+    )
+    .await?;
     tx.commit().await?;
     Ok((next, minted.key))
 }
@@ -274,13 +285,13 @@ async fn list_page(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Markup
                             td { (one.actions.join(", ")) }
                             td.number { (one.quota_per_minute) }
                             td { (state(one, now, language)) }
-                            @if may { td { @if one.is_usable(now) { (acts(viewer, one)) } } }
+                            @if may { td { @if one.is_usable(now) { (acts(viewer, one, now)) } } }
                         }
                     }
                 }
             }
         }
-        @if may { (form(viewer)) }
+        @if may { (form(viewer, now)) }
     }))
 }
 
@@ -304,7 +315,7 @@ fn state(one: &Credential, now: Timestamp, language: Language) -> Markup {
     }
 }
 
-fn acts(viewer: &Viewer, one: &Credential) -> Markup {
+fn acts(viewer: &Viewer, one: &Credential, now: Timestamp) -> Markup {
     let language = viewer.language();
     let path = format!("{HERE}/{}", one.id);
     let until = language.of(
@@ -317,6 +328,7 @@ fn acts(viewer: &Viewer, one: &Credential) -> Markup {
             summary { (language.of("Changer", "Change")) }
             form.narrow method="post" action=(path) {
                 (csrf(viewer))
+                (once(CredentialId::new(now)))
                 input type="hidden" name="act" value="rotate";
                 label for={ "until-" (one.id) } { (until) }
                 input id={ "until-" (one.id) } name="until" type="date" required;
@@ -338,7 +350,7 @@ fn acts(viewer: &Viewer, one: &Credential) -> Markup {
     }
 }
 
-fn form(viewer: &Viewer) -> Markup {
+fn form(viewer: &Viewer, now: Timestamp) -> Markup {
     let language = viewer.language();
     let rights = [
         language.of("déposer", "hand in"),
@@ -351,6 +363,7 @@ fn form(viewer: &Viewer) -> Markup {
             h2 #new { (language.of("Faire une clé", "Make a key")) }
             form.narrow method="post" action=(HERE) {
                 (csrf(viewer))
+                (once(CredentialId::new(now)))
                 label for="label" { (language.of("Qui s'en sert (l'ERP)", "Who uses it (the ERP)")) }
                 input #label name="label" required maxlength="200" autocomplete="off";
                 (world_field(Environment::Test, language))

@@ -12,10 +12,11 @@ use store::keys::{CfaKey, validity};
 
 use crate::causes::{self, Who};
 use crate::desk::Desk;
+use crate::opcos;
 use crate::pages::chart::Day;
 use crate::refusal::Refusal;
 use crate::viewer::Viewer;
-use crate::works::{Breaker, Health};
+use crate::works::Health;
 
 /// How many days the chart shows.
 const DAYS: i64 = 14;
@@ -86,10 +87,9 @@ pub(crate) async fn read(
         }
     };
     drop(tx);
-    let health = desk.works.health();
+    let health = opcos::health(desk, viewer).await?;
     let here = health.into_iter().filter(|one| one.environment == world);
-    let (well, unwell): (Vec<Health>, Vec<Health>) =
-        here.partition(|one| one.breaker == Breaker::Closed && one.silent_until.is_none());
+    let (well, unwell): (Vec<Health>, Vec<Health>) = here.partition(Health::is_well);
     Ok(Board {
         lines: lines(counts),
         days: by_day(&hours, first, today),

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use domain::id::TenantId;
 use domain::person::Right;
 use domain::{Environment, Instance, Opco};
 use store::health::{self, Backlog, Call, Whose};
 use store::unknown_fields::{self, UnknownField};
+use store::windows;
 
 use crate::desk::Desk;
 use crate::filter::word;
@@ -81,7 +83,7 @@ pub(crate) async fn all(
     let backlog = health::backlog(&mut tx, &whose).await?;
     let unknown = unknown_fields::list(&mut tx, whose.tenant, world).await?;
     drop(tx);
-    let systems = desk.works.health();
+    let systems = health(desk, viewer).await?;
     let state = |opco: Opco| State {
         opco,
         open: open
@@ -102,6 +104,24 @@ pub(crate) async fn all(
             .collect(),
     };
     Ok((world, Opco::ALL.into_iter().map(state).collect()))
+}
+
+/// Returns how each system does, the works that were announced included.
+pub(crate) async fn health(desk: &Desk, viewer: &Viewer) -> Result<Vec<Health>, Refusal> {
+    let now = desk.clock.now();
+    let mut tx = desk.store.reading().await?;
+    let mut works = windows::ahead(&mut tx, TenantId::PLATFORM, now).await?;
+    works.extend(windows::ahead(&mut tx, viewer.tenant(), now).await?);
+    let mut systems = desk.works.health();
+    for system in &mut systems {
+        let mine = works.iter().filter(|one| {
+            one.instance == system.instance
+                && one.environment == system.environment
+                && one.from <= now
+        });
+        system.closed_until = mine.map(|one| one.until).max();
+    }
+    Ok(systems)
 }
 
 impl Calls {

@@ -270,6 +270,17 @@ pub struct Health {
     pub breaker: Breaker,
     /// Until when the OPCO asked for silence.
     pub silent_until: Option<Timestamp>,
+    /// Until when works that were announced keep it closed.
+    pub closed_until: Option<Timestamp>,
+}
+
+impl Health {
+    /// Returns whether nothing keeps calls from it.
+    pub fn is_well(&self) -> bool {
+        self.breaker == Breaker::Closed
+            && self.silent_until.is_none()
+            && self.closed_until.is_none()
+    }
 }
 
 /// What is open at one system of an OPCO.

@@ -238,6 +238,7 @@ impl admin_api::Works for Lent {
                     State::Open(until) => admin_api::Breaker::Open(until),
                 },
                 silent_until: self.0.limits.silent_until(system).filter(|end| now < *end),
+                closed_until: None,
             }
         };
         let worlds = |profile| {

@@ -76,6 +76,9 @@ struct SystemBody {
     /// Until when it asked for silence.
     #[schema(value_type = Option<String>, format = DateTime)]
     silent_until: Option<Timestamp>,
+    /// Until when announced works keep it closed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    closed_until: Option<Timestamp>,
 }
 
 /// How an OPCO answered.
@@ -173,6 +176,7 @@ impl From<&Health> for SystemBody {
             health,
             resting_until,
             silent_until: system.silent_until,
+            closed_until: system.closed_until,
         }
     }
 }

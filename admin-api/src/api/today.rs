@@ -84,6 +84,9 @@ struct UnwellBody {
     /// Until when it asked for silence.
     #[schema(value_type = Option<String>, format = DateTime)]
     silent_until: Option<Timestamp>,
+    /// Until when announced works keep it closed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    closed_until: Option<Timestamp>,
 }
 
 /// A CFA key that ends soon.
@@ -191,6 +194,7 @@ impl From<&Health> for UnwellBody {
             health,
             resting_until,
             silent_until: one.silent_until,
+            closed_until: one.closed_until,
         }
     }
 }

@@ -119,12 +119,16 @@ fn now(system: &Health, language: Language) -> Markup {
         div {
             @if system.instance.number > 1 { (system.instance.number) " " }
             @match system.breaker {
+                Breaker::Closed if system.closed_until.is_some() => span.badge.warn { (language.of("en travaux", "under works")) },
                 Breaker::Closed => span.badge.good { (language.of("répond", "answers")) },
                 Breaker::Trying => span.badge.warn { (language.of("à l'essai", "being tried")) },
                 Breaker::Open(until) => {
                     span.badge.bad { (language.of("au repos", "resting")) } " "
                     (language.of("jusqu'au ", "until ")) (instant(until, language))
                 }
+            }
+            @if let Some(until) = system.closed_until {
+                p.small { (language.of("Travaux annoncés jusqu'au ", "Announced works until ")) (instant(until, language)) }
             }
             @if let Some(until) = system.silent_until {
                 p.small { (language.of("A demandé le silence jusqu'au ", "Asked for silence until ")) (instant(until, language)) }

@@ -266,10 +266,12 @@ fn erasure(viewer: &Viewer, held: &Holdings) -> Markup {
                     strong { (going) }
                     (language.of(
                         " éléments partent, pour toujours : contenus, fichiers, lectures d'échéancier, et les empreintes \
-                         par lesquelles on retrouve la personne. Restent les numéros des dossiers, sans lesquels \
+                         par lesquelles on retrouve la personne. Ce que ces échéanciers montraient quitte aussi la page Argent. \
+                         Restent les numéros des dossiers, sans lesquels \
                          l'OPCO les ferait relire, et le journal, qui ne dit rien de la personne.",
                         " items go, for ever: contents, files, readings of schedules, and the fingerprints by which the \
-                         person is found. The numbers of the dossiers stay, without which the OPCO's list would \
+                         person is found. What these schedules showed leaves the Money page too. The numbers of the dossiers \
+                         stay, without which the OPCO's list would \
                          bring them back, and the log, which says nothing of the person.",
                     ))
                 }

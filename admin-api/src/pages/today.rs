@@ -132,7 +132,7 @@ fn stuck_line(
             td {
                 span class={ "badge " (super::deliveries::colour(line.status)) } { (line.status.name(language)) } " "
                 (why(line.status, line.reason.as_deref(), language))
-                @if let Some(due) = line.due.filter(|_| line.status == Status::Waiting) {
+                @if let Some(due) = line.due.filter(|due| line.status == Status::Waiting && *due > now) {
                     " " (language.of("Reprend le ", "Goes on at ")) (instant(due, language)) "."
                 }
             }
@@ -212,12 +212,16 @@ fn unwell(one: &Health, language: Language) -> Markup {
         li.card {
             strong { (one.instance.opco.name()) } " "
             @match one.breaker {
+                Breaker::Closed if one.closed_until.is_some() => span.badge.warn { (language.of("en travaux", "under works")) },
                 Breaker::Closed => span.badge.good { (language.of("répond", "answers")) },
                 Breaker::Trying => span.badge.warn { (language.of("à l'essai", "being tried")) },
                 Breaker::Open(until) => {
                     span.badge.bad { (language.of("au repos", "resting")) } " "
                     (language.of("jusqu'au ", "until ")) (instant(until, language))
                 }
+            }
+            @if let Some(until) = one.closed_until {
+                p.small { (language.of("Travaux annoncés jusqu'au ", "Announced works until ")) (instant(until, language)) }
             }
             @if let Some(until) = one.silent_until {
                 p.small { (language.of("A demandé le silence jusqu'au ", "Asked for silence until ")) (instant(until, language)) }

@@ -152,7 +152,22 @@ on_both! { OPTIONAL;
         assert_eq!((flow["opco"].as_str(), flow["everywhere"].as_bool()), (Some("akto"), Some(false)), "{listed}");
         assert_eq!(window["from"], "2026-09-02T18:00:00Z", "the hour in France: {listed}");
 
+        // Works that have begun are told where one looks how an OPCO does.
+        let begun = json!({"act": "announce", "system": "atlas", "environment": "test",
+            "from": "2026-08-01T08:00", "until": "2027-01-15T08:00", "reason": "migration"});
+        let answer = post(&mut browser, "/admin/v1/openings", begun).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let closed = |opcos: &Value| opcos["opcos"].as_array().unwrap().iter()
+            .find(|one| one["opco"] == "atlas").unwrap()["systems"][0]["closed_until"].clone();
+        let told = browser.get("/admin/v1/opcos?world=test").await.json();
+        assert_eq!(closed(&told), "2027-01-15T07:00:00Z", "{told:#}");
+        assert!(browser.get("/?world=test").await.text.contains("en travaux"));
+        let end = json!({"act": "end-window", "id": answer.json()["windows"][0]["id"], "reason": "fini"});
+        assert_eq!(post(&mut browser, "/admin/v1/openings", end).await.status, 200);
+
         let mut other = neighbour(&place).await;
+        let told = other.get("/admin/v1/opcos?world=test").await.json();
+        assert_eq!(closed(&told), Value::Null);
         assert_eq!(other.get("/admin/v1/openings").await.json(), json!({"flows": [], "windows": []}));
         for (act, one) in [("end-flow", flow), ("end-window", window)] {
             let end = json!({"act": act, "id": one["id"], "reason": "fini"});

@@ -50,7 +50,7 @@ pub(crate) async fn show(
                 th.number scope="col" { "4xx" }
                 th.number scope="col" { "5xx" }
                 th.number scope="col" { (language.of("Sans réponse", "No answer")) }
-                th scope="col" { (language.of("Ouvert", "Open")) }
+                th scope="col" { (language.of("Contrats en", "Contracts in")) }
             } }
             tbody { @for state in &states { (row(state, language)) } }
         } }
@@ -141,7 +141,7 @@ fn capabilities(open: &Open, language: Language) -> Markup {
     let version = open.version.map_or("—", NormVersion::as_str);
     html! {
         details {
-            summary { (language.of("Contrats en ", "Contracts in ")) (version) }
+            summary { (version) }
             ul.small {
                 @for (capability, openness) in &open.capabilities {
                     li { code { (capability) } " " (how_far(*openness, language)) }

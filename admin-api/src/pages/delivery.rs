@@ -140,10 +140,7 @@ pub(crate) fn explained(refused: &NotDone, language: Language) -> String {
                 ),
             }
         }
-        NotDone::Missing(pointer) => match language {
-            Language::Fr => format!("Il manque « {pointer} »."),
-            Language::En => format!("“{pointer}” is missing."),
-        },
+        NotDone::Missing(pointer) => missing(pointer, language),
         NotDone::NumberTaken => language
             .of(
                 "Ce numéro est déjà celui d'une autre livraison.",
@@ -157,6 +154,31 @@ pub(crate) fn explained(refused: &NotDone, language: Language) -> String {
             )
             .to_owned(),
     }
+}
+
+/// Says what an action still needs.
+fn missing(pointer: &str, language: Language) -> String {
+    let said = match pointer {
+        "/opco" => language.of(
+            "Choisissez l'OPCO dans la liste.",
+            "Choose the OPCO in the list.",
+        ),
+        "/mandat" => language.of(
+            "Donnez la référence du mandat et le jour où il a été signé.",
+            "Give the reference of the mandate and the day it was signed.",
+        ),
+        "/numero_interne" => language.of(
+            "Donnez le numéro interne que l'OPCO a attribué.",
+            "Give the internal number that the OPCO has given.",
+        ),
+        other => {
+            return match language {
+                Language::Fr => format!("Il manque « {other} »."),
+                Language::En => format!("“{other}” is missing."),
+            };
+        }
+    };
+    said.to_owned()
 }
 
 /// Returns what people call an action.

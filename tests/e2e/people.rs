@@ -67,6 +67,10 @@ on_both! {
         scene.network.add_key(&scene.store, scene.network.sites[0], Opco::Akto, scene.now()).await;
         let delivered = scene.erp.until_delivered(&id).await;
         assert_eq!(delivered["attempt_count"], 2, "{delivered:#}");
+        // Each call is told with its key.
+        let timeline = delivered["timeline"].as_array().unwrap();
+        let keys: Vec<_> = timeline.iter().filter_map(|event| event["data"]["key"].as_str()).collect();
+        assert!(keys.len() >= 2 && keys.first() != keys.last(), "{timeline:#?}");
     }
 
     async fn a_contract_without_mandate_waits_for_one(scene) {

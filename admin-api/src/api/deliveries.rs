@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::delivery::Action;
-use domain::id::{DeliveryId, DossierId};
+use domain::id::{DeliveryId, DossierId, KeyId};
 use domain::person::Right;
 use domain::route::{Route, RouteSource};
 use domain::{
@@ -167,6 +167,9 @@ struct CallBody {
     outcome: Option<String>,
     http_status: Option<u16>,
     duration_ms: Option<u64>,
+    /// The CFA key it was made with, once the log tells.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    key_id: Option<KeyId>,
     trace_id: Option<String>,
 }
 
@@ -227,8 +230,8 @@ impl From<Delivery> for DeliveryBody {
     }
 }
 
-impl From<Attempt> for CallBody {
-    fn from(attempt: Attempt) -> Self {
+impl CallBody {
+    fn of(attempt: Attempt, key_id: Option<KeyId>) -> Self {
         Self {
             number: attempt.number,
             purpose: attempt.purpose,
@@ -236,6 +239,7 @@ impl From<Attempt> for CallBody {
             outcome: attempt.outcome,
             http_status: attempt.http_status,
             duration_ms: attempt.duration_ms,
+            key_id,
             trace_id: attempt.trace_id,
         }
     }
@@ -291,6 +295,11 @@ fn detail(desk: &Desk, viewer: &Viewer, shown: Shown) -> DeliveryDetail {
         Vec::new()
     };
     let judged = shown.judged;
+    let keys = shown.keys;
+    let calls = shown.attempts.into_iter().map(|attempt| {
+        let key_id = keys.get(&u64::from(attempt.number)).copied();
+        CallBody::of(attempt, key_id)
+    });
     DeliveryDetail {
         delivery: shown.delivery.into(),
         dossier_id: shown.dossier,
@@ -298,7 +307,7 @@ fn detail(desk: &Desk, viewer: &Viewer, shown: Shown) -> DeliveryDetail {
         route: judged.route.map(RouteBody::from),
         rule_set: judged.rule_set,
         allowed,
-        calls: shown.attempts.into_iter().map(CallBody::from).collect(),
+        calls: calls.collect(),
         history: shown.timeline.into_iter().map(HappenedBody::from).collect(),
     }
 }

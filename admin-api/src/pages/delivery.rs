@@ -2,9 +2,11 @@
 
 mod judged;
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, web};
 use domain::delivery::Action;
-use domain::id::{DeliveryId, DossierId};
+use domain::id::{DeliveryId, DossierId, KeyId};
 use domain::person::{Language, Right};
 use domain::{Fault, Kind, Opco};
 use maud::{Markup, html};
@@ -48,6 +50,8 @@ pub(crate) struct Shown {
     pub(crate) delivery: Delivery,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) timeline: Vec<Event>,
+    /// With which CFA key each call was made, by the call's number, as far as the log tells.
+    pub(crate) keys: BTreeMap<u64, KeyId>,
     /// How it was judged.
     pub(crate) judged: Judged,
     /// The dossier it led to.
@@ -213,15 +217,22 @@ pub(crate) async fn read(desk: &Desk, viewer: &Viewer, id: DeliveryId) -> Result
         _ => None,
     };
     let dossier = dossier.filter(|dossier| reach.covers(&dossier.siret_cfa));
+    let timeline = events::of_delivery(&mut tx, tenant, id).await?;
     Ok(Shown {
+        keys: timeline.iter().filter_map(key_of).collect(),
         judged: Judged::of(&mut tx, &delivery, &reach).await?,
         dossier: dossier.map(|dossier| dossier.id),
         attempts: attempts::of_delivery(&mut tx, tenant, id).await?,
-        timeline: events::of_delivery(&mut tx, tenant, id).await?,
+        timeline,
         names: Names::of(&mut tx, tenant).await?,
         sealed,
         delivery,
     })
+}
+
+fn key_of(event: &Event) -> Option<(u64, KeyId)> {
+    let key = event.data.get("key")?.as_str()?.parse().ok()?;
+    Some((event.data.get("attempt")?.as_u64()?, key))
 }
 
 fn delivery_page(desk: &Desk, viewer: &Viewer, shown: &Shown, said: &Markup) -> Markup {
@@ -253,7 +264,7 @@ fn delivery_page(desk: &Desk, viewer: &Viewer, shown: &Shown, said: &Markup) -> 
         (judged::section(&shown.judged, language))
         @if viewer.may(Right::Act) { (actions(desk, viewer, delivery)) }
         @if let Some(sealed) = &shown.sealed { (sealed.section(viewer, delivery)) }
-        (calls(&shown.attempts, language))
+        (calls(viewer, shown))
         (history::timeline(&shown.timeline, &shown.names, language))
         @if viewer.may(Right::ReadAudit) {
             p.actions {
@@ -356,7 +367,12 @@ fn actions(desk: &Desk, viewer: &Viewer, delivery: &Delivery) -> Markup {
     }
 }
 
-fn calls(attempts: &[Attempt], language: Language) -> Markup {
+fn calls(viewer: &Viewer, shown: &Shown) -> Markup {
+    let language = viewer.language();
+    let attempts = &shown.attempts;
+    let reach = viewer.reach(Right::ReadKeys);
+    let reads = reach.is_some_and(|reach| reach.covers(&shown.delivery.siret_cfa));
+    let used = |attempt: &Attempt| shown.keys.get(&u64::from(attempt.number));
     html! {
         section aria-labelledby="calls" {
             h2 #calls { (language.of("Appels à l'OPCO", "Calls to the OPCO")) }
@@ -371,6 +387,7 @@ fn calls(attempts: &[Attempt], language: Language) -> Markup {
                         th scope="col" { (language.of("Issue", "Outcome")) }
                         th.number scope="col" { "HTTP" }
                         th.number scope="col" { "ms" }
+                        @if reads { th scope="col" { (language.of("Clé CFA", "CFA key")) } }
                         th scope="col" { "Trace" }
                     } }
                     tbody {
@@ -384,6 +401,14 @@ fn calls(attempts: &[Attempt], language: Language) -> Markup {
                             }
                             td.number data-name="HTTP" { (attempt.http_status.map_or_else(|| "—".to_owned(), |status| status.to_string())) }
                             td.number data-name="ms" { (attempt.duration_ms.map_or_else(|| "—".to_owned(), |ms| ms.to_string())) }
+                            @if reads {
+                                td data-name=(language.of("clé", "key")) {
+                                    @match used(attempt) {
+                                        Some(key) => a href={ "/keys/" (key) } { (language.of("voir", "see")) },
+                                        None => "—",
+                                    }
+                                }
+                            }
                             td { @if let Some(trace) = &attempt.trace_id { code.small { (trace) } } }
                         } }
                     }

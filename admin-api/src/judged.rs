@@ -2,8 +2,7 @@
 //! OPCO was looked for.
 
 use domain::id::DeliveryId;
-use domain::{Route, Severity};
-use serde::Deserialize;
+use domain::{Finding, Route, finding};
 use store::{Delivery, StoreError, Tx, deliveries};
 
 use crate::viewer::Reach;
@@ -19,31 +18,12 @@ pub(crate) struct Judged {
     pub(crate) rule_set: String,
 }
 
-/// Something that a rule found.
+/// Something that a rule found, in French: the rules speak French.
 #[derive(Debug)]
 pub(crate) struct Found {
-    pub(crate) rule: String,
-    pub(crate) severity: Severity,
-    /// Where in the payload.
-    pub(crate) pointer: String,
-    /// What is wrong, in French: the rules speak French.
-    pub(crate) message: String,
-    /// What to do, in French.
-    pub(crate) remedy: String,
+    pub(crate) finding: Finding,
     /// The other delivery it is about, where the viewer may see that one.
     pub(crate) other: Option<DeliveryId>,
-}
-
-/// A finding as it is kept.
-#[derive(Deserialize)]
-struct Note {
-    rule: String,
-    severity: Severity,
-    pointer: String,
-    message: String,
-    remedy: String,
-    #[serde(default)]
-    value: Option<String>,
 }
 
 impl Judged {
@@ -57,25 +37,19 @@ impl Judged {
         let Some(kept) = kept else {
             return Ok(Self::default());
         };
-        let notes: Vec<serde_json::Value> =
-            serde_json::from_str(&kept.warnings_json).unwrap_or_default();
-        let mut findings = Vec::with_capacity(notes.len());
-        for note in notes {
-            let Ok(note) = serde_json::from_value::<Note>(note) else {
-                continue;
-            };
-            let named = note.value.as_deref().and_then(|value| value.parse().ok());
+        let mut findings = Vec::new();
+        for finding in finding::kept::read(&kept.warnings_json) {
+            let named = finding
+                .value
+                .as_deref()
+                .and_then(|value| value.parse().ok());
             let other = match named {
                 Some(id) => deliveries::find(tx, delivery.tenant, id).await?,
                 None => None,
             };
             let other = other.filter(|other| reach.covers(&other.siret_cfa));
             findings.push(Found {
-                rule: note.rule,
-                severity: note.severity,
-                pointer: note.pointer,
-                message: note.message,
-                remedy: note.remedy,
+                finding,
                 other: other.map(|other| other.id),
             });
         }

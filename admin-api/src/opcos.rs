@@ -114,12 +114,8 @@ pub(crate) async fn health(desk: &Desk, viewer: &Viewer) -> Result<Vec<Health>, 
     works.extend(windows::ahead(&mut tx, viewer.tenant(), now).await?);
     let mut systems = desk.works.health();
     for system in &mut systems {
-        let mine = works.iter().filter(|one| {
-            one.instance == system.instance
-                && one.environment == system.environment
-                && one.from <= now
-        });
-        system.closed_until = mine.map(|one| one.until).max();
+        let which = (system.instance, system.environment);
+        system.closed_until = windows::closed_until(works.iter(), which, now);
     }
     Ok(systems)
 }

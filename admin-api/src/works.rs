@@ -12,7 +12,7 @@ use domain::{
     Timestamp,
 };
 use jiff::civil::Date;
-use store::keys::CfaKey;
+use store::keys::{self, CfaKey};
 use store::proofs::ProofError;
 use store::webhooks::{Attempt, Endpoint};
 use store::{Delivery, Dossier, StoreError};
@@ -202,8 +202,8 @@ impl Verdict {
     /// Returns the stable word of columns and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Accepted => "accepted",
-            Self::Refused => "refused",
+            Self::Accepted => keys::ACCEPTED,
+            Self::Refused => keys::REFUSED,
             Self::Unknown => "unknown",
         }
     }

@@ -1,5 +1,7 @@
 //! What a rule says about a payload.
 
+pub mod kept;
+
 use serde::Serialize;
 
 use crate::opco::words;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use domain::calendar::day_in_france;
 use domain::dossier::Reading;
+use domain::finding;
 use domain::id::{CredentialId, DeliveryId, EventId, MandateId, TenantId};
 use domain::matching;
 use domain::rules::{self, Context, RULE_SET};
@@ -30,7 +31,7 @@ use crate::mutation::{self, Mutation};
 use crate::plan::{self, Plan, Question, Way};
 use crate::system::System;
 use crate::view::View;
-use crate::{contract, notes, pause, reroute, worker};
+use crate::{contract, pause, reroute, worker};
 
 pub(crate) use self::likeness::Twins;
 pub(crate) use self::same::{is_same, recall};
@@ -319,7 +320,7 @@ async fn take(
         again.compared = true;
         again.claim = None;
         again.standing = standing;
-        again.warnings_json = notes::write(&judged.findings);
+        again.warnings_json = finding::kept::write(&judged.findings);
         again.event.data = accepted_data(&judged.plan, &judged.findings, standing);
         stored = app.committer.accept(new, None).await?;
     }
@@ -433,7 +434,7 @@ fn new_delivery(
         siret_cfa: question.siret_cfa,
         siret_employeur: Some(question.employer.siret),
         route_json: json(&plan.route),
-        warnings_json: notes::write(findings),
+        warnings_json: finding::kept::write(findings),
         idempotency: prints.idempotency.clone(),
         pairing: prints.pairing.filter(|_| paired),
         match_keys: prints.match_keys,
@@ -548,7 +549,7 @@ pub(crate) async fn replayed(
         held: delivery.standing.hold_reason,
         opco: delivery.opco,
         route,
-        warnings: notes::read(&submission.warnings_json),
+        warnings: finding::kept::read(&submission.warnings_json),
         replayed: true,
     })
 }

@@ -36,7 +36,6 @@ pub mod metrics;
 pub(crate) mod money;
 pub(crate) mod mutation;
 pub mod notary;
-pub(crate) mod notes;
 pub(crate) mod notify;
 pub mod opening;
 pub(crate) mod orphans;

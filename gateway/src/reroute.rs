@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use domain::calendar::day_in_france;
+use domain::finding;
 use domain::{Finding, Kind, Opco, Route, RouteOutcome, Status, WaitReason};
 use store::bulks::Turn;
 use store::mandates::Mandate;
@@ -13,7 +14,7 @@ use crate::app::App;
 use crate::plan::{self, Plan, Question, Way};
 use crate::routing::Employer;
 use crate::view::View;
-use crate::{bulk, contract, follow_up, notes, pause, routing};
+use crate::{bulk, contract, follow_up, pause, routing};
 
 /// How long one replica has to look up what it took.
 const LOOKUP_LEASE: Duration = Duration::from_mins(2);
@@ -228,7 +229,7 @@ pub(crate) async fn write(
         delivery.tenant,
         delivery.id,
         &route,
-        &notes::write(findings),
+        &finding::kept::write(findings),
     )
     .await
 }
@@ -303,6 +304,6 @@ async fn question(
         today: day_in_france(now),
     };
     // Effects stay as they were kept: a person may have confirmed one of them since.
-    let findings = notes::read(&submission.warnings_json);
+    let findings = finding::kept::read(&submission.warnings_json);
     Ok(Some((view, question, findings)))
 }

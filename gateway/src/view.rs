@@ -13,7 +13,7 @@ use domain::{Instance, Secret, Siret, Timestamp, rules};
 use jiff::civil::Date;
 use opco::{SoftwareCredential, Switch};
 use store::ceilings::Ceiling;
-use store::windows::Window;
+use store::windows::{self, Window};
 use store::{SealError, SealedSecret, StoreError, TenantKey};
 
 use crate::app::App;
@@ -273,18 +273,7 @@ impl View {
     /// Returns until when a system is not to be called, if works were announced for now.
     pub(crate) fn closed_until(&self, system: System, now: Timestamp) -> Option<Timestamp> {
         let all = self.platform.windows.iter().chain(&self.network.windows);
-        let mut mine: Vec<&Window> = all
-            .filter(|window| {
-                window.instance == system.instance && window.environment == system.environment
-            })
-            .collect();
-        mine.sort_unstable_by_key(|window| window.from);
-        // Works that follow one another are told as one.
-        mine.into_iter().fold(None, |end, window| {
-            let at = end.unwrap_or(now);
-            let goes_on = window.from <= at && at < window.until;
-            if goes_on { Some(window.until) } else { end }
-        })
+        windows::closed_until(all, (system.instance, system.environment), now)
     }
 
     /// Opens a CFA key.

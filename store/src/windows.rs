@@ -79,6 +79,23 @@ impl TryFrom<Row> for Window {
     }
 }
 
+/// Returns until when a system is not to be called, if works were announced for now. Works that follow one
+/// another are told as one.
+pub fn closed_until<'a>(
+    all: impl Iterator<Item = &'a Window>,
+    (instance, environment): (Instance, Environment),
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let of_it = |window: &&Window| window.instance == instance && window.environment == environment;
+    let mut mine: Vec<&Window> = all.filter(of_it).collect();
+    mine.sort_unstable_by_key(|window| window.from);
+    mine.into_iter().fold(None, |end, window| {
+        let at = end.unwrap_or(now);
+        let goes_on = window.from <= at && at < window.until;
+        if goes_on { Some(window.until) } else { end }
+    })
+}
+
 /// Keeps a window.
 pub async fn put(tx: &mut Tx, given: &Window) -> Result<(), StoreError> {
     const SQL: &str = concat!(

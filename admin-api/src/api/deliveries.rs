@@ -112,7 +112,7 @@ pub(crate) struct DeliveryDetail {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DeliveryFinding)]
 struct FindingBody {
-    rule: String,
+    rule: &'static str,
     /// `avertissement`, or another word of the rules.
     #[schema(value_type = String)]
     severity: Severity,
@@ -258,12 +258,13 @@ impl From<Event> for HappenedBody {
 
 impl From<Found> for FindingBody {
     fn from(found: Found) -> Self {
+        let finding = found.finding;
         Self {
-            rule: found.rule,
-            severity: found.severity,
-            pointer: found.pointer,
-            message: found.message,
-            remedy: found.remedy,
+            rule: finding.rule,
+            severity: finding.severity,
+            pointer: finding.pointer,
+            message: finding.message,
+            remedy: finding.remedy,
             delivery_id: found.other,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::finding;
 use domain::id::DeliveryId;
 use domain::payload::Payload;
 use domain::route::{RouteSource, TrailStep};
@@ -24,7 +25,7 @@ use crate::intake::{self, Accepted, IDEMPOTENCY_DAYS, Refused, Sender, key_print
 use crate::mutation::{self, Mutation};
 use crate::plan::Way;
 use crate::system::System;
-use crate::{notes, pause, reroute};
+use crate::{pause, reroute};
 
 /// What travels beside a payload that is handed in.
 #[derive(Debug, Default)]
@@ -255,7 +256,7 @@ fn new_delivery(
             .siret_employeur()
             .or_else(|| contract?.siret_employeur),
         route_json: serde_json::to_string(&route(judged)).unwrap_or_default(),
-        warnings_json: notes::write(&judged.findings),
+        warnings_json: finding::kept::write(&judged.findings),
         idempotency,
         pairing: natural_key(payload).map(|key| {
             let lane = lane.0.map(|byte| format!("{byte:02x}")).concat();

@@ -46,11 +46,11 @@ pub(super) fn section(judged: &Judged, language: Language) -> Markup {
 
 fn one(found: &Found, language: Language) -> Markup {
     html! {
-        span lang="fr" { (found.message) " " (found.remedy) }
+        span lang="fr" { (found.finding.message) " " (found.finding.remedy) }
         @if let Some(other) = found.other {
             " " a href={ "/deliveries/" (other) } { (language.of("Voir l'autre envoi", "See the other delivery")) }
         }
-        " " span.small { code { (found.rule) } " " code { (found.pointer) } }
+        " " span.small { code { (found.finding.rule) } " " code { (found.finding.pointer) } }
     }
 }
 
@@ -92,12 +92,11 @@ mod tests {
     #[test]
     fn a_person_reads_what_to_compare_and_whom_to_choose() {
         let other = "01900000-0000-7000-8000-000000000001".parse().unwrap();
+        let mut finding = domain::rules::finding("DUP-002", "/cerfa/apprenti", &[]);
+        finding.message = "Doublon probable <b>.".to_owned();
+        finding.remedy = "Comparez.".to_owned();
         let found = Found {
-            rule: "DUP-002".to_owned(),
-            severity: domain::Severity::Avertissement,
-            pointer: "/cerfa/apprenti".to_owned(),
-            message: "Doublon probable <b>.".to_owned(),
-            remedy: "Comparez.".to_owned(),
+            finding,
             other: Some(other),
         };
         let of = |opco| Candidate { opco, weight: 1 };

@@ -1,7 +1,9 @@
 //! Findings as they are kept with a delivery, and read back.
 
-use domain::{Effect, Finding, Severity};
 use serde::Deserialize;
+
+use super::{Effect, Finding, Severity};
+use crate::rules;
 
 /// A finding as it was written.
 #[derive(Deserialize)]
@@ -17,7 +19,7 @@ struct Note {
 }
 
 /// Reads findings back. One that cannot be read any more is left out rather than failing the whole.
-pub(crate) fn read(json: &str) -> Vec<Finding> {
+pub fn read(json: &str) -> Vec<Finding> {
     let notes: Vec<serde_json::Value> = serde_json::from_str(json).unwrap_or_default();
     notes
         .into_iter()
@@ -37,16 +39,16 @@ pub(crate) fn read(json: &str) -> Vec<Finding> {
 }
 
 /// Writes findings.
-pub(crate) fn write(findings: &[Finding]) -> String {
+pub fn write(findings: &[Finding]) -> String {
     // Plain texts: writing them cannot fail.
     serde_json::to_string(findings).unwrap_or_default()
 }
 
 fn name(rule: &str) -> Option<&'static str> {
-    if rule == domain::rules::STRUCTURE {
-        return Some(domain::rules::STRUCTURE);
+    if rule == rules::STRUCTURE {
+        return Some(rules::STRUCTURE);
     }
-    domain::rules::find(rule).map(|rule| rule.id)
+    rules::find(rule).map(|rule| rule.id)
 }
 
 #[cfg(test)]
@@ -55,11 +57,7 @@ mod tests {
 
     #[test]
     fn findings_survive_being_kept() {
-        let findings = vec![domain::rules::finding(
-            "ROU-002",
-            "/cerfa/employeur/siret",
-            &[],
-        )];
+        let findings = vec![rules::finding("ROU-002", "/cerfa/employeur/siret", &[])];
         assert_eq!(read(&write(&findings)), findings);
         assert!(read("not json").is_empty());
     }

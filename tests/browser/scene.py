@@ -15,8 +15,8 @@ from stage.gateway import FLOWS, SETTINGS, Gateway, employeur
 from stage.simulator import CLE_CFA, Simulator
 from stage.wait import until
 
-# OPCOs, by what happens there.
-WELL, SILENT, REFUSING, DOWN, DEAF, SLOW = "akto", "afdas", "opcoep", "uniformation", "atlas", "ocapiat"
+# OPCOs, by what happens there. Nothing that happens by itself later: the journeys count what stands where.
+WELL, SILENT, REFUSING, DOWN, DEAF = "akto", "afdas", "opcoep", "uniformation", "atlas"
 # One whose key nobody gave us, one that has opened nothing.
 KEYLESS, CLOSED = "constructys", "opcosante"
 # One whose key ends soon.
@@ -41,7 +41,6 @@ FAULTS = (
     (DEAF, {"kind": "lost_answer", "route": "dossiers", "times": 1}),
     (DEAF, {"kind": "server_error", "route": "etats"}),
     (DEAF, {"kind": "server_error", "route": "detail"}),
-    (SLOW, {"kind": "hang", "route": "dossiers"}),
 )
 GROUNDS = ("Le SIRET de l'employeur est inconnu", "La date de conclusion est postérieure au début")
 
@@ -60,7 +59,7 @@ class Scene:
                 folder,
                 environment,
                 self.simulator,
-                (WELL, SILENT, REFUSING, DOWN, DEAF, SLOW),
+                (WELL, SILENT, REFUSING, DOWN, DEAF),
                 settings=DESK_SETTINGS,
                 flows=("dossiers_v1",),
                 roles="api,worker,admin",
@@ -73,7 +72,6 @@ class Scene:
         self.numero = ""
 
     def stop(self) -> None:
-        # An answer that never comes ends with the OPCO.
         self.simulator.stop()
         self.gateway.stop()
 
@@ -88,7 +86,6 @@ class Scene:
             self._contract(SILENT)
         self._contract(DOWN)
         self._contract(DEAF)
-        self._contract(SLOW)
         for _ in range(KEPT_BACK):
             self._contract(KEYLESS)
             self._contract(WELL, site=SECOND_SITE)
@@ -96,7 +93,8 @@ class Scene:
             self._contract(None)
         self._filed_elsewhere()
         self._billed(old, fresh)
-        for status, least in (("rejected", REFUSED), ("dead", 1), ("waiting", WAITING), ("held", 4 * KEPT_BACK)):
+        stuck = {"rejected": REFUSED, "dead": 1, "waiting": WAITING, "unknown": 1, "held": 4 * KEPT_BACK}
+        for status, least in stuck.items():
             until(f"{least} are {status}", partial(self._count, status), least.__le__)
 
     def _count(self, status: str) -> int:

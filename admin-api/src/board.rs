@@ -10,8 +10,10 @@ use jiff::civil::Date;
 use store::deliveries::{self, Count, Hour, Scope};
 use store::keys::{CfaKey, validity};
 
+use crate::books::Blocked;
 use crate::causes::{self, Who};
 use crate::desk::Desk;
+use crate::money;
 use crate::opcos;
 use crate::pages::chart::Day;
 use crate::refusal::Refusal;
@@ -32,6 +34,8 @@ pub(crate) struct Board {
     pub(crate) days: Vec<Day>,
     /// The keys that end soon; nothing when the person may not see keys.
     pub(crate) keys: Option<Vec<CfaKey>>,
+    /// The invoices that no OPCO has; nothing when the person may not see money.
+    pub(crate) blocked: Option<Blocked>,
     /// The OPCOs that do not answer as they should.
     pub(crate) unwell: Vec<Health>,
     /// How many do.
@@ -94,6 +98,7 @@ pub(crate) async fn read(
         lines: lines(counts),
         days: by_day(&hours, first, today),
         keys,
+        blocked: money::blocked(desk, viewer, world).await?,
         unwell,
         well: well.len(),
         since: day_in_france(since),

@@ -13,6 +13,8 @@ use store::invoices::Invoice;
 use store::schedules::Plan;
 use store::{Dossier, StoreError};
 
+use crate::causes::Who;
+
 /// The money of one dossier.
 #[derive(Debug)]
 pub struct Books {
@@ -168,6 +170,15 @@ pub struct Blocked {
     pub truncated: bool,
 }
 
+impl Blocked {
+    /// Returns what some of them bill, in cents.
+    pub(crate) fn cents(some: Vec<&Stuck>) -> i64 {
+        some.into_iter()
+            .map(|one| one.cents)
+            .fold(0, i64::saturating_add)
+    }
+}
+
 /// Invoices that one thing keeps here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stuck {
@@ -181,4 +192,17 @@ pub struct Stuck {
     pub count: u64,
     /// How much they bill, in cents.
     pub cents: i64,
+}
+
+impl Stuck {
+    /// Returns the stable word of why.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        let wait = self.wait.map(WaitReason::as_str);
+        wait.or(self.hold.map(HoldReason::as_str))
+    }
+
+    /// Returns who must act.
+    pub(crate) fn who(&self) -> Who {
+        Who::of(self.status, self.reason())
+    }
 }

@@ -103,6 +103,26 @@ pub(crate) async fn ask(desk: &Desk, viewer: &Viewer, asked: &Asked) -> Result<T
     })
 }
 
+/// Counts the money of one world that no OPCO was asked for yet; nothing for whoever may not see money.
+pub(crate) async fn blocked(
+    desk: &Desk,
+    viewer: &Viewer,
+    world: Environment,
+) -> Result<Option<Blocked>, Refusal> {
+    let Some(reach) = viewer.reach(Right::ReadMoney) else {
+        return Ok(None);
+    };
+    let question = Question {
+        tenant: viewer.tenant(),
+        environment: world,
+        opco: None,
+        sites: reach.filter(),
+        from: None,
+        to: None,
+    };
+    Ok(Some(desk.works.blocked(&question).await?))
+}
+
 /// Answers with a sheet to keep, or to send to the OPCO.
 pub(crate) async fn sheet(
     desk: &Desk,

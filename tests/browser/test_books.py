@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import zipfile
+from urllib.parse import parse_qs, urlsplit
 
 from conftest import Enter, Staff
 from manners import Manner
@@ -39,6 +40,16 @@ def test_the_money_is_drawn_told_in_words_and_taken_home_as_a_sheet(enter: Enter
     visit.go("/")
     visit.section("/money")
     visit.look("money")
+
+    # Of it, the morning tells what is blocked here: in the cards, and by cause.
+    visit.section("/")
+    whole = visit.page.locator("a[href='#blocked']").inner_text()
+    blocked = visit.page.locator("section[aria-labelledby=blocked]")
+    assert whole in blocked.inner_text()
+    visit.look("today-money")
+    blocked.locator("tbody a").first.click()
+    assert parse_qs(urlsplit(visit.page.url).query)["kind"] == ["facture"]
+    visit.section("/money")
     drawing = visit.page.locator("section[aria-labelledby=months] svg")
     assert drawing.get_attribute("role") == "img"
     assert drawing.get_attribute("aria-label")

@@ -193,6 +193,21 @@ on_both! {
         wait::until_value("the list of what is blocked", async || billing.clone().get("/money").await.text, |page| {
             page.contains("/deliveries?kind=facture&amp;status=")
         }).await;
+        // The morning tells it too, in the same words and to the same people.
+        let told = wait::until_value("the morning", async || blocked.clone().get("/admin/v1/today").await.expect(200), |told| {
+            told["blocked"].as_array().is_some_and(|all| !all.is_empty())
+        }).await;
+        assert_eq!((&told["blocked"][0]["cents"], &told["blocked"][0]["count"]), (&json!(cents), &json!(1)), "{told:#}");
+        assert!(["opco", "nobody"].contains(&told["blocked"][0]["who"].as_str().unwrap()), "{told:#}");
+        wait::until_value("the money of the morning", async || billing.clone().get("/").await.text, |page| {
+            page.contains("<a href=\"#blocked\">") && page.contains("/deliveries?kind=facture&amp;status=")
+        }).await;
+        let keys = signed_in(&scene, &desk, Role::Keys, Scope::Network).await;
+        assert_eq!(keys.clone().get("/admin/v1/today").await.expect(200).get("blocked"), None);
+        assert!(!keys.clone().get("/").await.text.contains("id=\"blocked\""));
+        let site = elsewhere(&scene).await;
+        let other = signed_in(&scene, &desk, Role::Billing, site).await;
+        assert_eq!(other.clone().get("/admin/v1/today").await.expect(200)["blocked"], json!([]));
         scene.opcos.heal(Opco::Akto);
         desk.close().await;
     }

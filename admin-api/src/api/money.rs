@@ -112,11 +112,13 @@ struct CauseBody {
 /// Invoices that one thing keeps here.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MoneyBlocked)]
-struct BlockedBody {
+pub(super) struct BlockedBody {
     #[schema(value_type = String, example = "held")]
     status: domain::Status,
     /// The wait or hold reason.
     reason: Option<&'static str>,
+    /// Who must act: `network`, `cfa`, `opco` or `nobody`.
+    who: &'static str,
     count: u64,
     cents: i64,
 }
@@ -273,10 +275,10 @@ impl From<(&(Siret, Opco), &Group)> for SiteBody {
 
 impl From<&Stuck> for BlockedBody {
     fn from(stuck: &Stuck) -> Self {
-        let wait = stuck.wait.map(domain::WaitReason::as_str);
         Self {
             status: stuck.status,
-            reason: wait.or(stuck.hold.map(domain::HoldReason::as_str)),
+            reason: stuck.reason(),
+            who: stuck.who().as_str(),
             count: stuck.count,
             cents: stuck.cents,
         }

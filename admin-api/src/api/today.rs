@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::money::BlockedBody;
 use crate::board::{self, Board, Line};
 use crate::desk::Desk;
 use crate::refusal::{self, Refusal};
@@ -37,6 +38,12 @@ pub(crate) struct Today {
     /// The CFA keys that end within 60 days; absent without the right `read-keys`.
     #[serde(skip_serializing_if = "Option::is_none")]
     keys: Option<Vec<EndingBody>>,
+    /// Invoices that no OPCO has, by what keeps them here; absent without the right `read-money`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked: Option<Vec<BlockedBody>>,
+    /// Whether there are more of those than were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked_truncated: Option<bool>,
     /// What became of what was handed in lately, by day.
     days: Vec<DayBody>,
 }
@@ -113,7 +120,7 @@ struct DayBody {
     other: u64,
 }
 
-/// Tells what has not arrived, why and who must act; which OPCO is unwell; which keys end.
+/// Tells what has not arrived, why and who must act; which OPCO is unwell; which keys end; what money is blocked.
 #[utoipa::path(
     get, path = "/admin/v1/today", operation_id = "read_today", tag = "deliveries",
     params(Asked),
@@ -149,6 +156,10 @@ impl Today {
                 });
                 keys.collect()
             }),
+            blocked_truncated: board.blocked.as_ref().map(|blocked| blocked.truncated),
+            blocked: board
+                .blocked
+                .map(|blocked| blocked.by.values().map(BlockedBody::from).collect()),
             days: board
                 .days
                 .iter()

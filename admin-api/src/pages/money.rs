@@ -2,6 +2,7 @@
 
 mod chart;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, web};
@@ -11,7 +12,7 @@ use domain::{Environment, Opco, Siret};
 use maud::{Markup, html};
 
 use super::dossiers::{number, opco_and_site};
-use super::layout::{Frame, day, euros, in_world};
+use super::layout::{Frame, day, euros, figure, in_world};
 use super::page;
 use crate::books::{Blocked, Group, Row, Stuck};
 use crate::desk::Desk;
@@ -142,20 +143,7 @@ fn stuck(blocked: &Blocked, world: Environment, language: Language) -> Markup {
         @if !blocked.by.is_empty() {
             section aria-labelledby="blocked" {
                 h2 #blocked { (language.of("Factures encore ici", "Invoices still here")) }
-                div.scroll { table {
-                    thead { tr {
-                        th scope="col" { (language.of("Pourquoi", "Why")) }
-                        th.number scope="col" { (language.of("Factures", "Invoices")) }
-                        th.number scope="col" { (language.of("Montant", "Amount")) }
-                    } }
-                    tbody {
-                        @for one in blocked.by.values() { tr {
-                            td { a href=(list_of(one, world)) { (why(one, language)) } }
-                            td.number { (one.count) }
-                            td.number { (euros(one.cents, language)) }
-                        } }
-                    }
-                } }
+                (kept_here(blocked, world, language))
                 @if blocked.truncated {
                     p.small { (language.of(
                         "Il y en a plus que ce compte n'en ouvre : précisez le site ou l'OPCO.",
@@ -167,6 +155,30 @@ fn stuck(blocked: &Blocked, world: Environment, language: Language) -> Markup {
     }
 }
 
+/// Lists what keeps invoices here, who must act, and the money of each; the largest first.
+pub(super) fn kept_here(blocked: &Blocked, world: Environment, language: Language) -> Markup {
+    let mut lines: Vec<&Stuck> = blocked.by.values().collect();
+    lines.sort_by_key(|one| (one.who(), Reverse(one.cents)));
+    html! {
+        div.scroll { table.flow {
+            thead { tr {
+                th scope="col" { (language.of("Pourquoi", "Why")) }
+                th scope="col" { (language.of("Qui doit agir", "Who must act")) }
+                th.number scope="col" { (language.of("Factures", "Invoices")) }
+                th.number scope="col" { (language.of("Montant", "Amount")) }
+            } }
+            tbody {
+                @for one in lines { tr {
+                    td { a href=(list_of(one, world)) { (why(one, language)) } }
+                    td { (one.who().name(language)) }
+                    td.number data-name=(language.of("factures", "invoices")) { (figure(one.count, language)) }
+                    td.number { (euros(one.cents, language)) }
+                } }
+            }
+        } }
+    }
+}
+
 fn why(one: &Stuck, language: Language) -> &'static str {
     let wait = one.wait.map(|reason| reason.explained(language));
     let hold = one.hold.map(|reason| reason.explained(language));
@@ -175,10 +187,8 @@ fn why(one: &Stuck, language: Language) -> &'static str {
 }
 
 fn list_of(one: &Stuck, world: Environment) -> String {
-    let wait = one.wait.map(domain::WaitReason::as_str);
-    let reason = wait.or(one.hold.map(domain::HoldReason::as_str));
     let status = one.status;
-    let list = match reason {
+    let list = match one.reason() {
         Some(reason) => format!("/deliveries?kind=facture&status={status}&reason={reason}"),
         None => format!("/deliveries?kind=facture&status={status}"),
     };

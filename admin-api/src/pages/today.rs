@@ -9,10 +9,12 @@ use maud::{Markup, html};
 use store::keys::CfaKey;
 
 use super::chart;
-use super::layout::{self, Frame, figure, in_world, instant};
+use super::layout::{self, Frame, euros, figure, in_world, instant};
+use super::money::kept_here;
 use super::{page, words};
 use crate::alerts;
 use crate::board::{self, Board, Line};
+use crate::books::{Blocked, Stuck};
 use crate::causes::Who;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
@@ -51,6 +53,7 @@ pub(crate) async fn show(
             (super::alerts::strip(&raised, now, language))
             (cards(&board, world, now, language))
             (stuck(&board, world, now, language))
+            @if let Some(blocked) = &board.blocked { (money(blocked, world, language)) }
             (opcos(&board, language))
             @if let Some(keys) = &board.keys { (ending(keys, world, day_in_france(now), language)) }
             (lately(&board, world, language))
@@ -83,12 +86,64 @@ fn cards(board: &Board, world: Environment, now: Timestamp, language: Language) 
                         }
                     }
                 }
+                @if let Some(blocked) = &board.blocked { (money_card(blocked, language)) }
             }
             p.small {
                 (language.of("Refus et abandons comptés depuis le ", "What was refused or given up is counted since "))
                 (layout::day(since, language)) ". "
                 a href=(in_world("/to-fix", Some(world))) { (language.of("À corriger, par cause →", "To fix, by cause →")) }
             }
+        }
+    }
+}
+
+/// What invoices that no OPCO has bill: what waits for somebody, and what leaves by itself on its day, in cents.
+fn blocked_and_leaving(blocked: &Blocked) -> (i64, i64) {
+    let (leaving, waiting): (Vec<&Stuck>, Vec<&Stuck>) = blocked
+        .by
+        .values()
+        .partition(|one| one.who() == Who::Nobody);
+    (Blocked::cents(waiting), Blocked::cents(leaving))
+}
+
+fn money_card(blocked: &Blocked, language: Language) -> Markup {
+    let (waiting, leaving) = blocked_and_leaving(blocked);
+    html! {
+        li.card {
+            div { (language.of("Argent bloqué", "Blocked money")) }
+            div.figure {
+                @if blocked.by.is_empty() { (euros(0, language)) } @else { a href="#blocked" { (euros(waiting, language)) } }
+            }
+            @if leaving != 0 {
+                div.small {
+                    (language.of("de plus, part seul : ", "more, leaves by itself: ")) (euros(leaving, language))
+                }
+            }
+        }
+    }
+}
+
+fn money(blocked: &Blocked, world: Environment, language: Language) -> Markup {
+    let (waiting, leaving) = blocked_and_leaving(blocked);
+    html! {
+        section aria-labelledby="blocked" {
+            h2 #blocked { (language.of("Argent bloqué", "Blocked money")) }
+            @if blocked.by.is_empty() {
+                p { (language.of("Rien : chaque facture est chez son OPCO.", "Nothing: every invoice is at its OPCO.")) }
+            } @else {
+                p {
+                    (language.of("Factures qu'aucun OPCO n'a encore : ", "Invoices that no OPCO has yet: "))
+                    strong { (euros(waiting, language)) }
+                    (language.of(" attendent que quelqu'un agisse, ", " wait for somebody to act, "))
+                    (euros(leaving, language)) (language.of(" partent seuls", " leave by themselves"))
+                    @if blocked.truncated { (language.of(", sur les plus récentes seulement", ", of the newest only")) }
+                    "."
+                }
+                (kept_here(blocked, world, language))
+            }
+            p { a href=(in_world("/money", Some(world))) {
+                (language.of("Ce que les OPCO doivent, ont reçu et réglé →", "What OPCOs owe, received and paid →"))
+            } }
         }
     }
 }

@@ -15,6 +15,10 @@ def test_the_opcos_tell_how_they_are_and_lead_to_what_waits_for_them(
     visit.go("/")
     visit.section("/opcos")
     visit.look("opcos")
+    for drawn in ("latency", "backlog"):
+        chart = visit.page.locator(f"section[aria-labelledby={drawn}] svg")
+        assert "AFDAS" in (chart.get_attribute("aria-label") or "").upper()
+        assert chart.locator("rect").count()
     rows = visit.page.locator("main tbody tr")
     assert rows.count() == 11
     silent = rows.filter(has=visit.page.get_by_role("link", name="AFDAS"))

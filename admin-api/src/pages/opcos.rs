@@ -1,5 +1,7 @@
 //! The health of the OPCOs: who answers and how, what waits, what is open.
 
+mod chart;
+
 use actix_web::{HttpResponse, web};
 use domain::person::Language;
 use domain::{NormVersion, Openness};
@@ -54,6 +56,7 @@ pub(crate) async fn show(
             } }
             tbody { @for state in &states { (row(state, language)) } }
         } }
+        (chart::drawn(&states, desk.clock.now(), language))
         (strange(&states, language))
     })))
 }

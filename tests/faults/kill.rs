@@ -40,20 +40,21 @@ const BETWEEN: [&str; 2] = ["during the call", "after a lost answer"];
 /// How many trials run at once: each mostly waits for leases to lapse.
 pub(crate) const AT_ONCE: usize = 10;
 
-/// Short leases, on a clock that runs faster than the machine's, so that a death is mended in seconds.
+/// Patient calls and long leases, on a clock that runs faster than the machine's: nothing ends by itself before
+/// its time, however slow the machine. Who starts after a death starts when its leases have lapsed.
 pub(crate) const SETTINGS: &str = "
 [server]
 listen = \"127.0.0.1:0\"
 threads = 1
 
 [delivery.worker]
-lease_s = 100
-turn_wait_s = 30
+lease_s = 1200
+turn_wait_s = 500
 ";
 /// The lease of the settings.
-pub(crate) const LEASE: Duration = Duration::from_secs(100);
+pub(crate) const LEASE: Duration = Duration::from_mins(20);
 /// What is said of every OPCO, but for what follows a lost answer.
-pub(crate) const OF_EACH_OPCO: &str = "timeout_ms = 60000\nlook_after_s = [20]\n";
+pub(crate) const OF_EACH_OPCO: &str = "timeout_ms = 500000\nlook_after_s = [20]\n";
 
 /// What becomes of a trial: a word for the matrix.
 type Cell = Result<String, String>;

@@ -99,7 +99,9 @@ fn expected(read: Read, loss: Loss, again: bool) -> (&'static str, usize, u64) {
 /// How long a gateway waits, on its own clock.
 #[derive(Clone, Copy)]
 pub(crate) struct Patience {
-    /// For its turn, and for an answer.
+    /// For its turn, and for the token it is called with.
+    turn: Duration,
+    /// For an answer.
     call: Duration,
     /// Until what another had in hand is taken over.
     lease: Duration,
@@ -107,21 +109,24 @@ pub(crate) struct Patience {
 
 /// While nobody dies.
 pub(crate) const LIVING: Patience = Patience {
-    call: Duration::from_secs(100),
-    lease: Duration::from_mins(4),
+    turn: Duration::from_secs(200),
+    call: Duration::from_secs(200),
+    lease: Duration::from_mins(8),
 };
 /// While a death is prepared: everything is still under way when it comes, however slow the machine.
 pub(crate) const DYING: Patience = Patience {
-    call: Duration::from_secs(500),
-    lease: Duration::from_mins(20),
+    turn: Duration::from_mins(45),
+    call: Duration::from_mins(10),
+    lease: Duration::from_hours(1),
 };
 
 impl Patience {
     /// Schedules are read often, so that the gateway's own reads come between.
     fn settings(self) -> String {
-        let (turn, lease) = (self.call.as_secs(), self.lease.as_secs());
+        let (turn, lease) = (self.turn.as_secs(), self.lease.as_secs());
         format!(
             "[server]\nlisten = \"127.0.0.1:0\"\nthreads = 1\n\n\
+             [transport]\ntoken_timeout_ms = 600000\n\n\
              [delivery.worker]\nlease_s = {lease}\nturn_wait_s = {turn}\n\n\
              [delivery.poll]\nfirst_s = 20\nhot_s = 20\nlease_s = 120\n\
              schedule_s = 60\nschedule_cold_s = 120\n"

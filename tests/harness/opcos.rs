@@ -129,12 +129,22 @@ impl Opcos {
     }
 }
 
-/// How much later than it left a call may arrive: it is counted where it arrives, on a machine that is
-/// shared, by a program that starts others.
-const LATE_MS: i64 = 600;
+/// What the calls to an OPCO are held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowed {
+    /// So many at once after a rest.
+    pub burst: i64,
+    /// So many come back in a second.
+    pub per_second: i64,
+    /// The calls that can be under way at one instant, all processes together. How long a call takes from its
+    /// turn to the OPCO is for the machine to say; but of those that arrive within a window, only these had
+    /// their turn before it, however late they come.
+    pub under_way: i64,
+}
 
-/// Says which window of an OPCO's calls holds more than the burst and what comes back meanwhile.
-pub fn over_limit(calls: &[RequestEntry], burst: i64, per_second: i64) -> Option<String> {
+/// Says which window of an OPCO's calls holds more than had their turn in it or were under way when it began.
+pub fn over_limit(calls: &[RequestEntry], allowed: Allowed) -> Option<String> {
+    let at_once = allowed.burst + allowed.under_way;
     let mut arrivals: Vec<i64> = calls
         .iter()
         .filter(|call| call.route != "token")
@@ -144,8 +154,8 @@ pub fn over_limit(calls: &[RequestEntry], burst: i64, per_second: i64) -> Option
     arrivals.iter().enumerate().find_map(|(first, start)| {
         (1_i64..).zip(&arrivals[first..]).find_map(|(count, end)| {
             let span = end - start;
-            let allowed = burst * 1_000 + per_second * (span + LATE_MS);
-            (count * 1_000 > allowed).then(|| format!("{count} calls within {span} ms"))
+            let most = at_once * 1_000 + allowed.per_second * span;
+            (count * 1_000 > most).then(|| format!("{count} calls within {span} ms"))
         })
     })
 }

@@ -2,8 +2,9 @@
 //! when told to.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -57,7 +58,13 @@ struct Kept {
     /// What it answers to a mail; 250 takes it.
     answer: AtomicU16,
     refused: AtomicUsize,
+    /// Whether it keeps who has handed a mail over waiting for the answer.
+    holds: AtomicBool,
+    in_hand: AtomicUsize,
 }
+
+/// How long between two looks at whether it may answer.
+const PAUSE: Duration = Duration::from_millis(5);
 
 impl Postbox {
     /// Opens one that takes everything.
@@ -86,6 +93,16 @@ impl Postbox {
     /// From now on answers mails with this code.
     pub fn answer(&self, code: u16) {
         self.kept.answer.store(code, Ordering::SeqCst);
+    }
+
+    /// From now on keeps whoever hands a mail over waiting for its answer, or no more.
+    pub fn hold(&self, holds: bool) {
+        self.kept.holds.store(holds, Ordering::SeqCst);
+    }
+
+    /// Returns how many mails it has in hand and has not answered.
+    pub fn in_hand(&self) -> usize {
+        self.kept.in_hand.load(Ordering::SeqCst)
     }
 
     /// Returns what it took.
@@ -133,6 +150,11 @@ async fn serve(stream: TcpStream, kept: &Kept) -> std::io::Result<()> {
         } else if command == "DATA" {
             writer.write_all(b"354 Go on\r\n").await?;
             let text = data(&mut lines).await?;
+            kept.in_hand.fetch_add(1, Ordering::SeqCst);
+            while kept.holds.load(Ordering::SeqCst) {
+                tokio::time::sleep(PAUSE).await;
+            }
+            kept.in_hand.fetch_sub(1, Ordering::SeqCst);
             let code = kept.answer.load(Ordering::SeqCst);
             if code == 250 {
                 let to = std::mem::take(&mut to);

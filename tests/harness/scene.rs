@@ -27,7 +27,7 @@ threads = 1
 
 [delivery.worker]
 lease_s = 700
-turn_wait_s = 60
+turn_wait_s = 300
 
 [delivery.poll]
 first_s = 20

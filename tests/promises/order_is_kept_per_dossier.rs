@@ -14,7 +14,8 @@ use simulator::{Capability, Fault, FaultKind, Kind, Scope};
 
 use crate::{FAST, Verdict, delivered, once, promise, require};
 
-/// What failed stays away until a person says so.
+/// What failed stays away until a person says so; and a call is waited for: nobody dies here, and what follows a
+/// contract is held when its answer is late.
 const PATIENT: Script<'static> = Script {
     settings: r#"
 [server]
@@ -22,14 +23,15 @@ listen = "127.0.0.1:0"
 threads = 1
 
 [delivery.worker]
-lease_s = 100
-turn_wait_s = 30
+lease_s = 700
+turn_wait_s = 300
 retry_after_s = [86400, 86400]
 
 [delivery.poll]
 first_s = 20
 hot_s = 20
 "#,
+    of_opcos: "calls_per_minute = 6000\nburst = 50\nin_flight = 8\ntimeout_ms = 300000\n",
     ..FAST
 };
 

@@ -255,6 +255,7 @@ pub(crate) fn contract(keys: &TenantKey, created_at: Timestamp) -> NewDelivery {
         sealed,
         files: Vec::new(),
         invoice: None,
+        about: Vec::new(),
         person: keys.fingerprint("person", &id.to_string()),
         rule_set: "2026-09".to_owned(),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
@@ -278,7 +279,7 @@ pub(crate) fn paired(keys: &TenantKey, created_at: Timestamp, pairing: &str) -> 
 
 /// Waits, within a bound, until something that goes on elsewhere is done.
 pub(crate) async fn until(done: impl Fn() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..24_000 {
         if done() {
             return;
         }

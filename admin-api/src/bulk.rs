@@ -32,6 +32,8 @@ pub(crate) const REASON_CHARS_MAX: usize = 500;
 /// How long a draft nobody begins is kept, and what ended.
 const DRAFT_KEPT: Duration = Duration::from_hours(24);
 const ENDED_KEPT: Duration = Duration::from_hours(24 * 400);
+/// The most drafts one person has: each holds every delivery it is of. Of more, the oldest gives way.
+const DRAFTS_MAX: u32 = 20;
 /// The longest address that is kept.
 const QUERY_MAX: usize = 1_000;
 
@@ -203,6 +205,7 @@ pub(crate) async fn draft(
     let mut tx = desk.store.writing().await?;
     let (drafts, ended) = (before(now, DRAFT_KEPT), before(now, ENDED_KEPT));
     bulks::forget(&mut tx, bulk.tenant, drafts, ended).await?;
+    bulks::make_room(&mut tx, bulk.tenant, bulk.person, DRAFTS_MAX).await?;
     bulks::draft(&mut tx, &bulk, &items).await?;
     tx.commit().await?;
     Ok(bulk.id)

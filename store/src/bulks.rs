@@ -280,6 +280,37 @@ pub async fn forget(
     Ok(())
 }
 
+/// Lets go of a person's oldest drafts, so that fewer than so many are left: there is room for one more.
+pub async fn make_room(
+    tx: &mut Tx,
+    tenant: TenantId,
+    person: PersonId,
+    most: u32,
+) -> Result<(), StoreError> {
+    const DRAFTS: &str = "select bulk_id from bulk
+        where tenant_id = $1 and person_id = $2 and state = 'draft' order by bulk_id desc";
+    // Whoever begins it at this moment waits for the end of this, or this for theirs.
+    const HOLD: &str = "update bulk set state = 'draft'
+        where tenant_id = $1 and bulk_id = $2 and state = 'draft'";
+    const ITEMS: &str = "delete from bulk_item where tenant_id = $1 and bulk_id = $2";
+    const BULK: &str = "delete from bulk where tenant_id = $1 and bulk_id = $2";
+    let drafts: Vec<Uuid> = on!(tx, |conn| sqlx::query_scalar(DRAFTS)
+        .bind(raw(tenant))
+        .bind(raw(person))
+        .fetch_all(conn)
+        .await?);
+    let kept = usize::try_from(most.saturating_sub(1)).unwrap_or(usize::MAX);
+    for draft in drafts.into_iter().skip(kept) {
+        if run!(tx, sqlx::query(HOLD).bind(raw(tenant)).bind(draft)) == 0 {
+            continue;
+        }
+        for sql in [ITEMS, BULK] {
+            run!(tx, sqlx::query(sql).bind(raw(tenant)).bind(draft));
+        }
+    }
+    Ok(())
+}
+
 /// Returns one of this network.
 pub async fn find(tx: &mut Tx, tenant: TenantId, id: BulkId) -> Result<Option<Bulk>, StoreError> {
     const SQL: &str = concat!(

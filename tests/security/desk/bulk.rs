@@ -150,6 +150,9 @@ on_both! { OPTIONAL;
         assert!(page.contains("<strong>7</strong>") && page.contains("Seront ignorées"), "{page}");
         let answer = browser.submit(&format!("{address}/begin"), &[("per_minute", "600")]).await;
         assert_eq!(answer.status, 400, "no reason, no act: {}", answer.text);
+        let number = [("per_minute", "600"), ("reason", "demande de 205049399999992")];
+        let answer = browser.submit(&format!("{address}/begin"), &number).await;
+        assert_eq!(answer.status, 400, "no number of somebody's: {}", answer.text);
         let fields = [("per_minute", "600"), ("reason", "l'OPCO <a> rouvert")];
         let answer = browser.submit(&format!("{address}/begin"), &fields).await;
         assert_eq!(answer.header("location"), Some(address.as_str()), "{}", answer.text);
@@ -374,6 +377,32 @@ on_both! { OPTIONAL;
         for id in there {
             assert_eq!(status(&place, id).await, Status::Waiting);
         }
+    }
+
+    async fn of_more_drafts_than_a_person_may_have_the_oldest_gives_way(place) {
+        many(&place, 0, waiting(&place), 1).await;
+        let mut colleague = place.signed_in("bis@cfa.example", Role::Operator).await;
+        let theirs = drafted(&mut colleague, "status=waiting", "retry").await;
+        let mut browser = place.signed_in("ops@cfa.example", Role::Operator).await;
+        let first = drafted(&mut browser, "status=waiting", "retry").await;
+        // One that was begun is no draft any more, and stays.
+        let begun = begun(&mut browser, &first, 1).await;
+        let site = format!("site={}", place.network.sites[0]);
+        let mut drafts = Vec::new();
+        for _ in 0..22 {
+            place.later(Duration::from_millis(2));
+            let draft = drafted(&mut browser, &site, "cancel").await;
+            drafts.push(draft["id"].as_str().unwrap().to_owned());
+        }
+        for (rank, id) in drafts.iter().enumerate() {
+            let told = browser.get(&format!("/admin/v1/bulks/{id}")).await;
+            assert_eq!(told.status, if rank < 2 { 404 } else { 200 }, "{rank}: {}", told.text);
+        }
+        assert_eq!(told(&mut browser, &begun).await["total"], 1);
+        let id = theirs["id"].as_str().unwrap();
+        assert_eq!(told(&mut colleague, id).await["state"], "draft");
+        let none = "select count(*) from bulk_item where not exists (select 1 from bulk where bulk.bulk_id = bulk_item.bulk_id)";
+        assert_eq!(place.database.number(none).await, 0);
     }
 
     async fn nobody_is_shown_an_act_that_is_not_theirs_to_see(place) {

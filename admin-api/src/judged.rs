@@ -2,7 +2,7 @@
 //! OPCO was looked for.
 
 use domain::id::DeliveryId;
-use domain::{Finding, Route, finding};
+use domain::{Finding, Route, finding, rules};
 use store::{Delivery, StoreError, Tx, deliveries};
 
 use crate::viewer::Reach;
@@ -46,6 +46,13 @@ impl Judged {
             let other = match named {
                 Some(id) => deliveries::find(tx, delivery.tenant, id).await?,
                 None => None,
+            };
+            let elsewhere = other
+                .as_ref()
+                .filter(|other| !reach.covers(&other.siret_cfa));
+            let finding = match elsewhere {
+                Some(_) if rules::resembled(&finding).is_some() => rules::of_another_site(finding),
+                _ => finding,
             };
             let other = other.filter(|other| reach.covers(&other.siret_cfa));
             findings.push(Found {

@@ -48,7 +48,10 @@ use crate::delivery::Kind;
 use crate::dossier::{Dossier, Reading, join_findings};
 use crate::finding::{Effect, Finding, Severity};
 use crate::payload::{Certificat, Convention, Facture, InfosFichier, Rupture};
-pub use outside::{duplicate, flow_closed, key_expires, opco_differs, probable_duplicate};
+pub use outside::{
+    duplicate, flow_closed, key_expires, of_another_site, opco_differs, probable_duplicate,
+    resembled,
+};
 pub use overrides::{Override, OverrideError, Overrides, effective};
 
 /// The version of the rule set, kept with every accepted payload.

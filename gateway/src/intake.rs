@@ -33,7 +33,7 @@ use crate::system::System;
 use crate::view::View;
 use crate::{contract, pause, reroute, worker};
 
-pub(crate) use self::likeness::Twins;
+pub(crate) use self::likeness::{Twins, told, told_to};
 pub(crate) use self::same::{is_same, recall};
 pub(crate) use self::site::{enter, is_closed};
 
@@ -315,7 +315,9 @@ async fn take(
             judged.findings.extend(like);
         }
         standing = self::standing(&judged.plan, &judged.findings, judged.question.now);
-        kept(standing, &mut judged)?;
+        if let Err(Refused::Held(reason, findings)) = kept(standing, &mut judged) {
+            return Err(Refused::Held(reason, told_to(app, sender, findings).await?));
+        }
         let again = Arc::make_mut(&mut new);
         again.compared = true;
         again.claim = None;
@@ -329,6 +331,7 @@ async fn take(
         entered.kept();
     }
     let Judged { plan, findings, .. } = judged;
+    let findings = told_to(app, sender, findings).await?;
     answer(app, sender, stored, (id, standing, plan, findings)).await
 }
 
@@ -442,6 +445,7 @@ fn new_delivery(
         sealed,
         files: Vec::new(),
         invoice: None,
+        about: Vec::new(),
         person: prints.person,
         rule_set: RULE_SET.to_owned(),
         traceparent: submission.traceparent.take(),
@@ -540,6 +544,7 @@ pub(crate) async fn replayed(
             "a replayed delivery is gone",
         ))));
     };
+    drop(tx);
     let route = serde_json::from_str(&submission.route_json)
         .map_err(|_| StoreError::Conflict("a stored route cannot be read"))?;
     Ok(Accepted {
@@ -549,7 +554,7 @@ pub(crate) async fn replayed(
         held: delivery.standing.hold_reason,
         opco: delivery.opco,
         route,
-        warnings: finding::kept::read(&submission.warnings_json),
+        warnings: told_to(app, sender, finding::kept::read(&submission.warnings_json)).await?,
         replayed: true,
     })
 }

@@ -77,6 +77,19 @@ on_both! {
         assert_eq!(seen, [&json!(mine)]);
         all.until_delivered(&mine).await;
         all.until_delivered(&other).await;
+        // A contract much like another site's is told of, by whoever reads it, and that one is not named.
+        let nom = format!("{}T", contract(423).text("/cerfa/apprenti/nom"));
+        let near = contract(423).to(Opco::Akto).with("/cerfa/apprenti/nom", json!(nom));
+        let told = one.send_as(&near, "semblable").await.expect(202);
+        let again = one.send_as(&near, "semblable").await.expect(202);
+        let read = one.delivery(&harness::erp::id(&told)).await;
+        for told in [told, again, read.clone()] {
+            let said = told["warnings"].to_string();
+            assert!(said.contains("DUP-002") && said.contains("autre site du réseau"), "{said}");
+            assert!(!told.to_string().contains(&other), "{told:#}");
+        }
+        let whole = all.delivery(read["id"].as_str().unwrap()).await;
+        assert!(whole["warnings"].to_string().contains(&other), "{whole:#}");
     }
 
     async fn a_network_sees_nothing_of_another(scene) {

@@ -6,12 +6,19 @@ use jiff::civil::Date;
 use super::{Check, Rule, finding};
 use crate::calendar::french;
 use crate::finding::{Effect, Finding, Severity};
+use crate::id::DeliveryId;
 use crate::matching::{HOLD_AT, Likeness};
 use crate::opco::{Capability, NormVersion, Opco};
 
 const SIRET_EMPLOYEUR: &str = "/cerfa/employeur/siret";
 const SIRET_CFA: &str = "/cerfa/organismeFormation/siret";
 const APPRENTI: &str = "/cerfa/apprenti";
+/// The rule of contracts much like each other.
+const NEAR: &str = "DUP-002";
+/// What stands for the name of a contract that the reader may not see, and what to do then.
+const ELSEWHERE: &str = "un contrat d'un autre site du réseau";
+const ELSEWHERE_REMEDY: &str = "Le CFA demande à qui administre le réseau de comparer les deux contrats : il annule \
+     cet envoi si c'est le même, ou confirme que ce n'en est pas un.";
 
 pub(super) static RULES: [Rule; 12] = [
     Rule {
@@ -157,7 +164,7 @@ pub(super) static RULES: [Rule; 12] = [
         check: Check::Outside,
     },
     Rule {
-        id: "DUP-002",
+        id: NEAR,
         severity: Severity::Avertissement,
         effect: Effect::Hold,
         source: "seed:001",
@@ -206,12 +213,28 @@ pub fn probable_duplicate(existing: &str, likeness: Likeness) -> Finding {
         likeness.reason.french(),
         likeness.score
     );
-    let mut near = finding("DUP-002", APPRENTI, &[("dossier", &dossier)]);
+    let mut near = finding(NEAR, APPRENTI, &[("dossier", &dossier)]);
     near.value = Some(existing.to_owned());
     if likeness.score < HOLD_AT {
         near.effect = Effect::Warn;
     }
     near
+}
+
+/// Returns the other contract that a finding of DUP-002 names.
+pub fn resembled(finding: &Finding) -> Option<DeliveryId> {
+    let named = finding.value.as_deref().filter(|_| finding.rule == NEAR);
+    named.and_then(|named| named.parse().ok())
+}
+
+/// Says a finding of DUP-002 to whoever does not reach the site of the other contract: that there is one, and not
+/// which.
+pub fn of_another_site(mut finding: Finding) -> Finding {
+    if let Some(named) = finding.value.take() {
+        finding.message = finding.message.replace(&named, ELSEWHERE);
+        ELSEWHERE_REMEDY.clone_into(&mut finding.remedy);
+    }
+    finding
 }
 
 #[cfg(test)]
@@ -265,6 +288,31 @@ mod tests {
             },
         );
         assert_eq!(told.effect, Effect::Warn);
+    }
+
+    #[test]
+    fn a_contract_of_another_site_is_told_of_and_not_named() {
+        let other = "01900000-0000-7000-8000-000000000001";
+        let likeness = Likeness {
+            score: 80,
+            reason: Reason::SwappedNames,
+        };
+        let named = probable_duplicate(other, likeness);
+        assert_eq!(resembled(&named), other.parse().ok());
+        let told = of_another_site(named.clone());
+        assert!(!format!("{told:?}").contains(other), "{told:?}");
+        assert_eq!(
+            told.message,
+            "Doublon probable : un contrat d'un autre site du réseau (nom et prénom inversés, 80 %)."
+        );
+        assert!(told.remedy.contains("administre le réseau"), "{told:?}");
+        assert_eq!(
+            (told.rule, told.effect),
+            (named.rule, named.effect),
+            "what it does stays"
+        );
+        // What names something else is not of it.
+        assert_eq!(resembled(&duplicate(Some(other))), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ pub(crate) mod view;
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::delivery::Action;
 use domain::id::DeliveryId;
-use domain::{Kind, Opco, Siret, Status, Timestamp};
+use domain::{Kind, Opco, Siret, Status, Timestamp, finding};
 use serde::{Deserialize, Serialize};
 use store::deliveries::{self, Filter, Page};
 use store::{attempts, events, pieces};
@@ -20,6 +20,7 @@ use super::{page, request_log, words};
 use crate::actions;
 use crate::app::App;
 use crate::files::outgoing;
+use crate::intake;
 
 /// A page of deliveries, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -178,6 +179,10 @@ pub(crate) async fn detail(
     let route = submission
         .as_ref()
         .map(|s| serde_json::from_str::<domain::Route>(&s.route_json));
+    let found = submission.as_ref().map(|s| s.warnings_json.as_str());
+    let found = finding::kept::read(found.unwrap_or_default());
+    let covers = |siret: &Siret| caller.covers(siret);
+    let found = intake::told(&mut tx, caller.tenant, covers, found).await?;
     Ok(DeliveryDetail {
         delivery: DeliveryBody::from(&delivery),
         numero_facture: numeros.facture,
@@ -185,9 +190,7 @@ pub(crate) async fn detail(
         file: file.as_ref().map(FileBody::from),
         actions: actions::allowed(&delivery),
         route: route.and_then(Result::ok).map(RouteBody::from),
-        warnings: submission
-            .map(|s| Constat::kept(&s.warnings_json))
-            .unwrap_or_default(),
+        warnings: found.iter().map(Constat::from).collect(),
         attempts: attempts.iter().map(AttemptBody::from).collect(),
         timeline: timeline.into_iter().map(EventBody::from).collect(),
     })

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::id::TenantId;
 use domain::matching::{self, Reason, Traits};
-use domain::{Finding, rules};
-use store::{Fingerprint, NearHit, NewEvent, SealError, StoreError, TenantKey};
+use domain::{Finding, Siret, rules};
+use store::{Fingerprint, NearHit, NewEvent, SealError, StoreError, TenantKey, Tx, deliveries};
 use tokio::sync::OwnedMutexGuard;
 
 use super::Sender;
@@ -66,6 +66,49 @@ impl Drop for Turn<'_> {
             turns.remove(&self.person);
         }
     }
+}
+
+/// Returns findings as they are told to whoever sees these sites: a contract of another site is not named.
+pub(crate) async fn told(
+    tx: &mut Tx,
+    tenant: TenantId,
+    covers: impl Fn(&Siret) -> bool,
+    findings: Vec<Finding>,
+) -> Result<Vec<Finding>, StoreError> {
+    let mut told = Vec::with_capacity(findings.len());
+    for finding in findings {
+        let other = match rules::resembled(&finding) {
+            Some(id) => deliveries::find(tx, tenant, id).await?,
+            None => None,
+        };
+        let elsewhere = other.is_some_and(|other| !covers(&other.siret_cfa));
+        told.push(if elsewhere {
+            rules::of_another_site(finding)
+        } else {
+            finding
+        });
+    }
+    Ok(told)
+}
+
+/// The same, for who sends.
+pub(crate) async fn told_to(
+    app: &App,
+    sender: &Sender,
+    findings: Vec<Finding>,
+) -> Result<Vec<Finding>, StoreError> {
+    let named = |finding: &Finding| rules::resembled(finding).is_some();
+    let Some(sites) = sender.sites.as_ref().filter(|_| findings.iter().any(named)) else {
+        return Ok(findings);
+    };
+    let mut tx = app.store.reading().await?;
+    told(
+        &mut tx,
+        sender.tenant,
+        |siret| sites.contains(siret),
+        findings,
+    )
+    .await
 }
 
 /// Returns a finding for each of the contracts on their way that is much like this one.

@@ -1,7 +1,7 @@
 //! One finding as a caller reads it.
 
 use domain::{Effect, Finding, Severity};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Actor;
@@ -57,37 +57,6 @@ impl From<&Finding> for Constat {
     }
 }
 
-/// A finding as the store keeps it with a delivery.
-#[derive(Deserialize)]
-struct Kept {
-    rule: String,
-    effect: Effect,
-    pointer: String,
-    message: String,
-    remedy: String,
-    #[serde(default)]
-    value: Option<String>,
-}
-
-impl Constat {
-    /// Reads the findings kept with a delivery.
-    pub(crate) fn kept(json: &str) -> Vec<Self> {
-        let kept: Vec<Kept> = serde_json::from_str(json).unwrap_or_default();
-        let constat = |kept: Kept| Self {
-            actor: actor(&kept.rule, kept.effect),
-            retryable: matches!(kept.effect, Effect::Wait | Effect::Hold),
-            pointer: kept.pointer,
-            rule: kept.rule,
-            severity: kept.effect.severity(),
-            effect: kept.effect,
-            message: kept.message,
-            remedy: kept.remedy,
-            value: kept.value,
-        };
-        kept.into_iter().map(constat).collect()
-    }
-}
-
 /// Returns who mends what a rule found: keys and openness are not the sender's to mend.
 fn actor(rule: &str, effect: Effect) -> Actor {
     match (rule, effect) {
@@ -130,17 +99,7 @@ mod tests {
         // Kept before that was so, it reads the same.
         let kept = r#"[{"rule":"FAC-006","severity":"bloquant","effect":"wait","pointer":"/lignes",
             "message":"m","remedy":"r"}]"#;
-        assert_eq!(Constat::kept(kept)[0].severity, Severity::Avertissement);
-    }
-
-    #[test]
-    fn findings_come_back_from_where_they_are_kept() {
-        let kept = r#"[{"rule":"AGE-002","severity":"avertissement","effect":"warn",
-            "pointer":"/cerfa/apprenti/dateNaissance","message":"m","remedy":"r"}]"#;
-        let constats = Constat::kept(kept);
-        assert_eq!(
-            (constats[0].rule.as_str(), constats[0].effect),
-            ("AGE-002", Effect::Warn)
-        );
+        let kept = domain::finding::kept::read(kept);
+        assert_eq!(Constat::from(&kept[0]).severity, Severity::Avertissement);
     }
 }

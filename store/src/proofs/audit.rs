@@ -14,7 +14,7 @@ use domain::proof::{self, Checkpoint, Growth, Hash, Note, Span, TileId, Tiles, V
 
 use super::finding::{Finding, Place};
 use super::mark::Mark;
-use super::{Kept, ProofError, keys, read, size, tile, tiles};
+use super::{Kept, ProofError, checkpoint_at, keys, read, size, tile, tiles};
 use crate::column::raw;
 use crate::error::StoreError;
 use crate::events::{self, EventRow};
@@ -429,13 +429,26 @@ impl Audit<'_> {
     async fn known(&mut self, checkpoint: &Checkpoint) -> Result<(), ProofError> {
         let (signed, found) = (checkpoint.size, self.growth.size());
         if signed > found {
-            self.found(Place::Truncated { signed, found });
+            let there = self.done.events.saturating_add(self.done.unsealed);
+            self.found(if there < signed {
+                Place::Truncated { signed, found }
+            } else {
+                Place::Unsigned { signed, found }
+            });
             return Ok(());
         }
         let span = Span::tree(signed);
         let tiles = tiles(self.tx, self.tenant, Tiles::needed(&[span])).await?;
         if tiles.hash(span) != Some(checkpoint.root) {
             self.found(Place::Rewritten { signed });
+            return Ok(());
+        }
+        // The same events may have been signed anew, by another key: what was signed then is here no more.
+        let size = i64::try_from(signed).unwrap_or(i64::MAX);
+        let kept = checkpoint_at(self.tx, self.tenant, size).await?;
+        let kept = kept.as_deref().and_then(read);
+        if kept.is_none_or(|kept| kept.said != *checkpoint) {
+            self.found(Place::CheckpointMissing(signed));
         }
         Ok(())
     }

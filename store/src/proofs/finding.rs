@@ -84,6 +84,17 @@ pub enum Place {
         /// The size that is left.
         found: u64,
     },
+    /// A checkpoint kept elsewhere is of events that are there, and that no tree here holds any more: what proves
+    /// them was taken away.
+    Unsigned {
+        /// The size that was signed.
+        signed: u64,
+        /// The size of the tree that is left.
+        found: u64,
+    },
+    /// A checkpoint kept elsewhere, of this size, is not among those of the store: they were taken away, or made
+    /// anew.
+    CheckpointMissing(u64),
     /// What lies beside a checkpoint as a witness's line is not that witness's, or not of it.
     CosignatureForged(i64),
     /// What lies beside a checkpoint as an authority's token is none that is trusted, or not of it.

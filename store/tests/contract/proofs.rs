@@ -296,6 +296,31 @@ on_both! {
         assert_eq!(place(audited), Some(Place::Rewritten { signed: 600 }));
     }
 
+    async fn a_proof_taken_away_whole_is_found_by_a_checkpoint_kept_elsewhere_alone(db) {
+        const ALL: [&str; 5] = ["proof_key", "proof_mark", "proof_head", "proof_tile", "proof_checkpoint"];
+        let tenant = sealed(db).await;
+        let kept = last(&db.store, tenant).await;
+        let places = async || {
+            let audited = db.store.audit_log(tenant, std::slice::from_ref(&kept)).await.unwrap();
+            audited.findings.iter().map(|found| found.place).collect::<Vec<_>>()
+        };
+        assert_eq!(places().await, []);
+        let gone = ALL.map(|table| format!("delete from {table};")).concat();
+        db.script(gone.clone()).await;
+        // What is left is a log of which nothing was ever signed.
+        assert_eq!(findings(db, tenant).await, []);
+        assert_eq!(places().await, [Place::Unsigned { signed: 600, found: 0 }]);
+        // Signed anew over the same events, it agrees with itself, and what was signed then is not there.
+        seal(&db.store, tenant, 250).await;
+        assert_eq!(findings(db, tenant).await, []);
+        assert_eq!(places().await, [Place::CheckpointMissing(600)]);
+        // Over other events, it is told so.
+        db.script(format!("{gone} update event set actor = 'x' where position = 7")).await;
+        seal(&db.store, tenant, 250).await;
+        assert_eq!(findings(db, tenant).await, []);
+        assert_eq!(places().await, [Place::Rewritten { signed: 600 }]);
+    }
+
     async fn nothing_is_signed_over_what_was_changed(db) {
         let tenant = sealed(db).await;
         append(&db.store, tenant, 10).await;

@@ -98,6 +98,10 @@ fn word(place: Place) -> Value {
         Place::Truncated { signed, found } => {
             json!({ "found": "truncated", "signed": signed, "events": found })
         }
+        Place::Unsigned { signed, found } => {
+            json!({ "found": "unsigned", "signed": signed, "tree": found })
+        }
+        Place::CheckpointMissing(size) => json!({ "found": "checkpoint_missing", "size": size }),
         Place::Rewritten { signed } => json!({ "found": "rewritten", "signed": signed }),
     }
 }
@@ -165,18 +169,34 @@ fn sentence(place: Place) -> String {
         Place::Mark { said, signed } => mark(said, signed),
         Place::KeyAltered(number) => format!("la clé de signature n° {number} a été modifiée"),
         Place::Truncated { signed, found } => truncated(signed, found),
-        Place::Rewritten { signed } => {
-            format!(
-                "le journal a été réécrit : le point de contrôle gardé, de taille {signed}, ne s'y retrouve pas"
-            )
-        }
+        Place::Unsigned { signed, found } => unsigned(signed, found),
+        Place::CheckpointMissing(size) => missing(size),
+        Place::Rewritten { signed } => format!(
+            "le journal a été réécrit : le point de contrôle gardé, de taille {signed}, ne s'y retrouve pas"
+        ),
     }
+}
+
+fn missing(size: u64) -> String {
+    format!(
+        "le point de contrôle gardé, de taille {size}, n'est pas dans la base : ceux de ce journal ont été retirés, \
+         ou refaits par une autre clé sur les mêmes événements"
+    )
 }
 
 fn truncated(signed: u64, found: u64) -> String {
     let (one, many) = ("événement avait été signé", "événements avaient été signés");
     let were = Language::Fr.counted(signed, one, many);
     format!("le journal a été tronqué : {were}, il en reste {found}")
+}
+
+fn unsigned(signed: u64, found: u64) -> String {
+    let (one, many) = ("événement signé", "événements signés");
+    let were = Language::Fr.counted(signed, one, many);
+    format!(
+        "la preuve a été retirée : le point de contrôle gardé est de {were}, qui sont là, et l'arbre n'en tient plus \
+         que {found} ; rien ici ne dit qu'ils sont ceux d'alors"
+    )
 }
 
 fn mark(said: Option<u64>, signed: i64) -> String {

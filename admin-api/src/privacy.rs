@@ -1,9 +1,9 @@
 //! What is held about one apprentice, what is opened of what is sealed, and how long each class is kept:
 //! what the gateway tells the control plane of it.
 
-use domain::Timestamp;
-use domain::id::FileId;
+use domain::id::{DeliveryId, FileId};
 use domain::identifiers::Nir;
+use domain::{Kind, Timestamp};
 use futures_util::stream::BoxStream;
 use jiff::civil::Date;
 use serde_json::Value;
@@ -108,6 +108,8 @@ pub enum Fate {
 /// Why something stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
+    /// Others it is about are still held: it goes with the last of them.
+    Shared,
     /// A piece of accounts: until this day.
     Accounts(Date),
     /// The OPCO has not ended the dossier.
@@ -174,7 +176,7 @@ impl From<StoreError> for NotShown {
 }
 
 /// What an erasure destroyed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erased {
     /// Payloads, dossiers and strangers.
     pub destroyed: usize,
@@ -182,6 +184,19 @@ pub struct Erased {
     pub files: usize,
     /// What stays.
     pub kept: usize,
+    /// The deliveries among it.
+    pub remaining: Vec<Remaining>,
+}
+
+/// A delivery that an erasure left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remaining {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// What it carries.
+    pub kind: Kind,
+    /// Why it stays.
+    pub why: Why,
 }
 
 /// Why nothing was erased.

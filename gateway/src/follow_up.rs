@@ -69,7 +69,7 @@ pub(crate) struct FollowUp {
 pub(crate) struct Judged {
     /// Its contract.
     pub(crate) link: Link,
-    /// The other contracts of an invoice that bills several.
+    /// The other contracts of an invoice that bills several, or of a document of several.
     pub(crate) also: Vec<Link>,
     /// The payload, with the numbers that the OPCO has told since.
     pub(crate) completed: Payload,
@@ -148,6 +148,10 @@ pub(crate) async fn judge(app: &App, sender: &Whose, follow: &FollowUp) -> Resul
     let link = linked(app, sender, follow, &mut reading).await?;
     let also = match &reading.payload {
         Payload::Facture(facture) => link::others(app, sender, facture, &link, follow.opco).await?,
+        // Once, to know whose it is as long as it is kept.
+        Payload::Document(document) if sender.compares => {
+            Ok(link::named_besides(app, sender, document, &link, follow.opco).await?)
+        }
         _ => Ok(Vec::new()),
     };
     let also = also.map_err(|opcos| Refused::Findings(vec![several(&opcos)]))?;

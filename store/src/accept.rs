@@ -7,7 +7,7 @@ mod sqlite;
 
 use std::borrow::Borrow;
 
-use domain::id::{CredentialId, DeliveryId, EventId, MandateId, TenantId};
+use domain::id::{ContractId, CredentialId, DeliveryId, EventId, MandateId, TenantId};
 use domain::{Environment, Kind, NormVersion, Opco, Siret, Timestamp};
 use jiff::civil::Date;
 
@@ -68,6 +68,8 @@ pub struct NewDelivery {
     pub files: Vec<NewFile>,
     /// Its row, when it is an invoice.
     pub invoice: Option<NewInvoice>,
+    /// The contracts it is about, when it is a document of several.
+    pub about: Vec<ContractId>,
     /// The person it concerns.
     pub person: Fingerprint,
     /// The version of the rules that judged it.

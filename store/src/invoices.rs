@@ -1,5 +1,5 @@
 //! Invoices as the OPCO tells of them, and which contracts each bills. What they bill is in their
-//! payloads, sealed.
+//! payloads, sealed. Which contracts a document of several is about is kept in the same table.
 
 use domain::echeancier::EtatFacture;
 use domain::id::{ContractId, DeliveryId, TenantId};
@@ -142,19 +142,19 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewDelivery) -> Result<(), StoreEr
         values ($1, $2, $3, $4, $5)";
     const CONTRACT: &str = "insert into invoice_contract (tenant_id, contract_id, delivery_id)
         values ($1, $2, $3) on conflict do nothing";
-    let Some(invoice) = &new.invoice else {
-        return Ok(());
-    };
-    run!(
-        tx,
-        sqlx::query(INVOICE)
-            .bind(raw(new.tenant))
-            .bind(raw(new.id))
-            .bind(new.environment.as_str())
-            .bind(invoice.siret_emetteur.as_str())
-            .bind(invoice.numero.as_str())
-    );
-    for contract in &invoice.contracts {
+    if let Some(invoice) = &new.invoice {
+        run!(
+            tx,
+            sqlx::query(INVOICE)
+                .bind(raw(new.tenant))
+                .bind(raw(new.id))
+                .bind(new.environment.as_str())
+                .bind(invoice.siret_emetteur.as_str())
+                .bind(invoice.numero.as_str())
+        );
+    }
+    let billed = new.invoice.iter().flat_map(|invoice| &invoice.contracts);
+    for contract in billed.chain(&new.about) {
         run!(
             tx,
             sqlx::query(CONTRACT)
@@ -188,7 +188,23 @@ pub async fn of_contract(
     rows.into_iter().map(Invoice::try_from).collect()
 }
 
-/// Returns the contracts that an invoice bills.
+/// Returns what is about a contract among others: the invoices that bill it, and the documents of several.
+pub async fn about(
+    tx: &mut Tx,
+    tenant: TenantId,
+    contract: ContractId,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    const SQL: &str = "select delivery_id from invoice_contract
+        where tenant_id = $1 and contract_id = $2 order by delivery_id";
+    let ids: Vec<Uuid> = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(raw(contract))
+        .fetch_all(conn)
+        .await?);
+    Ok(ids.into_iter().map(DeliveryId::from).collect())
+}
+
+/// Returns the contracts that an invoice bills, or that a document is about when it is one of several.
 pub async fn contracts(
     tx: &mut Tx,
     tenant: TenantId,

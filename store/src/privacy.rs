@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use domain::Timestamp;
-use domain::id::{DeliveryId, DossierId, IdError, TenantId};
+use domain::id::{ContractId, DeliveryId, DossierId, IdError, TenantId};
 use uuid::Uuid;
 
 use crate::column::{At, ms, raw};
@@ -418,6 +418,25 @@ pub async fn is_erased(
     let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(raw(tenant))
         .bind(raw(dossier))
+        .fetch_one(conn)
+        .await?);
+    Ok(found > 0)
+}
+
+/// Returns whether anything is still held of whoever a contract is about: its payload, or the dossier that no
+/// delivery brought.
+pub async fn is_held(
+    tx: &mut Tx,
+    tenant: TenantId,
+    contract: ContractId,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "select
+        (select count(*) from object_key where tenant_id = $1 and object_id = $2)
+        + (select count(*) from dossier
+            where tenant_id = $1 and dossier_id = $2 and erased_at is null)";
+    let found: i64 = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(raw(tenant))
+        .bind(raw(contract))
         .fetch_one(conn)
         .await?);
     Ok(found > 0)

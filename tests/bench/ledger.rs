@@ -107,6 +107,7 @@ impl Clerk<'_> {
             sealed: self.keys.seal_payload(id, body, None)?,
             files: Vec::new(),
             invoice,
+            about: Vec::new(),
             person: self.keys.fingerprint("person", &n.to_string()),
             rule_set: "banc".to_owned(),
             traceparent: None,

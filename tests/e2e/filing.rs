@@ -122,6 +122,23 @@ on_both! {
         assert_eq!(taken.len(), 1);
         assert!(taken[0].natural_key.contains(&format!("FACTURE:{numero}")), "{:?}", taken[0]);
         scene.erp.hand_in(&of("404404"), Form::Multipart, &[]).await.expect(422);
+        // One that names another contract besides is known to be about both, until the last of their people goes.
+        let second = scene.erp.submit(&self::contract(713).to(Opco::Akto)).await;
+        let besides = scene.erp.until_delivered(&second).await;
+        let both = document("CERTIFICAT_REALISATION").with("objets", json!([
+            {"typeObjet": "FACTURE", "idObjet": numero},
+            {"typeObjet": "DOSSIER_APPRENTISSAGE", "idObjet": besides["numero_interne"]},
+        ]));
+        let both = scene.erp.hand_in(&both, Form::Multipart, &[]).await.expect(202);
+        let mut tx = scene.store.reading().await.unwrap();
+        let tenant = scene.network.tenant;
+        for (document, about) in [(&answer, vec![]), (&both, vec![first, second])] {
+            let id = erp::id(document).parse().unwrap();
+            let known = store::invoices::contracts(&mut tx, tenant, id).await.unwrap();
+            assert_eq!(known.iter().map(ToString::to_string).collect::<Vec<_>>(), about);
+        }
+        drop(tx);
+        scene.erp.until_delivered(&erp::id(&both)).await;
         // Another network does not see it.
         let (_, other) = scene.another(network::network()).await;
         other.hand_in(&of(numero), Form::Multipart, &[]).await.expect(422);

@@ -124,6 +124,7 @@ pub async fn delivery(
         sealed,
         files: Vec::new(),
         invoice: None,
+        about: Vec::new(),
         person: keys.fingerprint("person", &id.to_string()),
         rule_set: "essai".to_owned(),
         traceparent: None,

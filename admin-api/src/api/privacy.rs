@@ -105,6 +105,19 @@ pub(crate) struct ErasedBody {
     destroyed: usize,
     files: usize,
     kept: usize,
+    /// The deliveries that stay, and why.
+    remaining: Vec<RemainingBody>,
+}
+
+/// A delivery that an erasure left.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PrivacyRemaining)]
+pub(crate) struct RemainingBody {
+    #[schema(format = Uuid)]
+    id: String,
+    kind: &'static str,
+    /// Why it stays, in French.
+    reason: String,
 }
 
 fn fate(fate: Fate) -> (&'static str, Option<String>) {
@@ -239,9 +252,15 @@ pub(crate) async fn erase(
 ) -> Result<HttpResponse, Refusal> {
     let shown = (rights::subject(&asked.subject)?, asked.stamp.as_str());
     let erased = rights::erase(&desk, &viewer, shown, &asked.reason).await?;
+    let remaining = erased.remaining.iter().map(|one| RemainingBody {
+        id: one.delivery.to_string(),
+        kind: one.kind.as_str(),
+        reason: reason(one.why, Language::Fr),
+    });
     Ok(HttpResponse::Ok().json(ErasedBody {
         destroyed: erased.destroyed,
         files: erased.files,
         kept: erased.kept,
+        remaining: remaining.collect(),
     }))
 }

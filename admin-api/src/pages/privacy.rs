@@ -116,7 +116,20 @@ pub(crate) async fn erase(
         ),
     };
     let held = rights::holdings(&desk, &viewer, subject).await?;
-    Ok(page(person_page(&viewer, &held, &notice("done", &said))))
+    let said = html! {
+        (notice("done", &said))
+        @if !erased.remaining.is_empty() {
+            ul {
+                @for one in &erased.remaining {
+                    li {
+                        a href={ "/deliveries/" (one.delivery) } { (one.kind.name(language)) }
+                        " — " (reason(one.why, language))
+                    }
+                }
+            }
+        }
+    };
+    Ok(page(person_page(&viewer, &held, &said)))
 }
 
 async fn refused(

@@ -9,7 +9,7 @@ use domain::facture_etat::FactureEtat;
 use domain::payload::{Facture, Payload};
 use domain::rules::{self, Awaits, Origin};
 use domain::step::{self, Next};
-use domain::{Capability, DeliveryId, Fault, FaultKind, Outcome, Status};
+use domain::{Capability, ContractId, DeliveryId, Fault, FaultKind, Outcome, Status};
 use jiff::civil::Date;
 use opco::{Answer, Billed, Operation, Seen, Sighting};
 use store::invoices::{self, NewInvoice};
@@ -125,16 +125,21 @@ pub(super) fn row(payload: &Payload, judged: &Judged) -> Option<NewInvoice> {
     let Payload::Facture(facture) = payload else {
         return None;
     };
+    Some(NewInvoice {
+        siret_emetteur: facture.siret_emetteur?,
+        numero: facture.numero.clone()?,
+        contracts: contracts(judged),
+    })
+}
+
+/// Returns the contracts that a payload about to be kept belongs to.
+pub(super) fn contracts(judged: &Judged) -> Vec<ContractId> {
     let links = std::iter::once(&judged.link).chain(&judged.also);
     let contract = |link: &Link| {
         let dossier = link.dossier.as_ref().map(Dossier::contract);
         dossier.or_else(|| Some(link.delivery.as_ref()?.id.into()))
     };
-    Some(NewInvoice {
-        siret_emetteur: facture.siret_emetteur?,
-        numero: facture.numero.clone()?,
-        contracts: links.filter_map(contract).collect(),
-    })
+    links.filter_map(contract).collect()
 }
 
 /// Has the schedules read that an invoice waits for, which was handed in at `since`.

@@ -2,7 +2,7 @@
 //! carries, else the one it describes.
 
 use domain::matching::{self, Traits};
-use domain::payload::{Facture, Numero, Payload, TypeObjet};
+use domain::payload::{Facture, InfosFichier, Numero, Payload, TypeObjet};
 use domain::rules::{self, Known};
 use domain::{DeliveryId, Dossier, Instance, Kind, Opco, Siret};
 use store::deliveries::{self, Delivery};
@@ -250,6 +250,65 @@ pub(super) async fn others(
         }
     }
     Ok(Ok(found))
+}
+
+/// Looks for the other contracts that a document names, by their numbers or by that of an invoice that bills
+/// them: whoever erases one of their people must know of them all, whatever sites the sender speaks for.
+pub(super) async fn named_besides(
+    app: &App,
+    sender: &Whose,
+    document: &InfosFichier,
+    first: &Link,
+    opco: Option<Opco>,
+) -> Result<Vec<Link>, StoreError> {
+    let whole = Whose {
+        sites: None,
+        ..sender.clone()
+    };
+    let at = first.target().map(|target| target.opco).or(opco);
+    let mut found: Vec<Link> = Vec::new();
+    let mut tx = app.store.reading().await?;
+    for objet in &document.objets {
+        let numero = objet.id_objet.as_deref().map(str::trim);
+        let Some(numero) = numero.filter(|numero| !numero.is_empty()) else {
+            continue;
+        };
+        let dossiers = if objet.type_objet == Some(TypeObjet::Facture) {
+            billed(&mut tx, &whole, at, numero).await?
+        } else {
+            by_number(&mut tx, &whole, &[numero.to_owned()], at).await?
+        };
+        for dossier in dossiers {
+            let is = |link: &Link| {
+                let known = link.dossier.as_ref();
+                known.is_some_and(|known| known.id == dossier.id)
+            };
+            if !is(first) && !found.iter().any(is) {
+                found.push(Link {
+                    dossier: Some(dossier),
+                    ..Link::default()
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the dossiers that the invoices of a number bill.
+async fn billed(
+    tx: &mut store::Tx,
+    sender: &Whose,
+    opco: Option<Opco>,
+    numero: &str,
+) -> Result<Vec<dossiers::Dossier>, StoreError> {
+    let (tenant, world) = (sender.tenant, sender.environment);
+    let mut found = Vec::new();
+    for invoice in pieces::by_facture(tx, tenant, world, opco, numero).await? {
+        for contract in store::invoices::contracts(tx, tenant, invoice.id).await? {
+            found.extend(dossiers::of_contract(tx, tenant, contract).await?);
+        }
+    }
+    Ok(found)
 }
 
 fn sees(sender: &Whose, delivery: &Delivery) -> bool {

@@ -276,6 +276,10 @@ fn new_delivery(
         claim: None,
         files: Vec::new(),
         invoice: invoice::row(payload, judged),
+        about: match payload {
+            Payload::Document(_) if !judged.also.is_empty() => invoice::contracts(judged),
+            _ => Vec::new(),
+        },
     })
 }
 

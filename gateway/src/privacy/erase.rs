@@ -3,7 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
-use admin_api::privacy::{Erased, Fate, Holdings, NotErased, NotShown, Piece, Subject};
+use admin_api::privacy::{
+    Erased, Fate, Holdings, NotErased, NotShown, Piece, Remaining, Subject, Why,
+};
 use domain::id::{DeliveryId, FileId, TenantId};
 use domain::{Kind, Timestamp};
 use serde_json::json;
@@ -74,10 +76,19 @@ pub(crate) async fn erase(
     app.shredded.store(true, Ordering::Relaxed);
     tx.commit().await?;
     let all = held.pieces.len() + held.dossiers.len() + held.strangers.len();
+    let remaining = held.pieces.iter().filter_map(|piece| match piece.fate {
+        Fate::Stays(why) => Some(Remaining {
+            delivery: piece.delivery.id,
+            kind: piece.delivery.kind,
+            why,
+        }),
+        _ => None,
+    });
     let done = Erased {
         destroyed,
         files: files.len(),
         kept: all.saturating_sub(destroyed),
+        remaining: remaining.collect(),
     };
     app.tasks.spawn(wipe(app.clone(), tenant, files));
     Ok(done)
@@ -103,7 +114,8 @@ async fn lock(tx: &mut Tx, piece: &Piece) -> Result<(), NotErased> {
     }
 }
 
-/// Takes what stays for the accounts out of the line of the contract that goes, and what was said of it.
+/// Takes what stays for the accounts, or for others it is about, out of the line of the contract that goes, and
+/// what was said of it.
 async fn detach(
     tx: &mut Tx,
     keys: &TenantKey,
@@ -111,16 +123,17 @@ async fn detach(
     (gone, now): (&Gone, Timestamp),
 ) -> Result<(), StoreError> {
     let lanes: Vec<Fingerprint> = going(held).map(|piece| piece.delivery.lane).collect();
-    let stays = |piece: &&Piece| {
-        matches!(
-            piece.fate,
-            Fate::Stays(admin_api::privacy::Why::Accounts(_))
-        )
-    };
-    for piece in held.pieces.iter().filter(stays) {
+    for piece in &held.pieces {
         let id = piece.delivery.id;
         let own = lanes.contains(&piece.delivery.lane).then(|| lane(keys, id));
-        privacy::detach_delivery(tx, keys.tenant(), id, own).await?;
+        match piece.fate {
+            // In the line of another it is about, it stays that one's.
+            Fate::Stays(Why::Shared) if own.is_none() => {}
+            Fate::Stays(Why::Shared | Why::Accounts(_)) => {
+                privacy::detach_delivery(tx, keys.tenant(), id, own).await?;
+            }
+            _ => continue,
+        }
         gone.forget(tx, keys.tenant(), id, now).await?;
     }
     Ok(())

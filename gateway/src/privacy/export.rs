@@ -299,8 +299,8 @@ fn withheld(parts: &mut Parts, piece: &Piece) -> Vec<Value> {
     files.collect()
 }
 
-/// Returns whether an invoice is known to bill a contract that is none of the person's; of a document, whether
-/// one of the person's invoices does, to which it may belong.
+/// Returns whether an invoice is known to bill a contract that is none of the person's; of a document, whether it
+/// is known to be about one, or one of the person's invoices is, to which it may belong.
 async fn bills_others(tx: &mut Tx, piece: &Piece, held: &Holdings) -> Result<bool, StoreError> {
     let all = held.pieces.iter().map(|one| &one.delivery);
     let own: BTreeSet<ContractId> = all
@@ -310,7 +310,7 @@ async fn bills_others(tx: &mut Tx, piece: &Piece, held: &Holdings) -> Result<boo
         .collect();
     let concerned = all.filter(|one| match piece.delivery.kind {
         Kind::Facture => one.id == piece.delivery.id,
-        Kind::Document => one.kind == Kind::Facture,
+        Kind::Document => one.kind == Kind::Facture || one.id == piece.delivery.id,
         _ => false,
     });
     for invoice in concerned {

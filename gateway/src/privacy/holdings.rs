@@ -7,7 +7,7 @@ use admin_api::privacy::{
     Fate, HeldDossier, HeldStranger, Holdings, NotShown, Piece, Subject, Why,
 };
 use domain::calendar::day_in_france;
-use domain::id::{DeliveryId, DossierId, TenantId};
+use domain::id::{ContractId, DeliveryId, DossierId, TenantId};
 use domain::{Kind, Status, Timestamp};
 use jiff::civil::{Date, date};
 use store::privacy::{self, Identity, MAX_CONTRACTS};
@@ -90,6 +90,7 @@ pub(super) async fn gather(
             gathered.add(tx, keys, group).await?;
         }
     }
+    gathered.share(tx, tenant).await?;
     let choices = sorted.identities.into_iter();
     let choices = choices.filter(|identity| identity.nir.is_some());
     let strangers = held.into_iter().map(|stranger| {
@@ -162,8 +163,8 @@ async fn of_contract(
     for follow_up in deliveries::follow_ups(tx, tenant, contract.lane).await? {
         group.deliveries.insert(follow_up.id, follow_up);
     }
-    for invoice in invoices::of_contract(tx, tenant, contract.id.into()).await? {
-        group.take(tx, tenant, invoice.delivery).await?;
+    for piece in invoices::about(tx, tenant, contract.id.into()).await? {
+        group.take(tx, tenant, piece).await?;
     }
     group.deliveries.insert(contract.id, contract);
     group.by_dossiers(tx, keys).await?;
@@ -199,8 +200,8 @@ impl Group {
     async fn by_dossiers(&mut self, tx: &mut Tx, keys: &TenantKey) -> Result<(), StoreError> {
         let tenant = keys.tenant();
         for dossier in self.dossiers.clone() {
-            for invoice in invoices::of_contract(tx, tenant, dossier.contract()).await? {
-                self.take(tx, tenant, invoice.delivery).await?;
+            for piece in invoices::about(tx, tenant, dossier.contract()).await? {
+                self.take(tx, tenant, piece).await?;
             }
             let numeros = [
                 &dossier.numero_interne,
@@ -230,6 +231,23 @@ impl Group {
 }
 
 impl Gathered {
+    /// Keeps what is about others too until the last of them goes.
+    async fn share(&mut self, tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> {
+        let deliveries = self.pieces.keys().copied().map(ContractId::from);
+        let dossiers = self.dossiers.values().map(|held| held.dossier.contract());
+        let own: BTreeSet<ContractId> = deliveries.chain(dossiers).collect();
+        let going = self.pieces.values_mut();
+        for piece in going.filter(|piece| piece.fate == Fate::Goes) {
+            for contract in invoices::contracts(tx, tenant, piece.delivery.id).await? {
+                if !own.contains(&contract) && privacy::is_held(tx, tenant, contract).await? {
+                    piece.fate = Fate::Stays(Why::Shared);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn add(&mut self, tx: &mut Tx, keys: &TenantKey, group: Group) -> Result<(), StoreError> {
         let tenant = keys.tenant();
         let kept = group.kept();

@@ -209,7 +209,7 @@ pub(super) async fn accept(
 
 /// Returns whether a member has no row but those of the statement.
 fn is_alone(new: &NewDelivery) -> bool {
-    new.files.is_empty() && new.invoice.is_none()
+    new.files.is_empty() && new.invoice.is_none() && new.about.is_empty()
 }
 
 /// Stores a group of which a member has files or is an invoice: those rows are in the same

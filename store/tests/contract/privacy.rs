@@ -202,6 +202,45 @@ on_both! {
         assert!(!privacy::is_wordless(&mut tx, other, gone).await.unwrap(), "another network's");
     }
 
+    async fn what_is_about_several_people_is_found_by_each_and_tells_who_is_still_held(db) {
+        let (tenant, other) = (db.network().await, db.network().await);
+        let keys = db.store.keys(tenant).await.unwrap();
+        let people = [1, 2].map(|n| paired(&keys, at(n), &format!("contract {n}")));
+        let [ana, bea] = people.clone().map(|one| one.id);
+        let paper = NewDelivery {
+            kind: Kind::Document,
+            about: vec![ana.into(), bea.into()],
+            ..paired(&keys, at(3), "a document")
+        };
+        let bill = NewDelivery {
+            kind: Kind::Facture,
+            invoice: Some(NewInvoice {
+                siret_emetteur: "12345678200010".parse().unwrap(),
+                numero: "F-1".to_owned(),
+                contracts: vec![ana.into()],
+            }),
+            ..paired(&keys, at(4), "an invoice")
+        };
+        let (document, invoice) = (paper.id, bill.id);
+        db.store.accept(&people).await.unwrap();
+        db.store.accept(&[paper, bill]).await.unwrap();
+        let mut tx = db.store.writing().await.unwrap();
+        let about = invoices::about(&mut tx, tenant, ana.into()).await.unwrap();
+        assert_eq!(about, [document, invoice]);
+        assert_eq!(invoices::about(&mut tx, tenant, bea.into()).await.unwrap(), [document]);
+        // A document is nobody's bill.
+        let bills = invoices::of_contract(&mut tx, tenant, bea.into()).await.unwrap();
+        assert_eq!(bills, []);
+        let of = invoices::contracts(&mut tx, tenant, document).await.unwrap();
+        assert_eq!(of, [ana.into(), bea.into()]);
+        let lane = keys.fingerprint("lane", "gone");
+        privacy::erase_delivery(&mut tx, tenant, ana, lane).await.unwrap();
+        assert!(!privacy::is_held(&mut tx, tenant, ana.into()).await.unwrap());
+        assert!(privacy::is_held(&mut tx, tenant, bea.into()).await.unwrap());
+        assert!(!privacy::is_held(&mut tx, other, bea.into()).await.unwrap(), "another network's");
+        assert_eq!(invoices::about(&mut tx, other, bea.into()).await.unwrap(), []);
+    }
+
     async fn what_is_kept_while_an_erasure_waits_goes_with_it(db) {
         // Longer than any statement takes that waits for nobody.
         const A_WHILE: Duration = Duration::from_millis(300);

@@ -185,6 +185,57 @@ async fn filed(
     (agreement, file, inside, key)
 }
 
+/// Puts a document into the network that is about several, in the line of the first of them, or an invoice that bills
+/// several and names none; with its file.
+pub(super) async fn of_several(place: &Place, kind: Kind, people: &[&Apprentice]) -> DeliveryId {
+    let tenant = place.network.tenant;
+    let mut tx = place.store.reading().await.unwrap();
+    let first = deliveries::find(&mut tx, tenant, people[0].contract).await;
+    let lane = first.unwrap().unwrap().lane;
+    drop(tx);
+    let keys = place.store.keys(tenant).await.unwrap();
+    let pdf = "%PDF-1.7\n1 0 obj <<>> stream\nLes deux\nendstream endobj\ntrailer <<>>\nstartxref\n9\n%%EOF\n";
+    let received = files(place)
+        .receive(
+            &keys,
+            FileId::new(place.now()),
+            stream::iter([Ok::<_, std::io::Error>(pdf.into())]),
+            1_000_000,
+            Some("convention.pdf"),
+        )
+        .await
+        .unwrap();
+    let objets = people
+        .iter()
+        .map(|one| json!({"typeObjet": "DOSSIER_APPRENTISSAGE", "idObjet": one.numero}));
+    let body = json!({
+        "typeFichier": "CONVENTION_MOBILITE", "objets": objets.collect::<Vec<_>>(),
+        "livraison_contrat": people[0].contract,
+    });
+    let contracts = people.iter().map(|one| one.contract.into()).collect();
+    let mut new = if kind == Kind::Facture {
+        let bill = json!({"numero": "F-2", "lignes": [{"montant": 10}, {"montant": 20}]});
+        let lane = keys.fingerprint("lane", "facture 2");
+        NewDelivery {
+            invoice: Some(NewInvoice {
+                siret_emetteur: place.network.sites[0],
+                numero: "F-2".to_owned(),
+                contracts,
+            }),
+            ..piece(place, kind, lane, &bill, None).await
+        }
+    } else {
+        NewDelivery {
+            about: contracts,
+            ..piece(place, kind, lane, &body, None).await
+        }
+    };
+    new.files = vec![received.row("fichier")];
+    let id = new.id;
+    put(place, new).await;
+    id
+}
+
 /// Makes the certificate and the invoice of a contract; returns both, and the key of the invoice.
 async fn accounts(
     place: &Place,
@@ -263,6 +314,7 @@ async fn piece(
             .unwrap(),
         files: Vec::new(),
         invoice: None,
+        about: Vec::new(),
         person: keys.fingerprint("person", "somebody"),
         rule_set: "essai".to_owned(),
         traceparent: None,

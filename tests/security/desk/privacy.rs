@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aho_corasick::AhoCorasick;
-use domain::Opco;
 use domain::etat::Etat;
 use domain::id::DeliveryId;
 use domain::person::Role;
+use domain::{Kind, Opco};
 use harness::database::Engine;
 use harness::desk::{Browser, Desk, PASSWORD, account, between};
 use harness::payload::contract;
@@ -18,7 +18,7 @@ use sqlx::{Connection as _, PgConnection};
 use store::people::Scope;
 use store::{deliveries, events};
 
-use super::apprentice::{Apprentice, apprentice, files_folder, resembling, with_nir};
+use super::apprentice::{Apprentice, apprentice, files_folder, of_several, resembling, with_nir};
 use super::{OPTIONAL, Place, on_both};
 use crate::PROGRAM;
 
@@ -237,6 +237,12 @@ on_both! { OPTIONAL;
         let subject = subject_of(&browser.get(&way).await.text);
         let without = browser.submit("/privacy/export", &[("subject", &subject)]).await;
         assert!(without.text.contains("Dites pourquoi"), "{}", without.text);
+        let number = format!("demande de {}", who.nir);
+        for path in ["/privacy/export", "/privacy/erase"] {
+            let sent = [("subject", subject.as_str()), ("stamp", "x"), ("reason", number.as_str())];
+            let refused = browser.submit(path, &sent).await;
+            assert!(refused.text.contains("NIR ou d'un IBAN") || refused.text.contains("NIR ou d&#39;un IBAN"), "{path}: {}", refused.text);
+        }
         assert_eq!(told(&place, who.contract, "privacy.exported").await, []);
         let sent = [("subject", subject.as_str()), ("reason", "demande du 2 septembre")];
         let answer = browser.submit("/privacy/export", &sent).await;
@@ -394,6 +400,39 @@ on_both! { OPTIONAL;
         assert!(store::privacy::is_wordless(&mut tx, tenant, who.invoice).await.unwrap());
         assert!(store::privacy::is_erased(&mut tx, tenant, who.dossier).await.unwrap());
         assert!(!store::privacy::is_wordless(&mut tx, tenant, other.invoice).await.unwrap());
+    }
+
+    async fn a_document_of_several_goes_with_the_last_of_them_and_is_handed_out_to_none(place) {
+        let (ana, bea) = (apprentice(&place, 30, Etat::Solde).await, apprentice(&place, 31, Etat::Solde).await);
+        let document = of_several(&place, Kind::Document, &[&ana, &bea]).await;
+        // Of an invoice nothing but what is known of it tells that it bills both.
+        of_several(&place, Kind::Facture, &[&ana, &bea]).await;
+        let named = document.to_string();
+        let tenant = place.network.tenant;
+        let held = async || {
+            let mut tx = place.store.reading().await.unwrap();
+            deliveries::payload(&mut tx, tenant, document).await.unwrap().is_some()
+        };
+        let mut browser = place.signed_in("dpo@cfa.example", Role::Admin).await;
+        for (rank, who) in [&ana, &bea].into_iter().enumerate() {
+            let way = by_identity(&mut browser, who).await;
+            let page = browser.get(&way).await.text;
+            assert!(page.contains(&named), "{rank}: {page}");
+            // Listed in the copy of each, and its file handed out with none.
+            let (subject, stamp) = form(&page);
+            let copy = [("subject", subject.as_str()), ("reason", "demande")];
+            let copy = browser.submit("/privacy/export", &copy).await.text;
+            assert!(copy.contains(&named) && copy.contains(&who.inside), "{rank}");
+            assert!(copy.contains("non remis") && !copy.contains("Les deux"), "{rank}: {copy}");
+            // The first leaves it to the other; the last takes it along.
+            assert_eq!(page.contains("porte aussi sur d&#39;autres personnes") || page.contains("porte aussi sur d'autres personnes"), rank == 0, "{page}");
+            let sent = [("subject", subject.as_str()), ("stamp", stamp.as_str()), ("reason", "demande")];
+            let done = browser.submit("/privacy/erase", &sent).await;
+            assert!(done.status == 200 && done.text.contains("Effacé"), "{}", done.text);
+            assert_eq!(done.text.contains(&format!("/deliveries/{named}")), rank == 0, "what remains is named: {}", done.text);
+            assert_eq!(held().await, rank == 0, "{rank}");
+            assert_eq!(told(&place, document, "privacy.erased").await.len(), rank);
+        }
     }
 
     async fn an_erasure_is_done_again_after_an_older_copy_was_put_back(place) {

@@ -149,6 +149,12 @@ pub(crate) fn reason(why: Why, language: Language) -> String {
                 ),
             }
         }
+        Why::Shared => language
+            .of(
+                "porte aussi sur d'autres personnes, pour qui elle est encore nécessaire (RGPD, art. 17.1.a) : part avec la dernière d'entre elles",
+                "is about other people too, for whom it is still needed (GDPR, art. 17(1)(a)): goes with the last of them",
+            )
+            .to_owned(),
         Why::Open => language
             .of(
                 "le dossier n'est pas terminé chez l'OPCO : ces données y sont encore nécessaires (RGPD, art. 17.1.a)",

@@ -42,7 +42,7 @@ impl Desk {
     ) -> Self {
         let provider = settings.oidc.clone().and_then(|oidc| {
             // It fails only where TLS itself does: passwords still open the door.
-            let made = Provider::new(oidc);
+            let made = Provider::new(oidc, clock.clone());
             made.inspect_err(|error| tracing::error!(error = %error, "no provider of identities"))
                 .ok()
         });

@@ -235,10 +235,10 @@ fn told(language: Language, provider: &Provider, denied: &Denied) -> HttpRespons
     tracing::warn!(provider = ?provider, error = %denied, "nobody is signed in");
     let said = match denied {
         Denied::Provider(_) => language.of(
-            "Le fournisseur d'identité ne répond pas comme il faut. Réessayez, ou connectez-vous par \
-             mot de passe ; si cela dure, prévenez l'exploitant de la passerelle.",
-            "The provider of identities does not answer as it should. Try again, or sign in with a \
-             password; if it lasts, tell whoever runs the gateway.",
+            "Le fournisseur d'identité ne répond pas comme il faut. Réessayez dans quelques secondes, ou \
+             connectez-vous par mot de passe ; si cela dure, prévenez l'exploitant de la passerelle.",
+            "The provider of identities does not answer as it should. Try again in a few seconds, or sign \
+             in with a password; if it lasts, tell whoever runs the gateway.",
         ),
         Denied::Stray => language.of(
             "Cette réponse ne correspond à aucune demande de ce navigateur, ou vous avez attendu plus de \

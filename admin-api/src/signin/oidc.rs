@@ -5,14 +5,17 @@
 //! not for the browser to say.
 
 mod settings;
+mod shared;
 mod token;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::clock::Clock;
 use domain::{Secret, Timestamp};
 use jsonwebtoken::jwk::JwkSet;
 use reqwest::Url;
@@ -20,9 +23,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use store::TenantKey;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Mutex;
 
 pub use self::settings::Oidc;
+use self::shared::Shared;
 pub(crate) use self::token::Identity;
 use super::carried;
 
@@ -38,7 +41,7 @@ const BYTES_MAX: usize = 512 * 1024;
 const QUESTION: &str = "oidc-question";
 
 /// Why nobody is signed in.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Denied {
     /// The provider cannot be reached, or is not what it should be.
     #[error("the provider of identities: {0}")]
@@ -55,7 +58,7 @@ pub(crate) enum Denied {
 pub(crate) struct Provider {
     settings: Oidc,
     client: reqwest::Client,
-    known: Mutex<Option<Known>>,
+    known: Shared<Known, Denied>,
 }
 
 #[derive(Clone)]
@@ -175,7 +178,7 @@ impl Asked {
 
 impl Provider {
     /// Makes the client of a provider; nothing is asked of it yet.
-    pub(crate) fn new(settings: Oidc) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(settings: Oidc, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(ANSWER_MAX)
@@ -184,7 +187,7 @@ impl Provider {
         Ok(Self {
             settings,
             client,
-            known: Mutex::new(None),
+            known: Shared::new(clock),
         })
     }
 
@@ -205,7 +208,7 @@ impl Provider {
         back: &str,
         (key, now): (&hmac::Key, Timestamp),
     ) -> Result<Begun, Denied> {
-        let known = self.known(now).await?;
+        let known = self.known().await?;
         let asked = Asked::new(next, (purpose, session), now);
         let challenge = digest::digest(&digest::SHA256, asked.verifier.as_bytes());
         let mut url = known.metadata.authorization_endpoint;
@@ -253,9 +256,9 @@ impl Provider {
             return Err(Denied::Token(said));
         }
         let code = answer.code.ok_or(Denied::Stray)?;
-        let known = self.known(now).await?;
+        let known = self.known().await?;
         let tokens = self.exchange(&known.metadata, &code, asked, back).await?;
-        let keys = self.keys_for(&tokens.id_token, known, now).await?;
+        let keys = self.keys_for(&tokens.id_token).await?;
         let identity = token::verify(&tokens.id_token, &keys, &self.expected(asked), now)
             .map_err(|why| Denied::Token(why.to_string()))?;
         if asked.purpose == Purpose::Confirm && !identity.is_since(asked.at_ms) {
@@ -307,29 +310,18 @@ impl Provider {
     }
 
     /// Returns what is known of it, read anew from time to time.
-    async fn known(&self, now: Timestamp) -> Result<Known, Denied> {
-        let mut kept = self.known.lock().await;
-        if let Some(known) = kept.as_ref().filter(|known| known.is_within(BELIEVED, now)) {
-            return Ok(known.clone());
-        }
-        let fresh = self.discover(now).await?;
-        *kept = Some(fresh.clone());
-        Ok(fresh)
+    async fn known(&self) -> Result<Known, Denied> {
+        let serves = |known: &Known, now| known.is_within(BELIEVED, now);
+        self.known.get(serves, |now| self.discover(now)).await
     }
 
     /// Returns keys among which is that of a token: a provider may have changed its key since.
-    async fn keys_for(
-        &self,
-        token: &Secret,
-        known: Known,
-        now: Timestamp,
-    ) -> Result<JwkSet, Denied> {
-        if token::is_signed_by_one_of(token, &known.keys) || known.is_within(REST, now) {
-            return Ok(known.keys);
-        }
-        let fresh = self.discover(now).await?;
-        *self.known.lock().await = Some(fresh.clone());
-        Ok(fresh.keys)
+    async fn keys_for(&self, token: &Secret) -> Result<JwkSet, Denied> {
+        let serves = |known: &Known, now| {
+            token::is_signed_by_one_of(token, &known.keys) || known.is_within(REST, now)
+        };
+        let known = self.known.get(serves, |now| self.discover(now)).await?;
+        Ok(known.keys)
     }
 
     async fn discover(&self, now: Timestamp) -> Result<Known, Denied> {

@@ -2,6 +2,7 @@
 
 mod post;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::Secret;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub password: Option<Secret>,
     /// Who the mails are from.
     pub from: String,
+    /// Certificates of authorities (PEM) that its own may come from, besides those the system trusts.
+    pub ca_file: Option<PathBuf>,
     /// How long the server may take to answer, in seconds.
     #[serde(default = "timeout_s")]
     pub timeout_s: u64,
@@ -90,6 +93,11 @@ impl Settings {
             let said = "il faut une adresse, telle que « CFA Gateway <passerelle@exemple.fr> »";
             problems.push(Problem::new("smtp.from", said));
         }
+        if let Some(file) = &self.ca_file
+            && let Err(why) = post::authorities(file)
+        {
+            problems.push(Problem::new("smtp.ca_file", why));
+        }
         if self.user.is_some() != self.password.is_some() {
             let said = "user et password vont ensemble";
             problems.push(Problem::new("smtp.password", said));
@@ -121,9 +129,23 @@ async fn round(app: &App) -> Result<(), StoreError> {
         }
         let now = app.clock.now();
         let until = pause::later(now, LEASE);
-        let due = app.store.claim_mails(now, until, &app.owner, 1).await?;
-        let Some(mail) = due.first() else { break };
-        let outcome = send(app, mailer, mail).await?;
+        let taken = app.store.claim_mails(now, until, &app.owner, 1).await?;
+        for (id, why) in &taken.dropped {
+            tracing::info!(mail.id = %id, why, "a mail is not sent: its reader may not have it any more");
+            app.metrics.mail(why);
+        }
+        let Some((mail, address)) = taken.due.first() else {
+            if taken.dropped.is_empty() {
+                break;
+            }
+            continue;
+        };
+        let outcome = send(app, mailer, mail, address).await;
+        app.metrics.mail(match outcome {
+            Outcome::Sent => "sent",
+            Outcome::Later(_) => "later",
+            Outcome::GivenUp(why) => why,
+        });
         let mut tx = app.store.writing().await?;
         mails::settle(&mut tx, mail, &app.owner, outcome, app.clock.now()).await?;
         tx.commit().await?;
@@ -131,17 +153,9 @@ async fn round(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn send(app: &App, mailer: &Mailer, mail: &Mail) -> Result<Outcome, StoreError> {
-    let mut tx = app.store.reading().await?;
-    let person = store::people::find(&mut tx, mail.tenant, mail.person).await?;
-    drop(tx);
-    let active = domain::person::PersonState::Active;
-    let Some(person) = person.filter(|person| person.state == active) else {
-        return Ok(Outcome::GivenUp("nobody"));
-    };
+async fn send(app: &App, mailer: &Mailer, mail: &Mail, address: &str) -> Outcome {
     let now = app.clock.now();
-    let sent = mailer.send(mail, &person.email, now).await;
-    Ok(match sent {
+    match mailer.send(mail, address, now).await {
         Ok(()) => Outcome::Sent,
         Err(refused) if refused.for_good => {
             tracing::warn!(mail.id = %mail.id, error = %refused, "the mail server refuses a mail");
@@ -155,7 +169,7 @@ async fn send(app: &App, mailer: &Mailer, mail: &Mail) -> Result<Outcome, StoreE
             tracing::warn!(mail.id = %mail.id, error = %failed, tries = mail.tries, "a mail is tried again later");
             Outcome::Later(pause::later(now, rest(mail.tries)))
         }
-    })
+    }
 }
 
 /// Returns how long to wait after so many tries.
@@ -168,55 +182,4 @@ fn rest(tries: u32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(host: &str, security: Security) -> Settings {
-        Settings {
-            host: host.to_owned(),
-            port: None,
-            security,
-            user: None,
-            password: None,
-            from: "CFA Gateway <passerelle@cfa.example>".to_owned(),
-            timeout_s: 30,
-        }
-    }
-
-    #[test]
-    fn nothing_goes_in_clear_to_another_machine() {
-        for (host, security, sound) in [
-            ("smtp.cfa.example", Security::Starttls, true),
-            ("smtp.cfa.example", Security::Tls, true),
-            ("smtp.cfa.example", Security::None, false),
-            ("127.0.0.1.cfa.example", Security::None, false),
-            ("10.0.0.1", Security::None, false),
-            ("127.0.0.1", Security::None, true),
-            ("::1", Security::None, true),
-            ("localhost", Security::None, true),
-        ] {
-            let problems = settings(host, security).problems();
-            assert_eq!(
-                problems.is_empty(),
-                sound,
-                "{host} {security:?} {problems:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn half_an_account_and_a_sender_without_address_are_refused() {
-        let mut odd = settings("smtp.cfa.example", Security::Tls);
-        odd.user = Some("passerelle".to_owned());
-        odd.from = "la passerelle".to_owned();
-        let keys: Vec<String> = odd.problems().into_iter().map(|one| one.key).collect();
-        assert_eq!(keys, ["smtp.from", "smtp.password"]);
-    }
-
-    #[test]
-    fn rests_grow() {
-        assert_eq!(rest(1), Duration::from_mins(1));
-        assert_eq!(rest(4), Duration::from_hours(1));
-        assert_eq!(rest(99), Duration::from_hours(3));
-    }
-}
+mod tests;

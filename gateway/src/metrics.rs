@@ -77,6 +77,7 @@ pub struct Metrics {
     lookups: Family<Lookup, Counter>,
     http: Timed<Http>,
     webhooks: Webhooks,
+    mails: Family<Word, Counter>,
     commit: Histogram,
     log: Sealing,
     vouching: self::vouching::Vouching,
@@ -209,6 +210,7 @@ impl Metrics {
             lookups: counts(r, "lookups", "Live lookups of an employer's OPCO"),
             http: durations(r, "http_request", "Requests answered"),
             webhooks: Webhooks::new(r),
+            mails: counts(r, "mails", "Mails that were taken to be sent"),
             commit,
             log: Sealing::new(r),
             vouching: self::vouching::Vouching::new(r),
@@ -408,6 +410,11 @@ impl Metrics {
             .attempts
             .get_or_create(&Word { outcome })
             .inc();
+    }
+
+    /// Counts what became of a mail that was taken to be sent. `outcome` is a word of a closed list.
+    pub fn mail(&self, outcome: &'static str) {
+        self.mails.get_or_create(&Word { outcome }).inc();
     }
 
     /// Shows how the addresses that are told of events stand.

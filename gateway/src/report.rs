@@ -12,7 +12,7 @@ use domain::reconciliation::Sums;
 use domain::{Environment, Opco, Siret, Status, Timestamp};
 use jiff::civil::Date;
 use store::keys::{self, KeyState};
-use store::mails::{self, Mail};
+use store::mails::{self, Mail, Need};
 use store::pulse::word;
 use store::{NewEvent, StoreError, Tx, pulse, reports};
 
@@ -271,6 +271,7 @@ fn mail(
     if seen.is_empty() {
         return None;
     }
+    let needs = seen.iter().flat_map(|(site, of)| needs(site, of)).collect();
     let language = listener.person.language;
     Some(Mail {
         tenant,
@@ -278,9 +279,23 @@ fn mail(
         person: listener.person.id,
         title: letter::title(report, &seen, language),
         body: letter::body(report, &seen, (audience, &app.link), language),
+        needs,
         tries: 0,
         created_at: now,
     })
+}
+
+/// Returns what the reader of what is told of a site must be allowed to see.
+fn needs(site: &Siret, of: &OfSite) -> impl Iterator<Item = Need> {
+    let told = [
+        (Right::ReadDeliveries, true),
+        (Right::ReadMoney, of.money.is_some()),
+        (Right::ReadKeys, !of.keys.is_empty()),
+    ];
+    let site = Some(*site);
+    told.into_iter()
+        .filter(|(_, is_told)| *is_told)
+        .map(move |(right, _)| Need { right, site })
 }
 
 fn event(report: &Report, site: &Siret, of: &OfSite, now: Timestamp) -> NewEvent {

@@ -1,13 +1,22 @@
-//! Mails on their way: kept until the mail server has taken them, whoever sends them.
+//! Mails on their way: kept until the mail server has taken them, whoever sends them. Who reads one is looked
+//! at again when it is taken to be sent: a mail may wait for days, and nobody gets what they may no longer see.
 
-use domain::Timestamp;
 use domain::id::{MailId, PersonId, TenantId};
+use domain::person::{PersonState, Right};
+use domain::{Siret, Timestamp};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::column::{At, ms, raw};
 use crate::error::StoreError;
+use crate::people;
 use crate::pool::{Engine, Store, Tx, run};
+use crate::tenants;
 
+/// Why a mail is not sent: its reader's account is closed, or gone.
+pub const NOBODY: &str = "nobody";
+/// Why a mail is not sent: its reader may no longer see what it tells.
+pub const NO_RIGHT: &str = "no_right";
 /// The most mails one sender takes at once.
 const MAX_CLAIM: u32 = 50;
 
@@ -24,10 +33,30 @@ pub struct Mail {
     pub title: String,
     /// Its text.
     pub body: String,
+    /// What its reader must still be allowed to see when it leaves.
+    pub needs: Vec<Need>,
     /// How often sending it was begun.
     pub tries: u32,
     /// Since when it is to be sent.
     pub created_at: Timestamp,
+}
+
+/// A right that a mail tells something of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    /// The right.
+    pub right: Right,
+    /// The site it is about; none for what is about the network, which a role anywhere may see.
+    pub site: Option<Siret>,
+}
+
+/// Mails that were taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Those to send, each with the address of its reader.
+    pub due: Vec<(Mail, String)>,
+    /// Why the others are not sent, by the stable words of [`Outcome::GivenUp`].
+    pub dropped: Vec<(MailId, &'static str)>,
 }
 
 /// What came of a try.
@@ -48,6 +77,7 @@ struct Row {
     person_id: Uuid,
     title: String,
     body: String,
+    needs: String,
     tries: i64,
     created_at: i64,
 }
@@ -64,6 +94,7 @@ impl TryFrom<Row> for Mail {
             tenant: row.tenant_id.into(),
             id: row.mail_id.into(),
             person: row.person_id.into(),
+            needs: serde_json::from_str(&row.needs).map_err(|_| at.corrupt("needs"))?,
             tries: at.number("tries", row.tries)?,
             created_at: at.instant("created_at", row.created_at)?,
             title: row.title,
@@ -74,8 +105,11 @@ impl TryFrom<Row> for Mail {
 
 /// Keeps a mail to be sent.
 pub async fn enqueue(tx: &mut Tx, mail: &Mail) -> Result<(), StoreError> {
-    const SQL: &str = "insert into mail (tenant_id, mail_id, person_id, title, body, tries, due_at,
-            created_at) values ($1, $2, $3, $4, $5, 0, $6, $6)";
+    const SQL: &str =
+        "insert into mail (tenant_id, mail_id, person_id, title, body, needs, tries, due_at,
+            created_at) values ($1, $2, $3, $4, $5, $6, 0, $7, $7)";
+    // Closed words and digits: writing them cannot fail.
+    let needs = serde_json::to_string(&mail.needs).unwrap_or_default();
     run!(
         tx,
         sqlx::query(SQL)
@@ -84,6 +118,7 @@ pub async fn enqueue(tx: &mut Tx, mail: &Mail) -> Result<(), StoreError> {
             .bind(raw(mail.person))
             .bind(&mail.title)
             .bind(&mail.body)
+            .bind(needs)
             .bind(ms(mail.created_at))
     );
     Ok(())
@@ -126,14 +161,15 @@ pub async fn forget(tx: &mut Tx, tenant: TenantId, before: Timestamp) -> Result<
 
 impl Store {
     /// Takes mails that are due, for `owner` until `until`. One whose lease ran out is due again: whether
-    /// it was sent nobody knows, and its name lets a mail server drop a second copy.
+    /// it was sent nobody knows, and its name lets a mail server drop a second copy. One whose reader's account
+    /// is closed, or who lost the right to what it tells, comes to its end in the same transaction.
     pub async fn claim_mails(
         &self,
         now: Timestamp,
         until: Timestamp,
         owner: &str,
         limit: u32,
-    ) -> Result<Vec<Mail>, StoreError> {
+    ) -> Result<Taken, StoreError> {
         macro_rules! sql {
             ($lock:literal) => {
                 concat!(
@@ -142,7 +178,7 @@ impl Store {
                         select tenant_id, mail_id from mail where due_at <= $1
                         order by due_at limit $4",
                     $lock,
-                    ") returning tenant_id, mail_id, person_id, title, body, tries, created_at"
+                    ") returning tenant_id, mail_id, person_id, title, body, needs, tries, created_at"
                 )
             };
         }
@@ -160,7 +196,7 @@ impl Store {
         // Most rounds find nothing: a reader sees that without the writer's lock.
         let mut tx = self.reading().await?;
         if !is_due(&mut tx, now).await? {
-            return Ok(Vec::new());
+            return Ok(Taken::default());
         }
         drop(tx);
         let mut tx = self.writing().await?;
@@ -168,9 +204,37 @@ impl Store {
             Engine::Sqlite(conn) => fetch!(sql!(""), conn),
             Engine::Postgres(conn) => fetch!(sql!(" for update skip locked"), conn),
         };
+        let mut taken = Taken::default();
+        for row in rows {
+            let mail = Mail::try_from(row)?;
+            match reader(&mut tx, &mail).await? {
+                Ok(address) => taken.due.push((mail, address)),
+                Err(why) => {
+                    settle(&mut tx, &mail, owner, Outcome::GivenUp(why), now).await?;
+                    taken.dropped.push((mail.id, why));
+                }
+            }
+        }
         tx.commit().await?;
-        rows.into_iter().map(Mail::try_from).collect()
+        Ok(taken)
     }
+}
+
+/// Returns the address of who reads a mail, or why nobody may.
+async fn reader(tx: &mut Tx, mail: &Mail) -> Result<Result<String, &'static str>, StoreError> {
+    let person = people::find(tx, mail.tenant, mail.person).await?;
+    let Some(person) = person.filter(|person| person.state == PersonState::Active) else {
+        return Ok(Err(NOBODY));
+    };
+    if !mail.needs.is_empty() {
+        let grants = people::grants_of(tx, mail.tenant, mail.person).await?;
+        let sites = tenants::sites(tx, mail.tenant).await?;
+        let may = |need: &Need| people::may(&grants, &sites, need.right, need.site.as_ref());
+        if !mail.needs.iter().all(may) {
+            return Ok(Err(NO_RIGHT));
+        }
+    }
+    Ok(Ok(person.email))
 }
 
 async fn is_due(tx: &mut Tx, now: Timestamp) -> Result<bool, StoreError> {

@@ -4,14 +4,15 @@ mod acts;
 mod tokens;
 
 use domain::id::{CfaId, PersonId, SiteId, TenantId};
-use domain::person::{Language, PersonState, Role};
-use domain::{Secret, Timestamp};
+use domain::person::{Language, PersonState, Right, Role};
+use domain::{Secret, Siret, Timestamp};
 use uuid::Uuid;
 
 use crate::column::{At, ms, raw};
 use crate::error::StoreError;
 use crate::pool::{Engine, Tx, on, run};
 use crate::sealing::SealedSecret;
+use crate::tenants::Site;
 
 pub use self::acts::{
     Change, change, choose_password, link, lock_all, replace_password, set_language,
@@ -101,6 +102,21 @@ impl Scope {
             Self::Site(id) => raw(id),
         }
     }
+}
+
+/// Returns whether somebody's roles give a right somewhere, or at a site of the network's `sites`.
+pub fn may(grants: &[Grant], sites: &[Site], right: Right, site: Option<&Siret>) -> bool {
+    let granting = grants.iter().filter(|grant| grant.role.may(right));
+    let mut scopes = granting.map(|grant| grant.scope);
+    let Some(siret) = site else {
+        return scopes.next().is_some();
+    };
+    let site = sites.iter().find(|site| site.siret == *siret);
+    scopes.any(|scope| match scope {
+        Scope::Network => true,
+        Scope::Cfa(cfa) => site.is_some_and(|site| site.cfa == cfa),
+        Scope::Site(id) => site.is_some_and(|site| site.id == id),
+    })
 }
 
 #[derive(sqlx::FromRow)]

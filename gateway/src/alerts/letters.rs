@@ -10,8 +10,8 @@ use domain::person::{Language, PersonState, Right};
 use domain::{Siret, Timestamp};
 use store::alerts::choices::{self, Choice};
 use store::alerts::{self, Alert};
-use store::mails::{self, Mail};
-use store::people::{self, Grant, Person, Scope};
+use store::mails::{self, Mail, Need};
+use store::people::{self, Grant, Person};
 use store::tenants::{self, Site};
 use store::{StoreError, Tx};
 
@@ -68,28 +68,37 @@ impl Audience {
 
     /// Returns whether someone has a right somewhere, or at a site.
     pub(crate) fn may(&self, listener: &Listener, right: Right, site: Option<&Siret>) -> bool {
-        let granting = listener.grants.iter().filter(|grant| grant.role.may(right));
-        let mut scopes = granting.map(|grant| grant.scope);
-        let Some(siret) = site else {
-            return scopes.next().is_some();
-        };
-        let site = self.sites.iter().find(|site| site.siret == *siret);
-        scopes.any(|scope| match scope {
-            Scope::Network => true,
-            Scope::Cfa(cfa) => site.is_some_and(|site| site.cfa == cfa),
-            Scope::Site(id) => site.is_some_and(|site| site.id == id),
-        })
+        people::may(&listener.grants, &self.sites, right, site)
     }
 
     fn hears(&self, listener: &Listener, alert: &Alert) -> bool {
-        let right = match alert.condition {
-            Condition::KeyExpiry => Right::ReadKeys,
-            _ => Right::ReadDeliveries,
-        };
         let grave = alerts::severity(alert);
         listener.choice.least.is_some_and(|least| grave >= least)
-            && self.may(listener, right, alert.subject.site.as_ref())
+            && self.may(listener, right(alert), alert.subject.site.as_ref())
     }
+}
+
+/// Returns the right to hear of an alert.
+fn right(alert: &Alert) -> Right {
+    match alert.condition {
+        Condition::KeyExpiry => Right::ReadKeys,
+        _ => Right::ReadDeliveries,
+    }
+}
+
+/// Returns what the reader of a mail about alerts must be allowed to see.
+fn needs(heard: &[&Alert]) -> Vec<Need> {
+    let mut needs: Vec<Need> = Vec::new();
+    for alert in heard {
+        let need = Need {
+            right: right(alert),
+            site: alert.subject.site,
+        };
+        if !needs.contains(&need) {
+            needs.push(need);
+        }
+    }
+    needs
 }
 
 /// Writes to whoever is to hear of what was told. `link` is the address of the dashboard.
@@ -119,6 +128,7 @@ pub(super) async fn write(
             person: listener.person.id,
             title: title(&audience, &heard, language),
             body: body(&audience, &heard, link, language),
+            needs: needs(&heard),
             tries: 0,
             created_at: now,
         };

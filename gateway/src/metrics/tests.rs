@@ -23,6 +23,7 @@ fn what_was_counted_is_told() {
     metrics.breaker(Instance::first(Opco::Atlas), BreakerState::Open);
     metrics.http("POST", "/api/v1/dossiers", 202, Duration::from_millis(3));
     metrics.webhook_attempt("refused");
+    metrics.mail("no_right");
     metrics.received(Kind::Convention, 70_000);
     metrics.received(Kind::Convention, 1);
     metrics.in_custody(12, 12_000_000_000);
@@ -37,6 +38,7 @@ fn what_was_counted_is_told() {
     for line in [
         r#"cfa_gateway_deliveries_accepted_total{kind="dossier",environment="test",status="queued"} 1"#,
         r#"cfa_gateway_findings_refused_total{rule="IDT-004"} 1"#,
+        r#"cfa_gateway_mails_total{outcome="no_right"} 1"#,
         r#"cfa_gateway_deliveries_settled_total{opco="akto",status="delivered"} 1"#,
         r#"cfa_gateway_deliveries_held_total{opco="none",reason="no_route"} 1"#,
         r#"cfa_gateway_attempt_seconds_count{opco="akto",operation="dossier",outcome="taken"} 1"#,

@@ -1,16 +1,55 @@
 //! Alerts: begun, told and ended once each; counts of the log, each event once.
 
 use domain::alert::{Condition, Measure, Severity, Subject};
-use domain::id::{AlertId, CredentialId, MailId, PersonId, SilenceId, TenantId};
+use domain::id::{AlertId, CfaId, CredentialId, MailId, PersonId, SilenceId, SiteId, TenantId};
+use domain::person::{Language, PersonState, Right, Role};
 use domain::{DeliveryId, Environment, Instance, Opco, Status};
 use store::alerts::choices::{self, Choice};
 use store::alerts::{self, Alert, Silence};
 use store::credentials::{self, Credential};
-use store::mails::{self, Mail, Outcome};
+use store::mails::{self, Mail, Need, Outcome};
+use store::people::{self, Grant, Person, Scope};
 use store::pulse::{self, word};
-use store::{NewDelivery, NewEvent, events, reports};
+use store::tenants::{self, Cfa, Site};
+use store::{NewDelivery, NewEvent, Tx, events, reports};
 
 use crate::harness::{SITE, at, contract, now, on_both, site};
+
+async fn reader(tx: &mut Tx, tenant: TenantId) -> Person {
+    let id = PersonId::new(now());
+    let person = Person {
+        tenant,
+        id,
+        email: format!("{id}@cfa.example"),
+        name: "Zoé".to_owned(),
+        language: Language::Fr,
+        state: PersonState::Active,
+        password: None,
+        sealed_totp: None,
+        totp_step: 0,
+        oidc_subject: None,
+        failures: 0,
+        locked_until: None,
+        created_by: "cli:essai".to_owned(),
+        created_at: now(),
+        updated_at: now(),
+    };
+    people::create(tx, &person).await.unwrap();
+    person
+}
+
+fn mail(reader: &Person, needs: Vec<Need>) -> Mail {
+    Mail {
+        tenant: reader.tenant,
+        id: MailId::new(now()),
+        person: reader.id,
+        title: "Titre".to_owned(),
+        body: "Texte".to_owned(),
+        needs,
+        tries: 0,
+        created_at: now(),
+    }
+}
 
 fn alert(tenant: TenantId) -> Alert {
     Alert {
@@ -223,19 +262,17 @@ on_both! {
 
     async fn a_mail_is_one_sender_s_at_a_time_until_it_is_sent(db) {
         let tenant = db.network().await;
-        let mail = Mail {
-            tenant,
-            id: MailId::new(now()),
-            person: PersonId::new(now()),
-            title: "Titre".to_owned(),
-            body: "Texte".to_owned(),
-            tries: 0,
-            created_at: now(),
-        };
         let mut tx = db.store.writing().await.unwrap();
+        let reader = reader(&mut tx, tenant).await;
+        let mail = mail(&reader, Vec::new());
         mails::enqueue(&mut tx, &mail).await.unwrap();
         tx.commit().await.unwrap();
-        let claim = async |seconds, owner| db.store.claim_mails(at(seconds), at(seconds + 60), owner, 10).await.unwrap();
+        let claim = async |seconds, owner| {
+            let taken = db.store.claim_mails(at(seconds), at(seconds + 60), owner, 10).await.unwrap();
+            assert_eq!(taken.dropped, []);
+            assert!(taken.due.iter().all(|(_, address)| *address == reader.email));
+            taken.due.into_iter().map(|(mail, _)| mail).collect::<Vec<_>>()
+        };
         let first = Mail { tries: 1, ..mail.clone() };
         assert_eq!(claim(0, "un").await, std::slice::from_ref(&first));
         assert_eq!(claim(59, "deux").await, []);
@@ -257,6 +294,78 @@ on_both! {
         mails::forget(&mut tx, tenant, at(71)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(db.number("select count(*) from mail").await, 0);
+    }
+
+    async fn a_mail_leaves_only_for_who_may_still_read_it(db) {
+        let tenant = db.network().await;
+        let cfa = Cfa {
+            tenant,
+            id: CfaId::new(now()),
+            name: "CFA".to_owned(),
+            siren: "732829320".parse().unwrap(),
+            created_at: now(),
+        };
+        let place = Site {
+            tenant,
+            id: SiteId::new(now()),
+            cfa: cfa.id,
+            siret: site(),
+            uai: None,
+            name: "Paris".to_owned(),
+            created_at: now(),
+            closed_at: None,
+        };
+        let mut tx = db.store.writing().await.unwrap();
+        tenants::create_cfa(&mut tx, &cfa).await.unwrap();
+        tenants::create_site(&mut tx, &place).await.unwrap();
+        let need = |right, site| Need { right, site };
+        let here = Some(site());
+        // What it tells, what its reader is by the time it leaves, and what becomes of it.
+        let cases = [
+            (vec![need(Right::ReadKeys, here)], vec![(Role::Keys, Scope::Site(place.id))], None),
+            (vec![need(Right::ReadKeys, here)], vec![(Role::Keys, Scope::Cfa(cfa.id))], None),
+            (vec![need(Right::ReadDeliveries, None)], vec![(Role::Reader, Scope::Site(place.id))], None),
+            // A role that lets see less, one elsewhere, none at all.
+            (vec![need(Right::ReadKeys, here)], vec![(Role::Reader, Scope::Network)], Some(mails::NO_RIGHT)),
+            (vec![need(Right::ReadKeys, here)], vec![(Role::Keys, Scope::Site(SiteId::new(now())))], Some(mails::NO_RIGHT)),
+            (vec![need(Right::ReadDeliveries, None)], vec![], Some(mails::NO_RIGHT)),
+            // One of the things it tells is enough.
+            (
+                vec![need(Right::ReadDeliveries, here), need(Right::ReadMoney, here)],
+                vec![(Role::Keys, Scope::Network)],
+                Some(mails::NO_RIGHT),
+            ),
+        ];
+        let mut expected = Vec::new();
+        for (needs, roles, dropped) in cases {
+            let reader = reader(&mut tx, tenant).await;
+            let grants: Vec<Grant> = roles.into_iter().map(|(role, scope)| Grant {
+                role, scope, granted_by: "cli:essai".to_owned(), granted_at: now(),
+            }).collect();
+            people::set_grants(&mut tx, tenant, reader.id, &grants).await.unwrap();
+            let mail = mail(&reader, needs);
+            mails::enqueue(&mut tx, &mail).await.unwrap();
+            expected.push((mail.id, dropped));
+        }
+        let closed = reader(&mut tx, tenant).await;
+        let change = people::Change { state: Some(PersonState::Disabled), ..people::Change::default() };
+        people::change(&mut tx, (tenant, closed.id), change, now()).await.unwrap();
+        let mail = mail(&closed, Vec::new());
+        mails::enqueue(&mut tx, &mail).await.unwrap();
+        expected.push((mail.id, Some(mails::NOBODY)));
+        tx.commit().await.unwrap();
+
+        let taken = db.store.claim_mails(at(0), at(60), "un", 50).await.unwrap();
+        let mut told: Vec<_> = taken.due.iter().map(|(mail, _)| (mail.id, None)).collect();
+        told.extend(taken.dropped.iter().map(|(id, why)| (*id, Some(*why))));
+        told.sort();
+        expected.sort();
+        assert_eq!(told, expected);
+        // What is dropped has come to its end.
+        assert_eq!(db.number("select count(*) from mail where outcome = 'no_right' and due_at is null").await, 4);
+        assert_eq!(db.number("select count(*) from mail where outcome = 'nobody' and due_at is null").await, 1);
+        let later = db.store.claim_mails(at(99_999), at(100_060), "un", 50).await.unwrap();
+        assert_eq!((later.due.len(), later.dropped.len()), (3, 0));
     }
 
     async fn what_happened_before_the_weeks_that_count_is_not_read(db) {

@@ -56,41 +56,64 @@ impl Hand {
     }
 }
 
-/// Returns the reason that a person gives, or why it is none.
-fn given(text: &str) -> Result<String, Refusal> {
-    let reason = reason(text).ok_or_else(|| {
-        Refusal::invalid(
-            "/reason",
-            "Il faut une raison, de 500 caractères au plus : elle reste dans le journal.",
-            "A reason is needed, of at most 500 characters: it stays in the log.",
-        )
-    })?;
-    of_nobody(&reason)?;
-    Ok(reason)
+/// Why a text is no reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoReason {
+    /// It is empty, too long, or not on one line.
+    Form,
+    /// It holds a social security number or an account, however it is spelled. It would go into the log, which
+    /// is never erased, and from there into exports and evidence.
+    Number,
 }
 
-/// Refuses a reason that holds a social security number or an account, however it is spelled: it goes into
-/// the log, which is never erased, and from there into exports and evidence.
-pub(crate) fn of_nobody(reason: &str) -> Result<(), Refusal> {
-    if holds_number(reason) {
-        return Err(Refusal::invalid(
-            "/reason",
-            "La raison contient ce qui a la forme d'un NIR ou d'un IBAN : retirez-le, et désignez le dossier \
-             par son numéro. Elle entre au journal, qui ne s'efface pas.",
-            "The reason contains what looks like a social security number or an account: take it out, and \
-             name the dossier by its number. It goes into the log, which is never erased.",
-        ));
+impl NoReason {
+    /// Says what is wrong with it, in French and in English; never what it holds.
+    pub fn said(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Form => (
+                "Il faut une raison, de 500 caractères au plus : elle reste dans le journal.",
+                "A reason is needed, of at most 500 characters: it stays in the log.",
+            ),
+            Self::Number => (
+                "La raison contient ce qui a la forme d'un NIR ou d'un IBAN : retirez-le, et désignez le dossier \
+                 par son numéro. Elle entre au journal, qui ne s'efface pas.",
+                "The reason contains what looks like a social security number or an account: take it out, and \
+                 name the dossier by its number. It goes into the log, which is never erased.",
+            ),
+        }
     }
-    Ok(())
 }
 
-/// Returns a reason without what surrounds it; nothing when it is empty, too long or holds a control
-/// character.
-fn reason(text: &str) -> Option<String> {
+impl From<NoReason> for Refusal {
+    fn from(why: NoReason) -> Self {
+        let (fr, en) = why.said();
+        Self::invalid("/reason", fr, en)
+    }
+}
+
+/// Returns the reason that a person gives, without what surrounds it.
+///
+/// # Errors
+/// Why it is none.
+pub fn given(text: &str) -> Result<String, NoReason> {
     const CHARS_MAX: usize = 500;
     let reason = text.trim();
     let fits = !reason.is_empty() && reason.chars().count() <= CHARS_MAX;
-    (fits && !reason.chars().any(char::is_control)).then(|| reason.to_owned())
+    if !fits || reason.chars().any(char::is_control) {
+        return Err(NoReason::Form);
+    }
+    if holds_number(reason) {
+        return Err(NoReason::Number);
+    }
+    Ok(reason.to_owned())
+}
+
+/// Refuses a reason that holds a number of somebody's.
+pub(crate) fn of_nobody(reason: &str) -> Result<(), Refusal> {
+    if holds_number(reason) {
+        return Err(NoReason::Number.into());
+    }
+    Ok(())
 }
 
 /// Returns a name that people give, without what surrounds it; nothing when it is empty, too long or
@@ -116,6 +139,8 @@ mod tests {
             "FR76 3000 6000 0112 3456 7890 189",
         ] {
             let refused = given(&format!("demande de {number}, reçue hier")).unwrap_err();
+            assert_eq!(refused, NoReason::Number);
+            let refused = Refusal::from(refused);
             for language in [Language::Fr, Language::En] {
                 assert!(!refused.detail(language).contains(number), "{number}");
             }

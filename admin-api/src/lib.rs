@@ -26,6 +26,7 @@ pub mod hooks;
 mod judged;
 pub mod keyring;
 mod money;
+pub mod names;
 mod opcos;
 pub mod orphans;
 mod pages;

@@ -8,6 +8,7 @@ use domain::id::{CfaId, PersonId, SiteId, TenantId, TokenId};
 use domain::person::{Language, PersonState, Right, Role};
 use domain::{Environment, Secret, Timestamp};
 use store::people::{self, Grant, Person, Purpose, Scope, Token};
+use store::tenants::{Cfa, Site};
 use store::{NewEvent, StoreError, Tx, events, tenants};
 
 use crate::settings::Settings;
@@ -291,6 +292,24 @@ pub fn scope_text(scope: Scope) -> String {
         Scope::Network => "network".to_owned(),
         Scope::Cfa(id) => format!("cfa:{id}"),
         Scope::Site(id) => format!("site:{id}"),
+    }
+}
+
+/// Returns what people call where a role holds, among the training centres and sites of its network.
+pub fn scope_name(scope: Scope, (cfas, sites): (&[Cfa], &[Site]), language: Language) -> String {
+    let gone = || language.of("(disparu)", "(gone)").to_owned();
+    match scope {
+        Scope::Network => language
+            .of("tout le réseau", "the whole network")
+            .to_owned(),
+        Scope::Cfa(id) => {
+            let found = cfas.iter().find(|cfa| cfa.id == id);
+            found.map_or_else(gone, |cfa| cfa.name.clone())
+        }
+        Scope::Site(id) => {
+            let found = sites.iter().find(|site| site.id == id);
+            found.map_or_else(gone, |site| format!("{} ({})", site.name, site.siret))
+        }
     }
 }
 

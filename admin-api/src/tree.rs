@@ -9,6 +9,7 @@ pub(crate) mod sheet;
 use domain::id::{CfaId, SiteId, TenantId};
 use domain::identifiers::Uai;
 use domain::{Siren, Siret};
+use jiff::civil::Date;
 use serde_json::json;
 use store::ceilings::{self, Ceiling};
 use store::tenants::{self, Cfa, Site};
@@ -86,6 +87,15 @@ pub enum TreeError {
     /// A mandate is signed on a day to come.
     #[error("the mandate is signed on a day to come")]
     NotSigned,
+    /// A mandate is over: the last day it covered.
+    #[error("the mandate is over since {0}")]
+    Over(Date),
+    /// A mandate ends sooner than it is to be ended: the last day it covers.
+    #[error("the mandate ends on {0} already")]
+    Sooner(Date),
+    /// A mandate is to end before the day it was signed.
+    #[error("the mandate was signed on {0}")]
+    Unsigned(Date),
     /// A ceiling is none.
     #[error("a ceiling is none")]
     Ceiling,

@@ -223,6 +223,11 @@ pub const KINDS: &[(&str, &str, &str)] = &[
         "Mandat du site attesté",
         "Mandate of the site attested",
     ),
+    (
+        "mandate.ended",
+        "Mandat du site terminé",
+        "Mandate of the site ended",
+    ),
     ("network.created", "Réseau créé", "Network made"),
     (
         "opco.field_unknown",

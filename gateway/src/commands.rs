@@ -13,6 +13,7 @@ mod doctor;
 pub(crate) mod failure;
 mod index;
 pub(crate) mod input;
+pub(crate) mod names;
 mod openapi;
 pub(crate) mod output;
 mod route;

@@ -209,6 +209,26 @@ pub async fn of_delivery(
     row.map(Mandate::try_from).transpose()
 }
 
+/// Ends an attestation of a site: `until` is the last day it covers. Nothing is done to one that ends by then.
+pub async fn end(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: MandateId,
+    until: Date,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "update mandate set valid_until = $3
+        where tenant_id = $1 and mandate_id = $2 and scope = 'site'
+          and (valid_until is null or valid_until > $3)";
+    let done = run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(id))
+            .bind(until.to_string())
+    );
+    Ok(done > 0)
+}
+
 /// Lists the attestations of a network's sites, newest first.
 pub async fn attestations(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Mandate>, StoreError> {
     const SQL: &str = concat!(

@@ -97,7 +97,7 @@ def test_a_key_that_was_revoked_is_refused(facade: Facade) -> None:
     client = facade.client(cle=key)
     assert isinstance(client.etats(), list)
     (made,) = (one for one in facade.gateway.admin("credential", "list") if key.startswith(one["prefix"]))
-    facade.gateway.admin("credential", "revoke", made["id"])
+    facade.gateway.admin("credential", "revoke", made["id"], "--reason", "essai")
     until("the key is refused", lambda: client.call("GET", "/v1/dossiers/etats").status, lambda got: got in (401, 403))
 
 

@@ -1,7 +1,7 @@
 //! The hierarchy of a network, for programs.
 
 use actix_web::{HttpResponse, web};
-use domain::id::{CfaId, SiteId};
+use domain::id::{CfaId, MandateId, SiteId};
 use domain::{Environment, Timestamp};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -119,6 +119,9 @@ pub(crate) struct SiteOpen {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SiteMandate)]
 pub(crate) struct MandateBody {
+    /// By which it is ended.
+    #[schema(value_type = String, format = Uuid)]
+    id: MandateId,
     reference: String,
     #[schema(value_type = String, format = Date)]
     signed_on: Date,
@@ -137,6 +140,7 @@ impl From<Mandate> for MandateBody {
             Scope::Delivery(_) => (None, None),
         };
         Self {
+            id: mandate.id,
             reference: mandate.reference,
             signed_on: mandate.signed_on,
             from,

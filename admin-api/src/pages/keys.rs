@@ -179,7 +179,7 @@ pub(crate) fn system(desk: &Desk, text: &str) -> Option<Instance> {
 }
 
 /// Returns what people call a system.
-pub(crate) fn system_name(instance: Instance) -> String {
+pub fn system_name(instance: Instance) -> String {
     match instance.number {
         1 => instance.opco.name().to_owned(),
         number => format!("{} ({number})", instance.opco.name()),
@@ -187,7 +187,7 @@ pub(crate) fn system_name(instance: Instance) -> String {
 }
 
 /// Returns what people call a state.
-pub(crate) fn state_name(state: KeyState, language: Language) -> &'static str {
+pub fn state_name(state: KeyState, language: Language) -> &'static str {
     match state {
         KeyState::Staged => language.of("en attente", "staged"),
         KeyState::Active => language.of("en service", "in use"),
@@ -197,7 +197,7 @@ pub(crate) fn state_name(state: KeyState, language: Language) -> &'static str {
 }
 
 /// Returns what people say of a trial.
-pub(crate) fn probe_name(result: Option<&str>, language: Language) -> &'static str {
+pub fn probe_name(result: Option<&str>, language: Language) -> &'static str {
     match result {
         Some("accepted") => language.of("acceptée par l'OPCO", "accepted by the OPCO"),
         Some("refused") => language.of("refusée par l'OPCO", "refused by the OPCO"),

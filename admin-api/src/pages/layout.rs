@@ -240,7 +240,7 @@ pub(crate) fn instant(at: domain::Timestamp, language: Language) -> Markup {
 }
 
 /// What people call a world.
-pub(crate) fn world_name(environment: Environment, language: Language) -> &'static str {
+pub fn world_name(environment: Environment, language: Language) -> &'static str {
     match environment {
         Environment::Live => "Production",
         Environment::Test => language.of("Recette", "Test"),

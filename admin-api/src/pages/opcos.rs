@@ -154,7 +154,8 @@ fn capabilities(open: &Open, language: Language) -> Markup {
     }
 }
 
-fn how_far(openness: Openness, language: Language) -> &'static str {
+/// Says how far a flow is open.
+pub fn how_far(openness: Openness, language: Language) -> &'static str {
     match openness {
         Openness::Production => language.of("en production", "in production"),
         Openness::Recette => language.of("en recette", "in acceptance testing"),

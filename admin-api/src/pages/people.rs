@@ -181,20 +181,7 @@ async fn places(desk: &Desk, viewer: &Viewer) -> Result<Places, Refusal> {
 impl Places {
     /// Returns what people call a scope.
     fn name(&self, scope: Scope, language: Language) -> String {
-        let gone = || language.of("(disparu)", "(gone)").to_owned();
-        match scope {
-            Scope::Network => language
-                .of("tout le réseau", "the whole network")
-                .to_owned(),
-            Scope::Cfa(id) => {
-                let found = self.cfas.iter().find(|cfa| cfa.id == id);
-                found.map_or_else(gone, |cfa| cfa.name.clone())
-            }
-            Scope::Site(id) => {
-                let found = self.sites.iter().find(|site| site.id == id);
-                found.map_or_else(gone, |site| format!("{} ({})", site.name, site.siret))
-            }
-        }
+        people::scope_name(scope, (&self.cfas, &self.sites), language)
     }
 
     fn options(&self, language: Language) -> Markup {
@@ -211,7 +198,7 @@ impl Places {
 }
 
 /// Returns what people call a role.
-pub(crate) fn role_name(role: Role, language: Language) -> &'static str {
+pub fn role_name(role: Role, language: Language) -> &'static str {
     match role {
         Role::Reader => language.of("Lecteur", "Reader"),
         Role::Operator => language.of("Gestionnaire", "Operator"),
@@ -222,7 +209,8 @@ pub(crate) fn role_name(role: Role, language: Language) -> &'static str {
     }
 }
 
-fn state_name(state: PersonState, language: Language) -> &'static str {
+/// Returns what people call where an account stands.
+pub fn state_name(state: PersonState, language: Language) -> &'static str {
     match state {
         PersonState::Invited => language.of("Invité", "Invited"),
         PersonState::Active => language.of("Actif", "Active"),

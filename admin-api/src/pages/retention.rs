@@ -74,7 +74,7 @@ fn table(schedule: &Retention, language: Language) -> Markup {
             } }
             tbody {
                 @for class in &schedule.classes { tr {
-                    td { (name(class, language)) }
+                    td { (class_name(class.word, language)) }
                     td { (kept(class, language)) }
                     td { (class.ended_before.map_or_else(|| "—".to_owned(), |at| day(day_in_france(at), language))) }
                     @for count in &class.going { td.number { (figure(*count, language)) } }
@@ -100,8 +100,9 @@ fn kept(class: &Class, language: Language) -> String {
     format!("{days} {after}")
 }
 
-fn name(class: &Class, language: Language) -> &'static str {
-    match class.word {
+/// Returns what people call a class of what is kept; another word stays as it is.
+pub fn class_name(word: &str, language: Language) -> &str {
+    match word {
         "payloads" => language.of(
             "Contenus, avec leurs clés, fichiers et empreintes",
             "Contents, with their keys, files and fingerprints",

@@ -4,14 +4,16 @@ use std::fmt;
 
 use domain::Siren;
 use domain::Siret;
-use domain::id::{CfaId, SiteId};
+use domain::calendar::french;
+use domain::id::{CfaId, MandateId, SiteId, TenantId};
 use domain::identifiers::{IdentifierError, Uai};
 use domain::siret::SiretError;
 use jiff::civil::Date;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
+use store::Tx;
 use utoipa::ToSchema;
 
-use super::mandates::{Attested, attest};
+use super::mandates::{Attested, attest, end, of_site};
 use super::{Bound, NewCfa, NewSite, TreeError};
 use crate::desk::Desk;
 use crate::hand::Hand;
@@ -81,6 +83,8 @@ pub(crate) enum TreeAct {
     },
     /// Puts on record that a site has the management mandates of its employers between two days.
     AttestMandate(Attest),
+    /// Ends a mandate of a site: from a day on it covers nothing; what was handed in before goes its way.
+    EndMandate(EndMandate),
     /// Bounds how many payloads may be handed in; what is absent is not bounded.
     Bound {
         /// The site; the whole network when absent.
@@ -124,6 +128,22 @@ impl From<Attest> for Attested {
             until: attest.until,
         }
     }
+}
+
+/// The end of a mandate of a site.
+#[derive(Debug, serde::Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndMandate {
+    #[schema(value_type = String, format = Uuid)]
+    pub(crate) site: SiteId,
+    #[schema(value_type = String, format = Uuid)]
+    mandate: MandateId,
+    /// The first day it covers nothing; today when absent.
+    #[schema(value_type = Option<String>, format = Date)]
+    on: Option<Date>,
+    /// Why, for the log.
+    #[serde(default)]
+    reason: String,
 }
 
 /// A number, as a document writes it or as a form does.
@@ -211,22 +231,43 @@ pub(crate) async fn done(
             attest(&mut tx, (tenant, site), given.into(), &plain).await?;
             Some(site)
         }
+        TreeAct::EndMandate(given) => {
+            Some(ended(&mut tx, tenant, &given, &because(&given.reason)?).await?)
+        }
         TreeAct::Bound {
             site,
             per_minute,
             per_day,
             reason,
         } => {
-            let bound = Bound {
-                per_minute: per_minute.map(|Figure(most)| most),
-                per_day: per_day.map(|Figure(most)| most),
-            };
+            let bound = bound_of(per_minute, per_day);
             tree::bound(&mut tx, (tenant, site), bound, &because(&reason)?).await?;
             site
         }
     };
     tx.commit().await?;
     Ok(about)
+}
+
+fn bound_of(per_minute: Option<Figure>, per_day: Option<Figure>) -> Bound {
+    Bound {
+        per_minute: per_minute.map(|Figure(most)| most),
+        per_day: per_day.map(|Figure(most)| most),
+    }
+}
+
+/// Ends a mandate of a site, if it is one of that site's.
+async fn ended(
+    tx: &mut Tx,
+    tenant: TenantId,
+    given: &EndMandate,
+    hand: &Hand,
+) -> Result<SiteId, TreeError> {
+    let siret = tree::site_of(tx, tenant, given.site).await?.siret;
+    let all = of_site(tx, tenant, &siret).await?;
+    let named = all.into_iter().find(|one| one.id == given.mandate);
+    end(tx, named.ok_or(TreeError::Unknown)?, given.on, hand).await?;
+    Ok(given.site)
 }
 
 /// People write numbers in groups.
@@ -304,6 +345,51 @@ fn backwards() -> Refusal {
     )
 }
 
+fn not_signed() -> Refusal {
+    Refusal::invalid(
+        "/signed_on",
+        "Signée le : ce jour est à venir. Un mandat couvre une fois signé (règle ELI-002) ; donnez le jour de \
+         la signature, aujourd'hui au plus tard.",
+        "Signed on: this day is to come. A mandate covers once it is signed (rule ELI-002); give the day it \
+         was signed, today at the latest.",
+    )
+}
+
+fn over(last: Date) -> Refusal {
+    let fr = format!(
+        "Ce mandat a déjà pris fin (dernier jour couvert : {}) : il n'y a rien à terminer.",
+        french(last)
+    );
+    let en = format!("This mandate is over (last day covered: {last}): there is nothing to end.");
+    Refusal::from(Code::Conflict).saying(fr, en).at("/on")
+}
+
+fn sooner(last: Date) -> Refusal {
+    let fr = format!(
+        "Fin : ce mandat finit déjà plus tôt (dernier jour couvert : {}) ; donnez un jour d'avant, ou \
+         attestez-en un autre.",
+        french(last)
+    );
+    let en = format!(
+        "End: this mandate ends sooner already (last day covered: {last}); give an earlier day, or attest \
+         another."
+    );
+    Refusal::invalid("/on", fr, en)
+}
+
+fn unsigned(day: Date) -> Refusal {
+    let fr = format!(
+        "Fin : ce jour vient avant la signature, le {} ; donnez ce jour-là au plus tôt, pour qu'il n'ait \
+         rien couvert.",
+        french(day)
+    );
+    let en = format!(
+        "End: this day comes before the signing, on {day}; give that day at the earliest, so that it \
+         covered nothing."
+    );
+    Refusal::invalid("/on", fr, en)
+}
+
 impl From<TreeError> for Refusal {
     fn from(error: TreeError) -> Self {
         let conflict = |fr: &str, en: &str| Self::from(Code::Conflict).saying(fr, en);
@@ -362,13 +448,10 @@ impl From<TreeError> for Refusal {
             ),
             TreeError::Reference => no_reference(),
             TreeError::Backwards => backwards(),
-            TreeError::NotSigned => Self::invalid(
-                "/signed_on",
-                "Signée le : ce jour est à venir. Un mandat couvre une fois signé (règle ELI-002) ; donnez \
-                 le jour de la signature, aujourd'hui au plus tard.",
-                "Signed on: this day is to come. A mandate covers once it is signed (rule ELI-002); give the \
-                 day it was signed, today at the latest.",
-            ),
+            TreeError::NotSigned => not_signed(),
+            TreeError::Over(last) => over(last),
+            TreeError::Sooner(last) => sooner(last),
+            TreeError::Unsigned(day) => unsigned(day),
             TreeError::Ceiling => Self::invalid(
                 "/per_minute",
                 "Plafond : un nombre entier de 1 à 1 000 000 ; laissez vide pour ne pas borner.",

@@ -64,6 +64,60 @@ pub async fn attest(
     Ok(mandate)
 }
 
+/// Ends a mandate of a site: from a day on, today when none is given, it covers nothing. What was handed in
+/// before goes its way.
+///
+/// # Errors
+/// When it is over, ends sooner already, or the day is before the one it was signed on.
+pub async fn end(
+    tx: &mut Tx,
+    mandate: Mandate,
+    on: Option<Date>,
+    hand: &Hand,
+) -> Result<Mandate, TreeError> {
+    let Scope::Site { from, until } = mandate.scope else {
+        return Err(TreeError::Unknown);
+    };
+    let today = domain::calendar::day_in_france(hand.now);
+    let on = on.unwrap_or(today);
+    let signed_on = mandate.signed_on;
+    if let Some(last) = until.filter(|last| *last < today) {
+        return Err(TreeError::Over(last));
+    }
+    if on < signed_on {
+        return Err(TreeError::Unsigned(signed_on));
+    }
+    let last = on.yesterday().map_err(|_| TreeError::Unsigned(signed_on))?;
+    if let Some(sooner) = until.filter(|until| *until <= last) {
+        return Err(TreeError::Sooner(sooner));
+    }
+    if !mandates::end(tx, mandate.tenant, mandate.id, last).await? {
+        // Somebody else ended it meanwhile.
+        return Err(TreeError::Sooner(last));
+    }
+    let ended = Mandate {
+        scope: Scope::Site {
+            from,
+            until: Some(last),
+        },
+        ..mandate
+    };
+    let mut data = told(&ended);
+    if let Some(members) = data.as_object_mut() {
+        members.insert("before".to_owned(), json!({ "until": until }));
+    }
+    hand.write(tx, ended.tenant, "mandate.ended", data);
+    Ok(ended)
+}
+
+/// Returns whether a mandate still covers a day, or one to come.
+pub fn is_over(mandate: &Mandate, today: Date) -> bool {
+    match mandate.scope {
+        Scope::Site { from, until } => until.is_some_and(|last| last < today || last < from),
+        Scope::Delivery(_) => true,
+    }
+}
+
 /// Writes an attestation as the log and the command line tell it.
 pub fn told(mandate: &Mandate) -> Value {
     let (from, until) = match mandate.scope {

@@ -17,10 +17,12 @@ mod tests;
 mod webhook;
 mod window;
 
-use admin_api::hand::Hand;
+use admin_api::hand::{self, Hand};
 use clap::{Args, Subcommand};
+use domain::calendar::french;
 use domain::clock::{Clock, SystemClock};
 use domain::{Instance, Opco, TenantId, Timestamp};
+use jiff::civil::Date;
 use store::tenants::{self, Network};
 use store::{Store, Tx};
 
@@ -127,6 +129,17 @@ struct InNetwork {
     network: Option<String>,
 }
 
+/// Why.
+#[derive(Debug, Args)]
+struct Why {
+    #[arg(
+        long,
+        value_name = "TEXTE",
+        help = "Pourquoi, pour le journal : 500 caractères au plus, ni NIR ni IBAN"
+    )]
+    reason: String,
+}
+
 /// Which system of which OPCO.
 #[derive(Debug, Args)]
 struct AtOpco {
@@ -201,12 +214,12 @@ impl Desk {
         self.hand().write(tx, tenant, kind, data);
     }
 
-    /// The same, with the reason of an act.
-    fn because(&self, reason: String) -> Hand {
-        Hand {
-            reason: Some(reason),
+    /// The same, with the reason of an act. What it holds is not repeated where it is refused.
+    fn because(&self, reason: &str) -> Result<Hand, Failure> {
+        Ok(Hand {
+            reason: Some(reason_given(reason)?),
             ..self.hand()
-        }
+        })
     }
 
     /// Returns whose hand the acts of this command are.
@@ -217,6 +230,14 @@ impl Desk {
             reason: None,
         }
     }
+}
+
+/// Returns the reason of an act as the log keeps it.
+pub(crate) fn reason_given(text: &str) -> Result<String, Failure> {
+    hand::given(text).map_err(|why| {
+        let (said, _) = why.said();
+        Failure::new(Code::InputInvalid, format!("--reason : {said}"))
+    })
 }
 
 /// Finds the network named, or the only one there is.
@@ -267,12 +288,17 @@ fn several(names: impl ExactSizeIterator<Item = impl ToString>) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// Shows an absent value in a table.
 /// Writes an instant that may be none, as the clocks of France show it.
 fn when(at: Option<Timestamp>) -> String {
     dash(at.map(words::local))
 }
 
+/// Writes a day that may be none, as people write days.
+fn on(day: Option<Date>) -> String {
+    dash(day.map(french))
+}
+
+/// Shows an absent value in a table.
 fn dash(text: Option<impl ToString>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| text.to_string())
 }

@@ -17,7 +17,7 @@ use store::proofs::{self, Grown, LogKey, MAX_STEP, Shown};
 use store::tenants::Network;
 use store::{NewEvent, Store, events, tenants};
 
-use crate::commands::admin::network_of;
+use crate::commands::admin::{network_of, reason_given};
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::{Out, Progress};
 use crate::commands::{Context, input, quiet_logs, runtime, words};
@@ -225,6 +225,7 @@ fn line(key: &LogKey, network: &Network, last: Option<i64>) -> serde_json::Value
 }
 
 async fn rotate(desk: &mut Desk, args: &RotateArgs) -> Result<Exit, Failure> {
+    let reason = reason_given(&args.reason)?;
     let network = network_of(&desk.store, args.of.network.as_deref()).await?;
     let before = desk.store.published_keys(network.id, desk.now).await?;
     let sealed = desk.store.keys(network.id).await?;
@@ -237,7 +238,7 @@ async fn rotate(desk: &mut Desk, args: &RotateArgs) -> Result<Exit, Failure> {
     let (old, new) = (before.last().map(|key| &key.verifier), &made.verifier);
     let turned = NewEvent::new(desk.now, "log.key_rotated")
         .by(format!("cli:{}", args.by.author))
-        .with(json!({ "from": old, "to": new, "reason": args.reason }));
+        .with(json!({ "from": old, "to": new, "reason": reason }));
     events::append(&mut tx, network.id, &[turned]);
     tx.commit().await?;
     // The handover is the next checkpoint: signed now, both keys vouch for it at once.

@@ -17,7 +17,7 @@ use store::{EngineKind, Store, software, tenants};
 
 use crate::commands::failure::{Exit, Failure};
 use crate::commands::output::{Format, Out, Progress};
-use crate::commands::{Context, quiet_logs, runtime};
+use crate::commands::{Context, names, quiet_logs, runtime};
 use crate::config::Config;
 use crate::opening;
 
@@ -105,10 +105,12 @@ pub(crate) fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure>
         }
     };
     progress.clear();
+    let names = checks.iter().map(|check| check.name.chars().count());
+    let width = names.max().unwrap_or_default();
     for check in &checks {
         match context.format() {
             Format::Json => out.json(check)?,
-            Format::Table => tell(&mut out, check)?,
+            Format::Table => tell(&mut out, check, width)?,
         }
     }
     let failed = checks.iter().any(|check| check.state == State::Fail);
@@ -119,7 +121,8 @@ pub(crate) fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure>
     })
 }
 
-fn tell(out: &mut Out, check: &Check) -> Result<(), Failure> {
+/// Writes a check under the others, whose names take `width` characters at most.
+fn tell(out: &mut Out, check: &Check, width: usize) -> Result<(), Failure> {
     let state = match check.state {
         State::Ok => "bon",
         State::Warn => "ATTENTION",
@@ -127,11 +130,11 @@ fn tell(out: &mut Out, check: &Check) -> Result<(), Failure> {
         State::Skip => "non essayé",
     };
     out.line(&format!(
-        "{:<10}  {:<20}  {}",
+        "{:<10}  {:<width$}  {}",
         state, check.name, check.said
     ))?;
     match &check.remedy {
-        Some(remedy) => out.line(&format!("{:<10}  {:<20}    à faire : {remedy}", "", "")),
+        Some(remedy) => out.line(&format!("{:<10}  {:<width$}    à faire : {remedy}", "", "")),
         None => Ok(()),
     }
 }
@@ -287,9 +290,9 @@ fn stuck(network: &str, counts: &[Count]) -> Check {
     let acts = |count: &&Count| matches!(count.status, Status::Held | Status::Dead);
     let mut causes: BTreeMap<String, u64> = BTreeMap::new();
     for count in counts.iter().filter(acts) {
-        let cause = count.reason.as_deref().unwrap_or(count.status.as_str());
-        let opco = count.opco.map_or("OPCO inconnu", Opco::slug);
-        *causes.entry(format!("{cause} {opco}")).or_default() += count.count;
+        let cause = names::standing(count.status.as_str(), count.reason.as_deref());
+        let opco = count.opco.map_or("OPCO inconnu", Opco::name);
+        *causes.entry(format!("{cause}, {opco}")).or_default() += count.count;
     }
     let on_their_way: u64 = counts.iter().map(|count| count.count).sum();
     let waiting: u64 = causes.values().sum();
@@ -304,7 +307,7 @@ fn stuck(network: &str, counts: &[Count]) -> Check {
     }
     let causes: Vec<String> = causes
         .iter()
-        .map(|(cause, count)| format!("{count} {cause}"))
+        .map(|(cause, count)| format!("{count} × {cause}"))
         .collect();
     Check::new(
         name,
@@ -312,7 +315,7 @@ fn stuck(network: &str, counts: &[Count]) -> Check {
         format!(
             "{said}, {} une personne : {}",
             Language::Fr.counted(waiting, "attend", "attendent"),
-            causes.join(", ")
+            causes.join(" ; ")
         ),
     )
     .remedy("GET /api/v1/deliveries?status=held dit de chacun pourquoi et que faire")
@@ -343,7 +346,7 @@ mod tests {
         assert_eq!(told.state, State::Warn);
         assert_eq!(
             told.said,
-            "4 en route, 3 attendent une personne : 1 dead akto, 2 no_key akto"
+            "4 en route, 3 attendent une personne : 1 × Abandonné, AKTO ; 2 × Retenu : pas de clé CFA, AKTO"
         );
         assert_eq!(stuck("réseau R", &[]).state, State::Ok);
     }

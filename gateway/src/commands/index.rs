@@ -17,9 +17,9 @@ use opco::siro::import::{self, ImportError};
 use opco::siro::{self, Index, Line, OpenError};
 use serde::Serialize;
 
-use crate::commands::Context;
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::{self, Format, Out};
+use crate::commands::{Context, words};
 
 /// Arguments of `index`.
 #[derive(Debug, Args)]
@@ -351,7 +351,7 @@ fn show(context: &Context, info: &Info) -> Result<Exit, Failure> {
         ("mal formées, écartées", info.malformed.to_string()),
         ("répétées, écartées", info.repeated.to_string()),
         ("couples distincts", info.pairs.to_string()),
-        ("publié le", info.published.clone()),
+        ("publié le", words::day_text(&info.published)),
         (
             "source",
             format!("{} ({} octets)", info.source, info.source_bytes),
@@ -383,7 +383,7 @@ fn show(context: &Context, info: &Info) -> Result<Exit, Failure> {
 }
 
 fn named(opco: Option<Opco>) -> String {
-    opco.map_or_else(|| "sans OPCO".to_owned(), |opco| opco.slug().to_owned())
+    opco.map_or("sans OPCO", Opco::name).to_owned()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -7,13 +7,13 @@ use clap::Args;
 use domain::clock::{Clock, SystemClock};
 use domain::person::Language;
 use domain::siret::SiretError;
-use domain::{HoldReason, Route, RouteOutcome, Siret, Timestamp};
+use domain::{HoldReason, Opco, Route, RouteOutcome, Siret, Timestamp};
 use opco::siro::ATTRIBUTION;
 use serde::Serialize;
 
-use crate::commands::Context;
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::{self, Format, Out};
+use crate::commands::{Context, names, words};
 use crate::routing::{self, Employer, Naf, Nomenclature, Routing, RoutingError};
 
 /// The longest line of standard input that can hold a SIRET with its blanks.
@@ -23,7 +23,7 @@ const SHOWN_MAX: usize = 40;
 /// How much is written at once when many SIRETs come in.
 const BLOCK: usize = 64 * 1024;
 /// The columns of the table, in characters.
-const WIDTHS: [usize; 6] = [14, 13, 20, 11, 18, 10];
+const WIDTHS: [usize; 6] = [14, 17, 21, 11, 20, 10];
 
 /// Arguments of `route`.
 #[derive(Debug, Args)]
@@ -212,7 +212,7 @@ impl Answers<'_> {
         };
         match self.out.format() {
             Format::Table => {
-                self.row([&shown, "", "invalid", "", "", ""]);
+                self.row([&shown, "", "SIRET invalide", "", "", error]);
                 Ok(())
             }
             Format::Json => self.json(&Invalid {
@@ -240,22 +240,23 @@ impl Answers<'_> {
     }
 
     fn table(&mut self, route: &Route) {
-        let opco = route.opco.map_or("–", |opco| opco.slug());
+        let opco = route.opco.map_or("–", Opco::name);
         let as_of = route.as_of.as_deref().unwrap_or_default();
+        let as_of = words::day_text(as_of);
         let managed_elsewhere = route.managed_by.is_some() && route.managed_by != route.opco;
         let outcome = match route.outcome {
-            // The gateway would hold it under this word.
-            RouteOutcome::Resolved if managed_elsewhere => HoldReason::OwnerNotManager.as_str(),
-            outcome => outcome.as_str(),
+            // The gateway would hold it for this reason.
+            RouteOutcome::Resolved if managed_elsewhere => names::held(HoldReason::OwnerNotManager),
+            outcome => names::outcome(outcome),
         };
-        let confidence = route.confidence.as_str();
+        let confidence = names::confidence(route.confidence);
         self.row([
             &route.siret,
             opco,
             outcome,
             confidence,
-            route.source.as_str(),
-            as_of,
+            names::source(route.source),
+            &as_of,
         ]);
     }
 

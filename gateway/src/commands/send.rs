@@ -11,7 +11,7 @@ use store::Standing;
 use crate::commands::client::{Api, ApiArgs, detail};
 use crate::commands::failure::{Exit, Failure};
 use crate::commands::output::Out;
-use crate::commands::{Context, input, runtime};
+use crate::commands::{Context, input, names, runtime};
 use crate::http::words;
 
 /// Arguments of `send`.
@@ -42,6 +42,9 @@ struct Sent {
     status: Option<String>,
     opco: Option<String>,
     answer: Value,
+    /// Why it waits or is held.
+    #[serde(skip)]
+    why: Option<String>,
 }
 
 /// Sends every file, whatever becomes of the others.
@@ -59,8 +62,13 @@ pub(crate) fn run(context: &Context, args: &SendArgs) -> Result<Exit, Failure> {
         vec![
             one.file.clone(),
             dash(&one.id),
-            dash(&one.status),
-            dash(&one.opco),
+            one.status.as_deref().map_or_else(
+                || "-".to_owned(),
+                |status| names::standing(status, one.why.as_deref()),
+            ),
+            one.opco
+                .as_deref()
+                .map_or_else(|| "-".to_owned(), names::opco),
         ]
     })?;
     Ok(if sent.iter().all(|one| one.accepted) {
@@ -95,6 +103,7 @@ async fn send(api: &Api, file: &Path, key: Option<&str>) -> Result<Sent, Failure
         },
         opco: text("opco"),
         answer: Value::Null,
+        why: text("held").or_else(|| text("waiting")),
     };
     if !accepted {
         let said = detail(answer.status, &answer.body);

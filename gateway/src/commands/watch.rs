@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::commands::client::{ApiArgs, detail};
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::{Format, Out, Progress};
-use crate::commands::{Context, runtime, words};
+use crate::commands::{Context, names, runtime, words};
 
 /// How long between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -111,13 +111,15 @@ impl Watched {
                 .unwrap_or_default()
         };
         self.status = text("status").parse().ok();
-        let parts = ["status", "reason", "next_at", "opco", "numero_interne"].map(text);
-        let said = parts
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .map(words::local_text)
-            .collect::<Vec<_>>()
-            .join("  ");
+        let reason = Some(text("reason")).filter(|word| !word.is_empty());
+        let parts = [
+            names::standing(text("status"), reason),
+            words::local_text(text("next_at")),
+            names::opco(text("opco")),
+            text("numero_interne").to_owned(),
+        ];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let said = parts.join("  ");
         if said == self.said {
             return Ok(());
         }

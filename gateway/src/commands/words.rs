@@ -1,6 +1,6 @@
 //! Arguments with a meaning: closed lists, numbers with a check digit, days. What is wrong is said in French.
 
-use domain::calendar::local_in_france;
+use domain::calendar::{french, local_in_france};
 use domain::{Siren, Siret, Timestamp};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -95,9 +95,21 @@ pub(crate) fn local(at: Timestamp) -> String {
     local_in_france(at)
 }
 
+/// Writes an instant that proves something, whole: told by the minute it would be another.
+pub(crate) fn exact(at: Timestamp) -> String {
+    let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
+    let shown = at.to_zoned(zone).strftime("%d/%m/%Y %H:%M:%S%.f %Z");
+    shown.to_string()
+}
+
 /// Writes an instant that an answer holds as a text for people; another text stays as it is.
 pub(crate) fn local_text(text: &str) -> String {
     text.parse().map_or_else(|_| text.to_owned(), local)
+}
+
+/// Writes a day that an answer holds as a text for people; another text stays as it is.
+pub(crate) fn day_text(text: &str) -> String {
+    text.parse().map_or_else(|_| text.to_owned(), french)
 }
 
 /// People write numbers in groups.

@@ -369,9 +369,22 @@ on_both! {
             author: "person:1".to_owned(),
         };
         let record = Mandate::of_delivery(tenant, delivery, site(), given, now());
+        let record_id = record.id;
         mandates::put(&mut tx, &record).await.unwrap();
         assert_eq!(mandates::of_delivery(&mut tx, tenant, delivery).await.unwrap(), Some(record));
-        assert_eq!(mandates::attestations(&mut tx, tenant).await.unwrap(), [mandate]);
+        let attested = mandates::attestations(&mut tx, tenant).await.unwrap();
+        assert_eq!(attested, std::slice::from_ref(&mandate));
+        // It ends sooner, never later; nobody else's, and no delivery's.
+        let (sooner, later) = ("2026-10-31".parse().unwrap(), "2026-11-30".parse().unwrap());
+        let stranger = TenantId::new(now());
+        assert!(!mandates::end(&mut tx, stranger, mandate.id, sooner).await.unwrap());
+        assert!(!mandates::end(&mut tx, tenant, record_id, sooner).await.unwrap());
+        assert!(mandates::end(&mut tx, tenant, mandate.id, sooner).await.unwrap());
+        assert!(!mandates::end(&mut tx, tenant, mandate.id, later).await.unwrap());
+        for (day, covered) in [("2026-10-31", true), ("2026-11-01", false)] {
+            let found = mandates::of_site(&mut tx, tenant, &site(), day.parse().unwrap()).await;
+            assert_eq!(found.unwrap().is_some(), covered, "{day}");
+        }
         let none = mandates::of_delivery(&mut tx, TenantId::new(now()), delivery).await.unwrap();
         assert_eq!(none, None);
     }

@@ -149,6 +149,24 @@ on_both! { OPTIONAL;
         assert_eq!(told["mandates"].as_array().unwrap().len(), 2, "{told}");
         assert_eq!(told["mandates"][0]["reference"], "A-<1>", "{told}");
 
+        // It ends on a day, with a reason, once; not before it was signed.
+        let mandate = told["mandates"][0]["id"].as_str().unwrap().to_owned();
+        let end = |on: &str, reason: &str| json!({"act": "end-mandate", "site": site, "mandate": mandate, "on": on, "reason": reason});
+        assert!(shown.contains("name=\"mandate\""), "the form is there: {shown}");
+        for (body, status, pointer) in [
+            (end("2026-09-20", ""), 400, "/reason"),
+            (end("2026-08-31", "r"), 400, "/on"),
+            (end("2026-09-01", "erreur"), 200, ""),
+            (end("2026-09-01", "r"), 409, "/on"),
+        ] {
+            let answer = act(&mut browser, body.clone()).await;
+            assert_eq!(answer.status, status, "{body}: {}", answer.text);
+            assert!(status == 200 || answer.json()["pointer"] == pointer, "{body}: {}", answer.text);
+        }
+        let shown = browser.get(&page).await.text;
+        assert!(shown.contains("A-&lt;1&gt;, signée le 01/09/2026, ne couvre aucun jour"), "{shown}");
+        assert!(!shown.contains(&mandate), "there is nothing to end: {shown}");
+
         // An establishment is of the company that its SIRET names.
         let to = json!({"act": "move-site", "site": first.id, "to": cfa, "reason": "r"});
         let refused = act(&mut browser, to).await;
@@ -161,7 +179,7 @@ on_both! { OPTIONAL;
         assert_eq!(none.status, 400, "{}", none.text);
         assert_eq!(act(&mut browser, json!({"act": "bound", "reason": "r"})).await.json()["ceiling"], Value::Null);
         let log = log(&place).await;
-        for told in ["cfa.created", "site.created", "site.changed", "site.closed", "site.reopened", "ceiling.changed", "mandate.attested", "vendu", "person:"] {
+        for told in ["cfa.created", "site.created", "site.changed", "site.closed", "site.reopened", "ceiling.changed", "mandate.attested", "mandate.ended", "erreur", "vendu", "person:"] {
             assert!(log.contains(told), "{told}: {log}");
         }
     }
@@ -183,6 +201,8 @@ on_both! { OPTIONAL;
             (json!({"act": "add-site", "cfa": theirs.cfa, "name": "S", "siret": "12345678200010"}), 404, Value::Null),
             (json!({"act": "close-site", "site": theirs.id, "reason": "r"}), 404, Value::Null),
             (json!({"act": "attest-mandate", "site": theirs.id, "reference": "A", "signed_on": "2026-09-01"}), 404, Value::Null),
+            (json!({"act": "end-mandate", "site": theirs.id, "mandate": theirs.id, "reason": "r"}), 404, Value::Null),
+            (json!({"act": "end-mandate", "site": mine.id, "mandate": theirs.id, "reason": "r"}), 404, Value::Null),
             (json!({"act": "bound", "site": theirs.id, "per_day": 1, "reason": "r"}), 404, Value::Null),
             (json!({"act": "rename-cfa", "cfa": theirs.cfa, "name": "À moi"}), 404, Value::Null),
         ] {

@@ -286,7 +286,8 @@ fn rule_form(viewer: &Viewer) -> Markup {
     }
 }
 
-fn effect_name(effect: Effect, language: Language) -> &'static str {
+/// Returns what people call what a rule does.
+pub fn effect_name(effect: Effect, language: Language) -> &'static str {
     match effect {
         Effect::Warn => language.of("avertir", "warn"),
         Effect::Wait => language.of("attendre", "wait"),

@@ -60,6 +60,7 @@ pub(crate) async fn act(
         | TreeAct::CloseSite { site, .. }
         | TreeAct::ReopenSite { site, .. } => Some(*site),
         TreeAct::AttestMandate(attest) => Some(attest.site),
+        TreeAct::EndMandate(end) => Some(end.site),
         TreeAct::Bound { site, .. } => *site,
         TreeAct::AddCfa { .. } | TreeAct::RenameCfa { .. } | TreeAct::AddSite { .. } => None,
     };

@@ -9,8 +9,9 @@ use serde_json::json;
 use store::credentials::{self, Credential};
 use store::tenants;
 
-use super::{Desk, InNetwork, when};
+use super::{Desk, InNetwork, Why, when};
 use crate::commands::failure::{Code, Failure};
+use crate::commands::names;
 use crate::commands::words::{self, one_of};
 use crate::http::api_key;
 use crate::http::caller::Permission;
@@ -30,6 +31,8 @@ pub(super) enum CredentialCommand {
         network: InNetwork,
         #[arg(value_name = "ID")]
         id: CredentialId,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -103,6 +106,7 @@ pub(super) async fn run(desk: &mut Desk, command: CredentialCommand) -> Result<(
                 "MONDE",
                 "SITES",
                 "DROITS",
+                "FINIT",
                 "RÉVOQUÉE",
             ];
             desk.out.list(&titles, &lines, |line| {
@@ -110,14 +114,16 @@ pub(super) async fn run(desk: &mut Desk, command: CredentialCommand) -> Result<(
                     line.id.to_string(),
                     line.label.clone(),
                     format!("{}…", line.prefix),
-                    line.environment.to_string(),
+                    names::world(line.environment),
                     sites(line.sites.as_deref()),
-                    line.actions.join(","),
+                    names::permissions(&line.actions),
+                    when(line.expires_at),
                     when(line.revoked_at),
                 ]
             })
         }
-        CredentialCommand::Revoke { network, id } => {
+        CredentialCommand::Revoke { network, id, why } => {
+            let hand = desk.because(&why.reason)?;
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
             if !credentials::revoke(&mut tx, tenant, id, desk.now).await? {
@@ -126,12 +132,8 @@ pub(super) async fn run(desk: &mut Desk, command: CredentialCommand) -> Result<(
                     format!("aucune clé d'API {id} à révoquer"),
                 ));
             }
-            desk.log(
-                &mut tx,
-                tenant,
-                "credential.revoked",
-                json!({ "credential": id }),
-            );
+            let data = json!({ "credential": id });
+            hand.write(&mut tx, tenant, "credential.revoked", data);
             tx.commit().await?;
             desk.out
                 .record(&json!({ "revoked": id }), &[("révoquée", id.to_string())])
@@ -192,9 +194,9 @@ async fn create(desk: &mut Desk, new: NewCredential) -> Result<(), Failure> {
     let shown = [
         ("clé d'API", line.id.to_string()),
         ("nom", line.label.clone()),
-        ("monde", line.environment.to_string()),
+        ("monde", names::world(line.environment)),
         ("sites", sites(line.sites.as_deref())),
-        ("droits", line.actions.join(",")),
+        ("droits", names::permissions(&line.actions)),
         ("à donner à l'ERP", minted.key.expose().to_owned()),
         (
             "",
@@ -225,7 +227,7 @@ fn sites(sites: Option<&[Siret]>) -> String {
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>()
-            .join(",")
+            .join(", ")
     };
     sites.map_or_else(|| "tous".to_owned(), list)
 }

@@ -11,14 +11,19 @@ use serde_json::json;
 
 use store::overrides::{self, RouteOverride, RuleOverride, Subject};
 
-use super::{Desk, InNetwork, dash, when};
+use super::{Desk, InNetwork, Why, dash, when};
 use crate::commands::failure::{Code, Failure};
+use crate::commands::names;
 use crate::commands::words::{self, one_of};
 
 /// Why, and from when to when.
 #[derive(Debug, Args)]
 pub(super) struct Because {
-    #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
+    #[arg(
+        long,
+        value_name = "TEXTE",
+        help = "Pourquoi, pour le journal : 500 caractères au plus, ni NIR ni IBAN"
+    )]
     pub(super) reason: String,
     #[arg(long, value_parser = words::day, value_name = "AAAA-MM-JJ", help = "Premier jour ; tout de suite sinon")]
     from: Option<Date>,
@@ -38,6 +43,8 @@ pub(super) enum OverrideCommand {
         network: InNetwork,
         #[arg(value_name = "ID")]
         id: OverrideId,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -68,6 +75,8 @@ pub(super) enum RuleCommand {
         network: InNetwork,
         #[arg(value_name = "REGLE")]
         rule: String,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -79,8 +88,8 @@ pub(super) struct NewRule {
     rule: String,
     #[arg(long, value_parser = one_of!(Effect), value_name = "EFFET", help = "warn, wait, hold, conflict ou refuse")]
     effect: Effect,
-    #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
-    reason: String,
+    #[command(flatten)]
+    why: Why,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,10 +98,20 @@ struct OverrideLine {
     siret: Option<Siret>,
     siren: Option<Siren>,
     opco: &'static str,
+    #[serde(skip)]
+    named: &'static str,
     author: String,
     reason: String,
     from: Timestamp,
     until: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct RuleLine {
+    rule: String,
+    effect: Effect,
+    author: String,
+    reason: String,
 }
 
 pub(super) async fn route(desk: &mut Desk, command: OverrideCommand) -> Result<(), Failure> {
@@ -110,7 +129,7 @@ pub(super) async fn route(desk: &mut Desk, command: OverrideCommand) -> Result<(
                     vec![
                         line.id.to_string(),
                         employer(line),
-                        line.opco.to_owned(),
+                        line.named.to_owned(),
                         line.author.clone(),
                         line.reason.clone(),
                         when(line.until),
@@ -118,10 +137,11 @@ pub(super) async fn route(desk: &mut Desk, command: OverrideCommand) -> Result<(
                 },
             )
         }
-        OverrideCommand::Revoke { network, id } => {
+        OverrideCommand::Revoke { network, id, why } => {
+            let hand = desk.because(&why.reason)?;
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
-            let ended = decisions::end_route(&mut tx, tenant, id, &desk.hand()).await;
+            let ended = decisions::end_route(&mut tx, tenant, id, &hand).await;
             ended.map_err(|error| undone(error, &format!("aucun choix {id} en vigueur")))?;
             tx.commit().await?;
             desk.out
@@ -140,7 +160,7 @@ async fn create_route(desk: &mut Desk, new: NewOverride) -> Result<(), Failure> 
         }
     };
     let period = period(desk.now, &new.because)?;
-    let hand = desk.because(new.because.reason);
+    let hand = desk.because(&new.because.reason)?;
     let mut tx = desk.store.writing().await?;
     let said = (subject, new.opco);
     let row = decisions::say_route(&mut tx, tenant, said, period, &hand).await;
@@ -149,7 +169,7 @@ async fn create_route(desk: &mut Desk, new: NewOverride) -> Result<(), Failure> 
     let shown = [
         ("choix", line.id.to_string()),
         ("employeur", employer(&line)),
-        ("OPCO", line.opco.to_owned()),
+        ("OPCO", line.named.to_owned()),
     ];
     desk.out.record(&line, &shown)
 }
@@ -160,22 +180,23 @@ pub(super) async fn rule(desk: &mut Desk, command: RuleCommand) -> Result<(), Fa
         RuleCommand::List(network) => {
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.reading().await?;
-            let lines: Vec<serde_json::Value> = overrides::rules(&mut tx, tenant)
-                .await?
-                .iter()
-                .map(rule_line)
-                .collect();
+            let rules = overrides::rules(&mut tx, tenant).await?;
+            let lines: Vec<RuleLine> = rules.into_iter().map(rule_line).collect();
             let titles = ["RÈGLE", "EFFET", "AUTEUR", "RAISON"];
             desk.out.list(&titles, &lines, |line| {
-                ["rule", "effect", "author", "reason"]
-                    .map(|name| dash(line.get(name).and_then(|text| text.as_str())))
-                    .to_vec()
+                vec![
+                    line.rule.clone(),
+                    names::effect(line.effect),
+                    line.author.clone(),
+                    line.reason.clone(),
+                ]
             })
         }
-        RuleCommand::Revoke { network, rule } => {
+        RuleCommand::Revoke { network, rule, why } => {
+            let hand = desk.because(&why.reason)?;
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
-            let done = decisions::restore_rule(&mut tx, tenant, &rule, &desk.hand()).await;
+            let done = decisions::restore_rule(&mut tx, tenant, &rule, &hand).await;
             done.map_err(|error| undone(error, &format!("la règle {rule} n'est pas changée")))?;
             tx.commit().await?;
             desk.out
@@ -186,25 +207,28 @@ pub(super) async fn rule(desk: &mut Desk, command: RuleCommand) -> Result<(), Fa
 
 async fn create_rule(desk: &mut Desk, new: NewRule) -> Result<(), Failure> {
     let tenant = desk.network(&new.network).await?.id;
-    let hand = desk.because(new.reason);
+    let hand = desk.because(&new.why.reason)?;
     let mut tx = desk.store.writing().await?;
     let change = (new.rule, new.effect);
     let row = decisions::change_rule(&mut tx, tenant, change, &hand).await;
     let row = row.map_err(|error| undone(error, ""))?;
     tx.commit().await?;
-    let data = rule_line(&row);
+    let line = rule_line(row);
     let shown = [
-        ("règle", row.rule.clone()),
-        ("effet", row.effect.to_string()),
+        ("règle", line.rule.clone()),
+        ("effet", names::effect(line.effect)),
     ];
-    desk.out.record(&data, &shown)
+    desk.out.record(&line, &shown)
 }
 
 fn refused(error: &OverrideError) -> Failure {
     let said = match error {
         OverrideError::UnknownRule(rule) => format!("règle inconnue : {rule}"),
         OverrideError::NotAllowed { rule, effect } => {
-            format!("la règle {rule} n'admet pas l'effet {effect}")
+            format!(
+                "la règle {rule} n'admet pas l'effet « {} »",
+                names::effect(*effect)
+            )
         }
         OverrideError::Unsigned => {
             "il faut un auteur et une raison, de 500 caractères au plus".to_owned()
@@ -226,7 +250,7 @@ pub(super) fn undone(error: DecisionError, unknown: &str) -> Failure {
             Code::Conflict,
             format!(
                 "une décision est déjà en vigueur pour cet employeur sur ces jours ({})",
-                opco.slug()
+                opco.name()
             ),
         )
         .remedy("la terminer d'abord, ou donner d'autres jours avec --from et --until"),
@@ -250,6 +274,7 @@ fn override_line(row: RouteOverride) -> OverrideLine {
         siret: establishment,
         siren: company,
         opco: row.opco.slug(),
+        named: row.opco.name(),
         author: row.author,
         reason: row.reason,
         from: row.from,
@@ -262,8 +287,11 @@ fn employer(line: &OverrideLine) -> String {
     dash(siret.or_else(|| line.siren.as_ref().map(ToString::to_string)))
 }
 
-fn rule_line(row: &RuleOverride) -> serde_json::Value {
-    json!({
-        "rule": row.rule, "effect": row.effect, "author": row.author, "reason": row.reason,
-    })
+fn rule_line(row: RuleOverride) -> RuleLine {
+    RuleLine {
+        rule: row.rule,
+        effect: row.effect,
+        author: row.author,
+        reason: row.reason,
+    }
 }

@@ -8,18 +8,17 @@ use admin_api::keyring::{self, KeyError, NewKey as GivenKey};
 use clap::{Args, Subcommand};
 use domain::clock::SystemClock;
 use domain::id::KeyId;
-use domain::{Environment, Fault, FaultKind, Siret, TenantId};
+use domain::{Environment, Fault, FaultKind, Instance, Siret, TenantId};
 use jiff::civil::Date;
 use opco::{Seed, Transport};
 use serde::Serialize;
 use serde_json::json;
-use store::keys::{self, CfaKey};
+use store::keys::{self, CfaKey, KeyState};
 
-use super::software::system;
-use super::{AtOpco, Desk, InNetwork, dash};
+use super::{AtOpco, Desk, InNetwork, Why, dash, on};
 use crate::commands::failure::{Code, Failure};
-use crate::commands::secret_input;
 use crate::commands::words::{self, one_of};
+use crate::commands::{names, secret_input};
 use crate::probe::{Bench, Untried};
 
 #[derive(Debug, Subcommand)]
@@ -31,7 +30,12 @@ pub(super) enum KeyCommand {
     #[command(about = "Essaie une clé en attente, et la met en service si l'OPCO l'accepte")]
     Probe(OneKey),
     #[command(about = "Révoque une clé : elle ne sert plus")]
-    Revoke(OneKey),
+    Revoke {
+        #[command(flatten)]
+        key: OneKey,
+        #[command(flatten)]
+        why: Why,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -85,8 +89,12 @@ struct Line {
     siret_cfa: Siret,
     opco: &'static str,
     instance: u16,
+    #[serde(skip)]
+    system: Instance,
     environment: Environment,
     state: &'static str,
+    #[serde(skip)]
+    stands: KeyState,
     probe: Option<String>,
     expires_on: Option<Date>,
     referent: Option<String>,
@@ -99,10 +107,12 @@ pub(super) async fn run(desk: &mut Desk, command: KeyCommand) -> Result<(), Fail
             let tenant = desk.network(&network).await?.id;
             probe(desk, tenant, id).await
         }
-        KeyCommand::Revoke(OneKey { network, id }) => {
+        KeyCommand::Revoke { key, why } => {
+            let OneKey { network, id } = key;
+            let hand = desk.because(&why.reason)?;
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
-            let retired = keyring::retire(&mut tx, tenant, id, &desk.hand()).await;
+            let retired = keyring::retire(&mut tx, tenant, id, &hand).await;
             retired.map_err(|error| match error {
                 KeyError::Store(error) => error.into(),
                 _ => unknown(id),
@@ -119,16 +129,24 @@ pub(super) async fn run(desk: &mut Desk, command: KeyCommand) -> Result<(), Fail
                 .iter()
                 .map(line)
                 .collect();
-            let titles = ["CLÉ", "SITE", "OPCO", "MONDE", "ÉTAT", "ESSAI", "EXPIRE"];
+            let titles = [
+                "CLÉ",
+                "SITE",
+                "OPCO",
+                "MONDE",
+                "ÉTAT",
+                "ESSAI",
+                "DERNIER JOUR",
+            ];
             desk.out.list(&titles, &lines, |line| {
                 vec![
                     line.id.to_string(),
                     line.siret_cfa.to_string(),
-                    system(line.opco, line.instance),
-                    line.environment.to_string(),
-                    line.state.to_owned(),
-                    dash(line.probe.as_ref()),
-                    dash(line.expires_on),
+                    names::system(line.system),
+                    names::world(line.environment),
+                    names::key_state(line.stands),
+                    names::probe(line.probe.as_deref()),
+                    on(line.expires_on),
                 ]
             })
         }
@@ -237,7 +255,8 @@ fn untried_said(key: &CfaKey, untried: Untried) -> Failure {
             Code::NotFound,
             format!(
                 "aucun compte logiciel pour {} ({})",
-                key.instance, key.environment
+                names::system(key.instance),
+                names::world(key.environment)
             ),
         )
         .remedy("cfa-gateway admin software create, puis admin key probe"),
@@ -318,11 +337,11 @@ async fn show(desk: &mut Desk, tenant: TenantId, id: KeyId) -> Result<(), Failur
     let shown = [
         ("clé CFA", line.id.to_string()),
         ("site", line.siret_cfa.to_string()),
-        ("OPCO", system(line.opco, line.instance)),
-        ("monde", line.environment.to_string()),
-        ("état", line.state.to_owned()),
-        ("essai", dash(line.probe.as_ref())),
-        ("expire le", dash(line.expires_on)),
+        ("OPCO", names::system(line.system)),
+        ("monde", names::world(line.environment)),
+        ("état", names::key_state(line.stands)),
+        ("essai", names::probe(line.probe.as_deref())),
+        ("dernier jour", on(line.expires_on)),
         ("référent", dash(line.referent.as_ref())),
     ];
     desk.out.record(&line, &shown)
@@ -334,8 +353,10 @@ fn line(key: &CfaKey) -> Line {
         siret_cfa: key.siret_cfa,
         opco: key.instance.opco.slug(),
         instance: key.instance.number,
+        system: key.instance,
         environment: key.environment,
         state: key.state.as_str(),
+        stands: key.state,
         probe: key.probe_result.clone(),
         expires_on: key.expires_on,
         referent: key.referent.clone(),

@@ -5,11 +5,14 @@ use clap::{Args, Subcommand};
 use domain::Secret;
 use domain::id::PersonId;
 use domain::person::{Language, PersonState, Role};
+use serde::Serialize;
 use serde_json::json;
-use store::people::{Person, Scope};
+use store::people::{Grant, Person, Scope};
+use store::tenants::{self, Cfa, Site};
 
-use super::{Desk, InNetwork};
+use super::{Desk, InNetwork, Why, reason_given};
 use crate::commands::failure::{Code, Failure};
+use crate::commands::names;
 use crate::commands::words::{self, one_of};
 
 #[derive(Debug, Subcommand)]
@@ -21,9 +24,19 @@ pub(super) enum PersonCommand {
     #[command(about = "Refait une invitation : mot de passe perdu, invitation expirée")]
     Invite(OnePerson),
     #[command(about = "Oublie le second facteur : appareil et codes de secours perdus")]
-    ResetSecondFactor(OnePerson),
+    ResetSecondFactor {
+        #[command(flatten)]
+        person: OnePerson,
+        #[command(flatten)]
+        why: Why,
+    },
     #[command(about = "Ferme un compte et ses sessions")]
-    Disable(OnePerson),
+    Disable {
+        #[command(flatten)]
+        person: OnePerson,
+        #[command(flatten)]
+        why: Why,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +85,19 @@ pub(super) struct OnePerson {
     id: PersonId,
 }
 
+#[derive(Debug, Serialize)]
+struct Line {
+    id: PersonId,
+    email: String,
+    name: String,
+    state: PersonState,
+    second_factor: bool,
+    roles: Vec<String>,
+    /// The roles as people call them, and where.
+    #[serde(skip)]
+    named: String,
+}
+
 pub(super) async fn run(desk: &mut Desk, command: PersonCommand) -> Result<(), Failure> {
     match command {
         PersonCommand::Create(new) => create(desk, new).await,
@@ -83,19 +109,21 @@ pub(super) async fn run(desk: &mut Desk, command: PersonCommand) -> Result<(), F
             };
             change(desk, &one, asked).await
         }
-        PersonCommand::ResetSecondFactor(one) => {
+        PersonCommand::ResetSecondFactor { person, why } => {
             let asked = Change {
                 reset_second_factor: true,
+                reason: Some(reason_given(&why.reason)?),
                 ..Change::default()
             };
-            change(desk, &one, asked).await
+            change(desk, &person, asked).await
         }
-        PersonCommand::Disable(one) => {
+        PersonCommand::Disable { person, why } => {
             let asked = Change {
                 state: Some(PersonState::Disabled),
+                reason: Some(reason_given(&why.reason)?),
                 ..Change::default()
             };
-            change(desk, &one, asked).await
+            change(desk, &person, asked).await
         }
     }
 }
@@ -130,33 +158,50 @@ async fn list(desk: &mut Desk, network: &InNetwork) -> Result<(), Failure> {
     let tenant = desk.network(network).await?.id;
     let mut tx = desk.store.reading().await?;
     let found = people::list(&mut tx, tenant).await?;
-    let lines: Vec<serde_json::Value> = found
-        .iter()
-        .map(|(person, grants)| {
-            let role = |grant: &store::people::Grant| {
-                format!("{}@{}", grant.role, people::scope_text(grant.scope))
-            };
-            let roles: Vec<String> = grants.iter().map(role).collect();
-            json!({
-                "id": person.id, "email": person.email, "name": person.name,
-                "state": person.state, "second_factor": person.sealed_totp.is_some(),
-                "roles": roles,
-            })
-        })
+    let places = (
+        tenants::cfas(&mut tx, tenant).await?,
+        tenants::sites(&mut tx, tenant).await?,
+    );
+    let lines: Vec<Line> = found
+        .into_iter()
+        .map(|(person, grants)| line(person, &grants, (&places.0, &places.1)))
         .collect();
-    let titles = ["COMPTE", "NOM", "ADRESSE", "ÉTAT", "RÔLES"];
+    let titles = [
+        "COMPTE",
+        "NOM",
+        "ADRESSE",
+        "ÉTAT",
+        "SECOND FACTEUR",
+        "RÔLES",
+    ];
     desk.out.list(&titles, &lines, |line| {
-        let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-        let roles = line["roles"].as_array().into_iter().flatten();
-        let roles: Vec<&str> = roles.filter_map(serde_json::Value::as_str).collect();
         vec![
-            text("id"),
-            text("name"),
-            text("email"),
-            text("state"),
-            roles.join(", "),
+            line.id.to_string(),
+            line.name.clone(),
+            line.email.clone(),
+            names::person_state(line.state),
+            if line.second_factor { "oui" } else { "non" }.to_owned(),
+            line.named.clone(),
         ]
     })
+}
+
+fn line(person: Person, grants: &[Grant], places: (&[Cfa], &[Site])) -> Line {
+    let word = |grant: &Grant| format!("{}@{}", grant.role, people::scope_text(grant.scope));
+    let name = |grant: &Grant| {
+        let place = people::scope_name(grant.scope, places, Language::Fr);
+        format!("{} ({place})", names::role(grant.role))
+    };
+    let named: Vec<String> = grants.iter().map(name).collect();
+    Line {
+        id: person.id,
+        second_factor: person.sealed_totp.is_some(),
+        email: person.email,
+        name: person.name,
+        state: person.state,
+        roles: grants.iter().map(word).collect(),
+        named: named.join(", "),
+    }
 }
 
 fn acting(desk: &Desk) -> Acting {
@@ -177,7 +222,7 @@ fn shown(desk: &mut Desk, person: &Person, link: Option<&Secret>) -> Result<(), 
         ("compte", person.id.to_string()),
         ("nom", person.name.clone()),
         ("adresse", person.email.clone()),
-        ("état", person.state.to_string()),
+        ("état", names::person_state(person.state)),
     ];
     if let Some(page) = page {
         lines.push(("à envoyer à la personne", page));

@@ -1,6 +1,7 @@
 //! What OPCOs say when they refuse: the texts nobody knows yet, and how the known reasons are recognised.
 
 use clap::{Args, Subcommand};
+use domain::person::Language;
 use domain::rejet::Rejet;
 use domain::{DeliveryId, Environment, Kind, Opco, Timestamp};
 use serde::Serialize;
@@ -9,6 +10,7 @@ use store::tenants;
 
 use super::{Desk, InNetwork};
 use crate::commands::failure::{Code, Failure};
+use crate::commands::names;
 use crate::commands::words::{self, one_of};
 
 #[derive(Debug, Subcommand)]
@@ -35,6 +37,8 @@ pub(super) struct Which {
 struct Line {
     network: String,
     opco: &'static str,
+    #[serde(skip)]
+    named: &'static str,
     environment: Environment,
     kind: Kind,
     told: u64,
@@ -48,6 +52,8 @@ struct Line {
 #[derive(Debug, Serialize)]
 struct Covered {
     opco: &'static str,
+    #[serde(skip)]
+    named: (&'static str, Option<Rejet>),
     /// The code of protocol §15, or `UNKNOWN`.
     reason: &'static str,
     /// The OPCO's own keywords, looked at first.
@@ -95,6 +101,7 @@ async fn list(desk: &mut Desk, which: &Which) -> Result<(), Failure> {
         .map(|(network, refusal)| Line {
             network,
             opco: refusal.opco.slug(),
+            named: refusal.opco.name(),
             environment: refusal.environment,
             kind: refusal.kind,
             told: refusal.told,
@@ -111,9 +118,9 @@ async fn list(desk: &mut Desk, which: &Which) -> Result<(), Failure> {
     desk.out.list(&titles, &lines, |line| {
         vec![
             line.network.clone(),
-            line.opco.to_owned(),
-            line.environment.to_string(),
-            line.kind.to_string(),
+            line.named.to_owned(),
+            names::world(line.environment),
+            line.kind.name(Language::Fr).to_owned(),
             line.told.to_string(),
             words::local(line.first_told_at),
             words::local(line.last_told_at),
@@ -127,10 +134,9 @@ async fn list(desk: &mut Desk, which: &Which) -> Result<(), Failure> {
 
 async fn coverage(desk: &mut Desk, which: &Which) -> Result<(), Failure> {
     let said = said(desk, which).await?;
-    let profiles = desk
-        .config
-        .profiles()
-        .map_err(|error| Failure::new(Code::ConfigInvalid, error.to_string()))?;
+    let profiles = desk.config.profiles();
+    let profiles =
+        profiles.map_err(|error| Failure::new(Code::ConfigInvalid, error.to_string()))?;
     let mut lines = Vec::new();
     for opco in Opco::ALL {
         if which.opco.is_some_and(|asked| asked != opco) {
@@ -165,6 +171,7 @@ async fn coverage(desk: &mut Desk, which: &Which) -> Result<(), Failure> {
             };
             lines.push(Covered {
                 opco: opco.slug(),
+                named: (opco.name(), Some(reason)),
                 reason: reason.as_str(),
                 own: words(true),
                 common: words(false),
@@ -173,6 +180,7 @@ async fn coverage(desk: &mut Desk, which: &Which) -> Result<(), Failure> {
         }
         lines.push(Covered {
             opco: opco.slug(),
+            named: (opco.name(), None),
             reason: "UNKNOWN",
             own: Vec::new(),
             common: Vec::new(),
@@ -188,8 +196,8 @@ async fn coverage(desk: &mut Desk, which: &Which) -> Result<(), Failure> {
     };
     desk.out.list(&titles, &lines, |line| {
         vec![
-            line.opco.to_owned(),
-            line.reason.to_owned(),
+            line.named.0.to_owned(),
+            names::refusal(line.named.1).to_owned(),
             line.told.to_string(),
             shown(&line.own),
             shown(&line.common),

@@ -1,7 +1,10 @@
 //! What is let go of, and when: the schedule of each class, and what would go now.
 
+use admin_api::names::retained;
 use clap::Subcommand;
-use serde_json::json;
+use domain::Timestamp;
+use domain::person::Language;
+use serde::Serialize;
 use store::retention;
 
 use super::{Desk, InNetwork};
@@ -17,6 +20,15 @@ pub(super) enum RetentionCommand {
     Preview(InNetwork),
 }
 
+#[derive(Debug, Serialize)]
+struct Line {
+    class: &'static str,
+    #[serde(skip)]
+    named: &'static str,
+    ended_before: Option<Timestamp>,
+    count: u64,
+}
+
 pub(super) async fn run(desk: &mut Desk, command: RetentionCommand) -> Result<(), Failure> {
     let RetentionCommand::Preview(network) = command;
     let tenant = desk.network(&network).await?.id;
@@ -25,22 +37,27 @@ pub(super) async fn run(desk: &mut Desk, command: RetentionCommand) -> Result<()
     let gone = retention::preview(&mut tx, tenant, &cutoffs).await?;
     drop(tx);
     let classes = classes(&cutoffs, &gone);
-    let lines: Vec<_> = classes
+    let lines: Vec<Line> = classes
         .iter()
-        .map(|(class, before, count)| json!({ "class": french(class), "ended_before": before, "count": count }))
+        .map(|(word, ended_before, count)| Line {
+            class: french(word),
+            named: retained(word, Language::Fr),
+            ended_before: *ended_before,
+            count: *count,
+        })
         .collect();
     desk.out
         .list(&["CLASSE", "FINIS AVANT", "À EFFACER"], &lines, |line| {
-            let text = |name: &str| match &line[name] {
-                serde_json::Value::String(text) => words::local_text(text),
-                serde_json::Value::Null => "gardés".to_owned(),
-                other => other.to_string(),
-            };
-            vec![text("class"), text("ended_before"), text("count")]
+            let before = line.ended_before.map(words::local);
+            vec![
+                line.named.to_owned(),
+                before.unwrap_or_else(|| "gardés".to_owned()),
+                line.count.to_string(),
+            ]
         })
 }
 
-/// Returns what people call a class.
+/// Returns the word of a class for machines, which does not change.
 fn french(word: &'static str) -> &'static str {
     match word {
         "nirs" => "NIR",

@@ -11,8 +11,8 @@ use store::software::{self, SoftwareCredential};
 
 use super::{AtOpco, Desk, InNetwork};
 use crate::commands::failure::Failure;
-use crate::commands::secret_input;
 use crate::commands::words::one_of;
+use crate::commands::{names, secret_input};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SoftwareCommand {
@@ -63,6 +63,8 @@ struct Line {
     id: KeyId,
     opco: &'static str,
     instance: u16,
+    #[serde(skip)]
+    system: Instance,
     environment: Environment,
     client_id: String,
     dpop: bool,
@@ -86,8 +88,8 @@ pub(super) async fn run(desk: &mut Desk, command: SoftwareCommand) -> Result<(),
             desk.out.list(&titles, &lines, |line| {
                 vec![
                     line.id.to_string(),
-                    system(line.opco, line.instance),
-                    line.environment.to_string(),
+                    names::system(line.system),
+                    names::world(line.environment),
                     line.client_id.clone(),
                     if line.dpop { "oui" } else { "non" }.to_owned(),
                     if line.shared { "tous" } else { "ce réseau" }.to_owned(),
@@ -135,8 +137,8 @@ async fn create(desk: &mut Desk, new: NewSoftware) -> Result<(), Failure> {
     tx.commit().await?;
     let shown = [
         ("compte logiciel", line.id.to_string()),
-        ("OPCO", system(line.opco, line.instance)),
-        ("monde", line.environment.to_string()),
+        ("OPCO", names::system(line.system)),
+        ("monde", names::world(line.environment)),
         ("client", line.client_id.clone()),
         (
             "pour",
@@ -157,18 +159,10 @@ fn line(credential: &SoftwareCredential) -> Line {
         id: credential.id,
         opco: opco.slug(),
         instance: number,
+        system: credential.instance,
         environment: credential.environment,
         client_id: credential.client_id.clone(),
         dpop: credential.sealed_dpop_key.is_some(),
         shared: credential.tenant == TenantId::PLATFORM,
-    }
-}
-
-/// Shows a system: the number only where there are several.
-pub(super) fn system(opco: &str, number: u16) -> String {
-    if number == 1 {
-        opco.to_owned()
-    } else {
-        format!("{opco}/{number}")
     }
 }

@@ -9,9 +9,9 @@ use serde_json::json;
 use store::switches::{self, CapabilitySwitch};
 
 use super::decision::{Because, period, undone};
-use super::software::system;
-use super::{AtOpco, Desk, when};
+use super::{AtOpco, Desk, Why, when};
 use crate::commands::failure::Failure;
+use crate::commands::names;
 use crate::commands::words::one_of;
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +24,8 @@ pub(super) enum SwitchCommand {
     Revoke {
         #[arg(value_name = "ID")]
         id: OverrideId,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -54,6 +56,8 @@ pub(super) struct NewSwitch {
 struct SwitchLine {
     id: OverrideId,
     system: String,
+    #[serde(skip)]
+    named: String,
     capability: Capability,
     openness: Openness,
     label: Option<String>,
@@ -82,18 +86,19 @@ pub(super) async fn run(desk: &mut Desk, command: SwitchCommand) -> Result<(), F
             desk.out.list(&titles, &lines, |line| {
                 vec![
                     line.id.to_string(),
-                    line.system.clone(),
+                    line.named.clone(),
                     line.capability.to_string(),
-                    line.openness.to_string(),
+                    names::openness(line.openness),
                     line.author.clone(),
                     line.reason.clone(),
                     when(line.until),
                 ]
             })
         }
-        SwitchCommand::Revoke { id } => {
+        SwitchCommand::Revoke { id, why } => {
+            let hand = desk.because(&why.reason)?;
             let mut tx = desk.store.writing().await?;
-            let done = decisions::end_opening(&mut tx, TenantId::PLATFORM, id, &desk.hand()).await;
+            let done = decisions::end_opening(&mut tx, TenantId::PLATFORM, id, &hand).await;
             done.map_err(|error| undone(error, &format!("aucun choix {id} en vigueur")))?;
             tx.commit().await?;
             desk.out
@@ -104,7 +109,7 @@ pub(super) async fn run(desk: &mut Desk, command: SwitchCommand) -> Result<(), F
 
 async fn create(desk: &mut Desk, new: NewSwitch) -> Result<(), Failure> {
     let period = period(desk.now, &new.because)?;
-    let hand = desk.because(new.because.reason);
+    let hand = desk.because(&new.because.reason)?;
     let opened = Opened {
         instance: new.at.instance(),
         capability: new.capability,
@@ -117,9 +122,9 @@ async fn create(desk: &mut Desk, new: NewSwitch) -> Result<(), Failure> {
     tx.commit().await?;
     let shown = [
         ("choix", line.id.to_string()),
-        ("OPCO", line.system.clone()),
+        ("OPCO", line.named.clone()),
         ("flux", line.capability.to_string()),
-        ("ouverture", line.openness.to_string()),
+        ("ouverture", names::openness(line.openness)),
     ];
     desk.out.record(&line, &shown)
 }
@@ -127,7 +132,8 @@ async fn create(desk: &mut Desk, new: NewSwitch) -> Result<(), Failure> {
 fn switch_line(row: CapabilitySwitch) -> SwitchLine {
     SwitchLine {
         id: row.id,
-        system: system(row.instance.opco.slug(), row.instance.number),
+        system: names::system_word(row.instance),
+        named: names::system(row.instance),
         capability: row.capability,
         openness: row.openness,
         label: row.label,

@@ -10,7 +10,7 @@ use serde_json::json;
 use store::Tx;
 use store::tenants::{self, Cfa, Network, Site};
 
-use super::{Desk, InNetwork, dash, one, several, when};
+use super::{Desk, InNetwork, Why, dash, one, several, when};
 use crate::commands::failure::{Code, Failure};
 use crate::commands::words;
 
@@ -73,22 +73,22 @@ pub(super) enum SiteCommand {
         site: OneSite,
         #[arg(long, value_name = "ID|NOM|SIREN", help = "Le CFA où il va")]
         to: String,
-        #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
-        reason: String,
+        #[command(flatten)]
+        why: Why,
     },
     #[command(about = "Ferme un site : plus de nouveau contrat, ce qui est reçu va jusqu'au bout")]
     Close {
         #[command(flatten)]
         site: OneSite,
-        #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
-        reason: String,
+        #[command(flatten)]
+        why: Why,
     },
     #[command(about = "Rouvre un site fermé")]
     Reopen {
         #[command(flatten)]
         site: OneSite,
-        #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
-        reason: String,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -269,25 +269,28 @@ pub(super) async fn site(desk: &mut Desk, command: SiteCommand) -> Result<(), Fa
             tx.commit().await?;
             show_site(desk, site)
         }
-        SiteCommand::Move { site, to, reason } => {
+        SiteCommand::Move { site, to, why } => {
+            let hand = desk.because(&why.reason)?;
             let (mut tx, place) = found(desk, &site).await?;
             let cfas = tenants::cfas(&mut tx, place.0).await?;
             let to = choose(cfas, Some(&to))?.id;
-            let moved = tree::move_site(&mut tx, place, to, &desk.because(reason)).await;
+            let moved = tree::move_site(&mut tx, place, to, &hand).await;
             let site = moved.map_err(refused)?;
             tx.commit().await?;
             show_site(desk, site)
         }
-        SiteCommand::Close { site, reason } => {
+        SiteCommand::Close { site, why } => {
+            let hand = desk.because(&why.reason)?;
             let (mut tx, place) = found(desk, &site).await?;
-            let closed = tree::close_site(&mut tx, place, &desk.because(reason)).await;
+            let closed = tree::close_site(&mut tx, place, &hand).await;
             let site = closed.map_err(refused)?;
             tx.commit().await?;
             show_site(desk, site)
         }
-        SiteCommand::Reopen { site, reason } => {
+        SiteCommand::Reopen { site, why } => {
+            let hand = desk.because(&why.reason)?;
             let (mut tx, place) = found(desk, &site).await?;
-            let opened = tree::reopen_site(&mut tx, place, &desk.because(reason)).await;
+            let opened = tree::reopen_site(&mut tx, place, &hand).await;
             let site = opened.map_err(refused)?;
             tx.commit().await?;
             show_site(desk, site)
@@ -353,7 +356,10 @@ fn refused(error: TreeError) -> Failure {
         | TreeError::Ceiling
         | TreeError::Reference
         | TreeError::Backwards
-        | TreeError::NotSigned => {
+        | TreeError::NotSigned
+        | TreeError::Over(_)
+        | TreeError::Sooner(_)
+        | TreeError::Unsigned(_) => {
             Failure::new(Code::InputInvalid, "un nom ou un plafond n'en est pas un")
         }
     }

@@ -1,5 +1,7 @@
 //! What a person does first, from an empty folder to a key in service, against the simulated OPCOs.
 
+mod said;
+
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -144,7 +146,10 @@ async fn a_cfa_key_serves_only_after_the_opco_has_answered_it() {
     let shown = place.run(&format!("key probe {refused}")).await.unwrap();
     assert_eq!(shown[0]["state"], KeyState::Active.as_str());
 
-    place.run(&format!("key revoke {refused}")).await.unwrap();
+    place
+        .run(&format!("key revoke {refused} --reason perdue"))
+        .await
+        .unwrap();
     let again = place
         .run(&format!("key probe {refused}"))
         .await
@@ -200,7 +205,10 @@ async fn a_credential_is_shown_once_and_its_revocation_is_kept() {
     );
 
     let id = listed[0]["id"].as_str().unwrap();
-    place.run(&format!("credential revoke {id}")).await.unwrap();
+    place
+        .run(&format!("credential revoke {id} --reason fuite"))
+        .await
+        .unwrap();
     assert!(!place.run("credential list").await.unwrap()[0]["revoked_at"].is_null());
     let other = "credential create --label X --environment live --site 98765432400027";
     assert_eq!(place.run(other).await.unwrap_err().code(), Code::NotFound);
@@ -283,10 +291,13 @@ async fn what_a_network_decides_is_listed_until_it_is_ended() {
         place.run("override list").await.unwrap()[0]["siret"],
         "12345678200010"
     );
-    place.run(&format!("override revoke {id}")).await.unwrap();
+    place
+        .run(&format!("override revoke {id} --reason r"))
+        .await
+        .unwrap();
     assert!(!place.run("override list").await.unwrap()[0]["until"].is_null());
     let twice = place
-        .run(&format!("override revoke {id}"))
+        .run(&format!("override revoke {id} --reason r"))
         .await
         .unwrap_err();
     assert_eq!(twice.code(), Code::NotFound);
@@ -300,7 +311,7 @@ async fn what_a_network_decides_is_listed_until_it_is_ended() {
         .await
         .unwrap();
     assert_eq!(place.run("rule list").await.unwrap()[0]["effect"], "warn");
-    place.run("rule revoke DAT-003").await.unwrap();
+    place.run("rule revoke DAT-003 --reason r").await.unwrap();
     assert!(place.run("rule list").await.unwrap().is_empty());
 
     let line = format!("mandate create --siret {SIRET} --reference A1 --signed-on 2026-09-01");
@@ -495,9 +506,12 @@ async fn works_of_an_opco_are_said_for_every_network_and_ended() {
     let listed = place.run("window list").await.unwrap();
     assert_eq!((listed.len(), &listed[0]["reason"]), (1, &"travaux".into()));
     let id = said[0]["id"].as_str().unwrap();
-    place.run(&format!("window revoke {id}")).await.unwrap();
+    place
+        .run(&format!("window revoke {id} --reason r"))
+        .await
+        .unwrap();
     assert!(place.run("window list").await.unwrap().is_empty());
-    let gone = place.run(&format!("window revoke {id}")).await;
+    let gone = place.run(&format!("window revoke {id} --reason r")).await;
     assert_eq!(gone.unwrap_err().code(), Code::NotFound);
     let mut tx = place.desk.store.reading().await.unwrap();
     let told = events::after(&mut tx, TenantId::PLATFORM, 0, 100)

@@ -9,7 +9,7 @@ use serde_json::json;
 use store::Tx;
 use store::webhooks::{self, Endpoint};
 
-use super::{Desk, InNetwork, dash, when};
+use super::{Desk, InNetwork, Why, dash, when};
 use crate::commands::failure::{Code, Failure};
 
 #[derive(Debug, Subcommand)]
@@ -22,6 +22,8 @@ pub(super) enum WebhookCommand {
         network: InNetwork,
         #[arg(value_name = "ID")]
         id: WebhookId,
+        #[command(flatten)]
+        why: Why,
     },
     #[command(about = "Arrête les envois ; la position reste, rien n'est perdu")]
     Disable {
@@ -29,6 +31,8 @@ pub(super) enum WebhookCommand {
         network: InNetwork,
         #[arg(value_name = "ID")]
         id: WebhookId,
+        #[command(flatten)]
+        why: Why,
     },
     #[command(about = "Place le webhook dans le fil : tout ce qui suit est envoyé")]
     Replay {
@@ -42,6 +46,8 @@ pub(super) enum WebhookCommand {
             help = "La position après laquelle envoyer ; 0 pour le début"
         )]
         after: u32,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -61,32 +67,40 @@ struct Line {
 pub(super) async fn run(desk: &mut Desk, command: WebhookCommand) -> Result<(), Failure> {
     match command {
         WebhookCommand::List(network) => list(desk, &network).await,
-        WebhookCommand::Enable { network, id } => {
+        WebhookCommand::Enable { network, id, why } => {
+            let hand = desk.because(&why.reason)?;
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
             let endpoint = found(&mut tx, tenant, id).await?;
-            let done = hooks::resume(&mut tx, &endpoint, &desk.hand()).await;
+            let done = hooks::resume(&mut tx, &endpoint, &hand).await;
             done.map_err(refused)?;
             tx.commit().await?;
             desk.out
                 .record(&json!({ "enabled": id }), &[("repris", id.to_string())])
         }
-        WebhookCommand::Disable { network, id } => {
+        WebhookCommand::Disable { network, id, why } => {
+            let hand = desk.because(&why.reason)?;
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
             let endpoint = found(&mut tx, tenant, id).await?;
-            let done = hooks::pause(&mut tx, &endpoint, &desk.hand()).await;
+            let done = hooks::pause(&mut tx, &endpoint, &hand).await;
             done.map_err(refused)?;
             tx.commit().await?;
             desk.out
                 .record(&json!({ "disabled": id }), &[("arrêté", id.to_string())])
         }
-        WebhookCommand::Replay { network, id, after } => {
+        WebhookCommand::Replay {
+            network,
+            id,
+            after,
+            why,
+        } => {
+            let hand = desk.because(&why.reason)?;
             let tenant = desk.network(&network).await?.id;
             let mut tx = desk.store.writing().await?;
             let endpoint = found(&mut tx, tenant, id).await?;
             let since = Since::Position(after.into());
-            let done = hooks::rewind(&mut tx, &endpoint, since, &desk.hand()).await;
+            let done = hooks::rewind(&mut tx, &endpoint, since, &hand).await;
             let position = done.map_err(refused)?;
             tx.commit().await?;
             desk.out.record(
@@ -117,7 +131,7 @@ async fn list(desk: &mut Desk, network: &InNetwork) -> Result<(), Failure> {
             line.id.to_string(),
             line.label.clone(),
             line.host.clone(),
-            dash(line.reason.as_ref()),
+            dash(line.reason.as_deref().map(stopped)),
             when(line.since),
             line.position.to_string(),
             line.failures.to_string(),
@@ -139,6 +153,15 @@ fn line(endpoint: Endpoint) -> Line {
         position: endpoint.position,
         failures: endpoint.failures,
         failing_since: endpoint.failing_since,
+    }
+}
+
+/// Says why nothing is sent any more.
+fn stopped(reason: &str) -> &'static str {
+    match reason {
+        "asked" => "à la demande",
+        "gone" => "refusé par l'ERP",
+        _ => "après trop d'échecs",
     }
 }
 

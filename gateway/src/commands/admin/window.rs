@@ -10,9 +10,9 @@ use serde_json::json;
 use store::windows::{self, Window};
 
 use super::decision::undone;
-use super::software::system;
-use super::{AtOpco, Desk};
+use super::{AtOpco, Desk, Why};
 use crate::commands::failure::{Code, Failure};
+use crate::commands::names;
 use crate::commands::words::{self, one_of};
 
 #[derive(Debug, Subcommand)]
@@ -25,6 +25,8 @@ pub(super) enum WindowCommand {
     Revoke {
         #[arg(value_name = "ID")]
         id: OverrideId,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -53,14 +55,16 @@ pub(super) struct NewWindow {
         help = "L'heure de France où elle finit"
     )]
     until: DateTime,
-    #[arg(long, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
-    reason: String,
+    #[command(flatten)]
+    why: Why,
 }
 
 #[derive(Debug, Serialize)]
 struct WindowLine {
     id: OverrideId,
     system: String,
+    #[serde(skip)]
+    named: String,
     environment: Environment,
     author: String,
     reason: String,
@@ -87,8 +91,8 @@ pub(super) async fn run(desk: &mut Desk, command: WindowCommand) -> Result<(), F
             desk.out.list(&titles, &lines, |line| {
                 vec![
                     line.id.to_string(),
-                    line.system.clone(),
-                    line.environment.to_string(),
+                    line.named.clone(),
+                    names::world(line.environment),
                     words::local(line.from),
                     words::local(line.until),
                     line.author.clone(),
@@ -96,9 +100,10 @@ pub(super) async fn run(desk: &mut Desk, command: WindowCommand) -> Result<(), F
                 ]
             })
         }
-        WindowCommand::Revoke { id } => {
+        WindowCommand::Revoke { id, why } => {
+            let hand = desk.because(&why.reason)?;
             let mut tx = desk.store.writing().await?;
-            let ended = decisions::end_window(&mut tx, TenantId::PLATFORM, id, &desk.hand()).await;
+            let ended = decisions::end_window(&mut tx, TenantId::PLATFORM, id, &hand).await;
             ended.map_err(|error| undone(error, &format!("aucune maintenance {id} à venir")))?;
             tx.commit().await?;
             desk.out
@@ -114,7 +119,7 @@ async fn create(desk: &mut Desk, new: NewWindow) -> Result<(), Failure> {
     };
     let from = new.from.map_or(Ok(desk.now), instant)?;
     let span = (from, instant(new.until)?);
-    let hand = desk.because(new.reason);
+    let hand = desk.because(&new.why.reason)?;
     let place = (new.at.instance(), new.environment);
     let mut tx = desk.store.writing().await?;
     let said = decisions::announce(&mut tx, TenantId::PLATFORM, place, span, &hand).await;
@@ -122,7 +127,7 @@ async fn create(desk: &mut Desk, new: NewWindow) -> Result<(), Failure> {
     tx.commit().await?;
     let shown = [
         ("maintenance", line.id.to_string()),
-        ("OPCO", line.system.clone()),
+        ("OPCO", line.named.clone()),
         ("de", words::local(line.from)),
         ("à", words::local(line.until)),
     ];
@@ -132,7 +137,8 @@ async fn create(desk: &mut Desk, new: NewWindow) -> Result<(), Failure> {
 fn window_line(row: Window) -> WindowLine {
     WindowLine {
         id: row.id,
-        system: system(row.instance.opco.slug(), row.instance.number),
+        system: names::system_word(row.instance),
+        named: names::system(row.instance),
         environment: row.environment,
         author: row.author,
         reason: row.reason,

@@ -8,7 +8,7 @@ use store::proofs::{self, Party, Standing};
 use store::{NewEvent, events};
 
 use super::{By, Desk, InNetwork, Log, logs};
-use crate::commands::admin::network_of;
+use crate::commands::admin::{network_of, reason_given};
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::words;
 
@@ -78,6 +78,7 @@ fn line(standing: &Standing, logs: &[Log]) -> Value {
 /// Has a witness asked again that contradicted a log.
 pub(super) async fn settle(desk: &mut Desk, args: &SettleArgs) -> Result<Exit, Failure> {
     let network = network_of(&desk.store, args.of.network.as_deref()).await?;
+    let reason = reason_given(&args.reason)?;
     let name = args.witness.name();
     let mut tx = desk.store.writing().await?;
     if !proofs::looked_at(&mut tx, network.id, &Party::Witness(args.witness.clone())).await? {
@@ -86,7 +87,7 @@ pub(super) async fn settle(desk: &mut Desk, args: &SettleArgs) -> Result<Exit, F
     }
     let settled = NewEvent::new(desk.now, "log.witness_settled")
         .by(format!("cli:{}", args.by.author))
-        .with(json!({ "witness": name, "reason": args.reason }));
+        .with(json!({ "witness": name, "reason": reason }));
     events::append(&mut tx, network.id, &[settled]);
     tx.commit().await?;
     let shown = [("témoin", format!("{name} sera interrogé de nouveau"))];

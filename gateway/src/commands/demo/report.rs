@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::person::Language;
 use domain::route::RouteSource;
-use domain::{Confidence, Etat, HoldReason, NormVersion, Opco, Status};
+use domain::{Confidence, Etat, NormVersion, Opco, Status};
 use serde::Serialize;
 
 use super::course::Told;
@@ -12,6 +12,7 @@ use super::erp::{Route, Sent};
 use super::life;
 use super::stories::End;
 use crate::commands::failure::Failure;
+use crate::commands::names;
 use crate::commands::output::{Format, Out, tell};
 
 /// One line.
@@ -122,8 +123,8 @@ pub(super) fn lives(out: &mut Out, stories: &[life::Story]) -> Result<(), Failur
     let titles = ["OPCO", "ÉTAT", "FACTURES RÉGLÉES", "RÉGLÉ", ""];
     out.list(&titles, &lines, |line| {
         vec![
-            line.opco.to_owned(),
-            line.etat.clone(),
+            names::opco(line.opco),
+            names::etat(&line.etat),
             line.invoices_paid.to_string(),
             format!("{},{:02} €", line.paid_cents / 100, line.paid_cents % 100),
             if line.as_expected {
@@ -193,7 +194,7 @@ fn cells(line: &Line<'_>) -> Vec<String> {
     vec![
         line.employer.to_owned(),
         line.siret.to_owned(),
-        dash(line.opco.map(str::to_owned)),
+        dash(line.opco.map(names::opco)),
         line.why.clone(),
         dash(line.version.map(|version| version.as_str().to_owned())),
         line.attempts.to_string(),
@@ -220,41 +221,24 @@ fn why(route: &Route) -> String {
         (RouteSource::Idcc, ..) => {
             format!("convention {}", route.idcc.as_deref().unwrap_or("?"))
         }
-        (source, ..) => source.to_string(),
+        (source, ..) => names::source(source).to_owned(),
     }
 }
 
 /// Says where it stands.
 fn stands(told: &Told, status: &str) -> String {
     if let Some(reason) = told.held() {
-        return format!("retenu : {}", held(reason));
+        return format!("retenu : {}", names::held(reason));
     }
     let reason = reason(told).unwrap_or_default();
     let etat = told.dossier.as_ref().and_then(|dossier| dossier.etat);
     match (told.delivery.as_ref().map(|one| one.status), etat) {
-        (Some(Status::Delivered), Some(etat)) => format!("livré, {etat}"),
+        (Some(Status::Delivered), Some(etat)) => {
+            format!("livré, {}", etat.name(Language::Fr).to_lowercase())
+        }
         (Some(Status::Delivered), None) => "livré".to_owned(),
         (None, _) if status == "refused" => format!("refusé (422) : {reason}"),
         _ => format!("{status} {reason}"),
-    }
-}
-
-/// Says in a few words why a person must act.
-fn held(reason: HoldReason) -> &'static str {
-    match reason {
-        HoldReason::NoRoute => "aucun OPCO connu",
-        HoldReason::AmbiguousRoute => "plusieurs OPCO possibles",
-        HoldReason::WeakRoute => "OPCO incertain",
-        HoldReason::OwnerNotManager => "rattachement ≠ gestion",
-        HoldReason::FlowNotOpen => "flux non ouvert",
-        HoldReason::NoKey => "pas de clé CFA",
-        HoldReason::NoSoftwareCredential => "pas de compte logiciel",
-        HoldReason::MandateMissing => "mandat absent",
-        HoldReason::ProbableDuplicate => "doublon probable",
-        HoldReason::OutcomeUnknown => "sort inconnu",
-        HoldReason::ContractMissing => "contrat absent",
-        HoldReason::RulesBroken => "règle non respectée",
-        HoldReason::FileUnreadable => "fichier illisible",
     }
 }
 

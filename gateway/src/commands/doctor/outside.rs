@@ -9,6 +9,7 @@ use opco::Profile;
 use reqwest::header::DATE;
 
 use super::{Check, State};
+use crate::commands::names;
 use crate::config::{Config, MaskedUrl};
 
 /// How long a door may take to answer.
@@ -79,10 +80,7 @@ async fn knock(client: &reqwest::Client, profile: &Profile) -> Door {
         Some(recette) if !live => &recette.base_url,
         _ => &profile.base_url,
     };
-    let worlds: Vec<&str> = environments
-        .iter()
-        .map(|environment| environment.as_str())
-        .collect();
+    let worlds: Vec<String> = environments.iter().copied().map(names::world).collect();
     let worlds = worlds.join(" et ");
     match client.get(url).send().await {
         Ok(answer) => {

@@ -178,7 +178,7 @@ fn talk<S: Read + Write>(
             .to_ascii_uppercase();
         match word.as_str() {
             "EHLO" if offers_tls => {
-                reply(stream, "250-essai\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN")?
+                reply(stream, "250-essai\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN")?;
             }
             "EHLO" => reply(stream, "250-essai\r\n250 AUTH PLAIN LOGIN")?,
             "STARTTLS" if offers_tls => {
@@ -186,7 +186,7 @@ fn talk<S: Read + Write>(
                 return Ok(true);
             }
             "AUTH" if kept.refuses_accounts.load(Ordering::SeqCst) => {
-                reply(stream, "535 5.7.8 No")?
+                reply(stream, "535 5.7.8 No")?;
             }
             "AUTH" => reply(stream, "235 2.7.0 Welcome")?,
             "DATA" => {

@@ -1,16 +1,24 @@
 //! The mandates attested for a site, and how one more is.
 
 use domain::person::{Language, Right};
+use jiff::civil::Date;
 use maud::{Markup, html};
 use store::mandates::{Mandate, Scope};
 use store::tenants::Site;
 
 use super::super::super::layout::{csrf, day};
+use super::super::because;
 use super::HERE;
+use crate::tree::mandates::is_over;
 use crate::viewer::Viewer;
 
 /// Shows them, with the form to whoever may add one.
-pub(super) fn section(viewer: &Viewer, site: &Site, found: &[Mandate], may: bool) -> Markup {
+pub(super) fn section(
+    viewer: &Viewer,
+    site: &Site,
+    (found, today): (&[Mandate], Date),
+    may: bool,
+) -> Markup {
     let language = viewer.language();
     html! {
         h2 #mandates { (language.of("Mandats des employeurs", "Mandates of the employers")) }
@@ -23,7 +31,14 @@ pub(super) fn section(viewer: &Viewer, site: &Site, found: &[Mandate], may: bool
         @if found.is_empty() {
             p { (language.of("Aucune attestation.", "No attestation.")) }
         } @else {
-            ul { @for one in found { li { (line(one, language)) } } }
+            ul {
+                @for one in found {
+                    li {
+                        (line(one, language))
+                        @if may && !is_over(one, today) { (end_form(viewer, site, one)) }
+                    }
+                }
+            }
         }
         @if may { (form(viewer, site)) }
     }
@@ -37,11 +52,39 @@ fn line(mandate: &Mandate, language: Language) -> Markup {
     html! {
         (mandate.reference) ", "
         (language.of("signée le ", "signed on ")) (day(mandate.signed_on, language))
-        @if let Some((from, until)) = covers {
+        @if let Some((from, Some(until))) = covers && until < from {
+            (language.of(", ne couvre aucun jour", ", covers no day"))
+        } @else if let Some((from, until)) = covers {
             (language.of(", couvre depuis le ", ", covers from ")) (day(from, language))
             @match until {
                 Some(until) => { (language.of(" jusqu'au ", " to ")) (day(until, language)) },
                 None => (language.of(", sans fin", ", without end")),
+            }
+        }
+    }
+}
+
+fn end_form(viewer: &Viewer, site: &Site, mandate: &Mandate) -> Markup {
+    let language = viewer.language();
+    let (on, why) = (format!("on-{}", mandate.id), format!("end-{}", mandate.id));
+    html! {
+        details {
+            summary { (language.of("Mettre fin à ce mandat", "End this mandate")) }
+            p.small {
+                (language.of(
+                    "À partir de ce jour, un contrat déposé sans autre mandat est retenu ; ce qui est déjà déposé suit son cours.",
+                    "From that day on, a contract handed in without another mandate is held; what was handed in already goes its way.",
+                ))
+            }
+            form.narrow method="post" action=(HERE) {
+                (csrf(viewer))
+                input type="hidden" name="act" value="end-mandate";
+                input type="hidden" name="site" value=(site.id);
+                input type="hidden" name="mandate" value=(mandate.id);
+                label for=(on) { (language.of("Premier jour non couvert (aujourd'hui si vide)", "First day not covered (today when empty)")) }
+                input id=(on) name="on" type="date" min=(mandate.signed_on);
+                (because(&why, language))
+                button.danger type="submit" { (language.of("Mettre fin", "End it")) }
             }
         }
     }

@@ -2,8 +2,10 @@
 
 use actix_web::{HttpResponse, web};
 use domain::Environment;
+use domain::calendar::day_in_france;
 use domain::id::SiteId;
 use domain::person::{Language, Right};
+use jiff::civil::Date;
 use maud::{Markup, html};
 use store::Tx;
 use store::mandates::Mandate;
@@ -29,6 +31,7 @@ pub(crate) struct Shown {
     pub(crate) bounded: Option<Bounded>,
     /// The mandates attested for it, the newest first.
     pub(crate) mandates: Vec<Mandate>,
+    today: Date,
 }
 
 /// Reads it.
@@ -52,6 +55,7 @@ pub(crate) async fn read(
         open,
         bounded,
         mandates,
+        today: day_in_france(now),
     })
 }
 
@@ -89,7 +93,7 @@ pub(super) async fn whole(
         (facts(&shown, language))
         h2 { (language.of("Ce qui est encore ouvert", "What is still open")) }
         (still_open(&shown, language))
-        (mandate::section(viewer, &shown.site, &shown.mandates, may))
+        (mandate::section(viewer, &shown.site, (&shown.mandates, shown.today), may))
         h2 { (language.of("Plafond", "Ceiling")) }
         p { (ceiling(shown.bounded.as_ref(), language)) }
         (explained(language))

@@ -5,6 +5,7 @@ use domain::proof::Verified;
 use serde_json::{Value, json};
 
 use super::Vouch;
+use crate::commands::words;
 
 /// What is told of them.
 pub(super) struct Vouched {
@@ -39,7 +40,7 @@ fn witnesses(verified: &Verified, vouch: &Vouch<'_>, told: &mut Vouched) {
                     "at": seen.at.to_string(), "all": all,
                 }));
                 let reach = reach(all, seen.size);
-                let line = format!("VU par {name} le {} : {reach}", seen.at);
+                let line = format!("VU par {name} le {} : {reach}", words::exact(seen.at));
                 told.shown.push(("témoin", line));
             }
             Err(unseen) => {
@@ -81,7 +82,8 @@ fn timestamp(verified: &Verified, vouch: &Vouch<'_>, told: &mut Vouched) {
             let reach = reach(all, dated.size);
             let line = format!(
                 "EXISTAIT AVANT le {}, selon {} : {reach}",
-                stamp.before, stamp.authority
+                words::exact(stamp.before),
+                stamp.authority
             );
             told.shown.push(("horodatage", line));
             return;

@@ -165,6 +165,26 @@ on_both! {
             dossier["factures"][0]["etat"] == "REGLE"
         }).await;
         assert_eq!(paid["factures"][0]["commentaire"], Value::Null, "it was said of another state");
+        // Of one whose person was erased the state is followed, and what the OPCO says of it is not kept again.
+        let contract = self::contract(746).a_year_earlier().to(Opco::Akto);
+        let dossier = scheduled(&scene, &contract).await;
+        let second = &dossier["echeancier"]["facturable"][1];
+        let owed = (second["numero"].as_i64().unwrap(), second["pedagogie_cents"].as_i64().unwrap());
+        let id = dossier["id"].as_str().unwrap();
+        let bill = facture(&contract, "F-746", owed).of(dossier["delivery_id"].as_str().unwrap())
+            .with("estCertificatRealisation", json!(false));
+        let billed = erp::id(&scene.erp.hand_in(&bill, Form::Multipart, &[]).await.expect(202));
+        scene.erp.until_delivered(&billed).await;
+        let (tenant, billed) = (scene.network.tenant, billed.parse().unwrap());
+        let mut tx = scene.store.writing().await.unwrap();
+        store::privacy::close_words(&mut tx, tenant, billed, scene.now()).await.unwrap();
+        store::privacy::erase_words(&mut tx, tenant, billed).await.unwrap();
+        tx.commit().await.unwrap();
+        let lists = || scene.opcos.calls(Opco::Akto).iter().filter(|call| call.route == "factures_etats").count();
+        let before = lists();
+        wait::until("two more lists, one of them kept", async || (lists() > before + 1).then_some(())).await;
+        let bill = detail(&scene, id).await["factures"][0].clone();
+        assert!(bill["etat"].is_string() && bill["commentaire"].is_null(), "{bill:#}");
     }
 
     async fn an_invoice_of_an_echeance_to_come_waits_for_its_day_and_holds_up_nothing(scene) {

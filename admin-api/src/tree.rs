@@ -27,6 +27,9 @@ pub struct NewCfa {
     pub name: String,
     /// The company.
     pub siren: Siren,
+    /// Whether it is known that the company has a training centre in the network already, and that this is
+    /// another.
+    pub second: bool,
 }
 
 /// A site as a person gives it.
@@ -63,6 +66,9 @@ pub enum TreeError {
     /// The network has a training centre of this name and company.
     #[error("the network has this training centre")]
     CfaTaken,
+    /// The network has a training centre of this company, of this name.
+    #[error("the network has a training centre of this company")]
+    CompanyTaken(String),
     /// The network has a site with this SIRET.
     #[error("the network has a site with the SIRET {0}")]
     SiretTaken(Siret),
@@ -107,7 +113,8 @@ pub enum TreeError {
 /// Makes a training centre.
 ///
 /// # Errors
-/// When the name is none, or the network has it already.
+/// When the name is none, or the network has it already; when it has another of the same company, unless this is
+/// said to be a second one: most companies have one, and a name spelled otherwise would split it in two.
 pub async fn add_cfa(
     tx: &mut Tx,
     tenant: TenantId,
@@ -121,6 +128,10 @@ pub async fn add_cfa(
         .any(|cfa| cfa.siren == new.siren && cfa.name == name)
     {
         return Err(TreeError::CfaTaken);
+    }
+    let of_company = all.into_iter().find(|cfa| cfa.siren == new.siren);
+    if let Some(other) = of_company.filter(|_| !new.second) {
+        return Err(TreeError::CompanyTaken(other.name));
     }
     let cfa = Cfa {
         tenant,

@@ -30,6 +30,10 @@ pub(crate) enum TreeAct {
         name: String,
         #[schema(example = "987654324")]
         siren: String,
+        /// `true` where the network has a training centre of this company already, and this is another.
+        #[serde(default)]
+        #[schema(value_type = bool)]
+        second: Ticked,
     },
     /// Gives a training centre another name.
     RenameCfa {
@@ -175,6 +179,34 @@ impl<'de> Deserialize<'de> for Figure {
     }
 }
 
+/// Yes or no, as a document writes it or as a form does: a box that is not ticked is not sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ticked(bool);
+
+impl<'de> Deserialize<'de> for Ticked {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl Visitor<'_> for Either {
+            type Value = Ticked;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`true` or `false`")
+            }
+
+            fn visit_bool<E: de::Error>(self, yes: bool) -> Result<Ticked, E> {
+                Ok(Ticked(yes))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Ticked, E> {
+                let read = text.parse().map(Ticked);
+                read.map_err(|_| E::custom("expected `true` or `false`"))
+            }
+        }
+        from.deserialize_any(Either)
+    }
+}
+
 /// Does one act; returns the site it was about.
 pub(crate) async fn done(
     desk: &Desk,
@@ -186,9 +218,17 @@ pub(crate) async fn done(
     let because = |reason: &str| Hand::because(desk, viewer, reason);
     let mut tx = desk.store.writing().await?;
     let about = match act {
-        TreeAct::AddCfa { name, siren } => {
-            let siren = siren_of(&siren)?;
-            tree::add_cfa(&mut tx, tenant, NewCfa { name, siren }, &plain).await?;
+        TreeAct::AddCfa {
+            name,
+            siren,
+            second,
+        } => {
+            let new = NewCfa {
+                siren: siren_of(&siren)?,
+                name,
+                second: second.0,
+            };
+            tree::add_cfa(&mut tx, tenant, new, &plain).await?;
             None
         }
         TreeAct::RenameCfa { cfa, name } => {
@@ -405,6 +445,19 @@ impl From<TreeError> for Refusal {
                 "The network has a training centre of this name and SIREN: give it another name.",
             )
             .at("/name"),
+            TreeError::CompanyTaken(name) => Self::from(Code::Conflict)
+                .saying(
+                    format!(
+                        "Le réseau a déjà un CFA de ce SIREN, « {name} » : ajoutez-lui un site s'il s'agit du \
+                         même. Si l'entreprise a bien un second CFA, cochez « second CFA de cette entreprise »."
+                    ),
+                    format!(
+                        "The network has a training centre of this SIREN already, “{name}”: add a site to it \
+                         if it is the same. If the company does have a second one, tick “second training \
+                         centre of this company”."
+                    ),
+                )
+                .at("/siren"),
             TreeError::SiretTaken(siret) => Self::from(Code::Conflict)
                 .saying(
                     format!(

@@ -40,6 +40,8 @@ pub(crate) enum Finding {
     Known,
     /// An earlier line has this SIRET.
     Twice,
+    /// The network, or an earlier line, has a training centre of this SIREN under another name.
+    Company,
 }
 
 impl Finding {
@@ -54,6 +56,7 @@ impl Finding {
             Self::Uai => "uai",
             Self::Known => "known",
             Self::Twice => "twice",
+            Self::Company => "company",
         }
     }
 
@@ -91,6 +94,11 @@ impl Finding {
             Self::Twice => language.of(
                 "même SIRET qu'une ligne précédente",
                 "same SIRET as an earlier line",
+            ),
+            Self::Company => language.of(
+                "un CFA de ce SIREN a un autre nom : écrivez le même, ou ajoutez d'abord ce second CFA à la main",
+                "a training centre of this SIREN has another name: write the same, or add this second one by \
+                 hand first",
             ),
         }
     }
@@ -149,6 +157,7 @@ pub(crate) async fn keep(
             let new = NewCfa {
                 name: line.cfa.clone(),
                 siren: line.siren,
+                second: false,
             };
             let made = tree::add_cfa(tx, tenant, new, hand).await?;
             let id = made.id;
@@ -173,6 +182,7 @@ fn is_of(cfa: &Cfa, name: &str, siren: Siren) -> bool {
 
 fn read(text: &str, cfas: &[Cfa], sites: &[Site]) -> Option<Vec<Judged>> {
     let mut seen = BTreeSet::new();
+    let mut made: Vec<(String, Siren)> = Vec::new();
     let mut judged = Vec::new();
     for (number, cells) in lines(text) {
         if judged.is_empty() && is_title(&cells) {
@@ -189,6 +199,19 @@ fn read(text: &str, cfas: &[Cfa], sites: &[Site]) -> Option<Vec<Judged>> {
                 result = Err(Finding::Known);
             } else if !seen.insert(siret) {
                 result = Err(Finding::Twice);
+            } else if new.makes_cfa {
+                let name = new.cfa.to_lowercase();
+                let same = |(other, siren): &(String, Siren)| *siren == new.siren && *other == name;
+                let other = |siren: Siren| siren == new.siren;
+                if made.iter().any(same) {
+                    // An earlier line makes it.
+                } else if cfas.iter().any(|cfa| other(cfa.siren))
+                    || made.iter().any(|(_, siren)| other(*siren))
+                {
+                    result = Err(Finding::Company);
+                } else {
+                    made.push((name, new.siren));
+                }
             }
         }
         judged.push(Judged { number, result });
@@ -263,14 +286,15 @@ mod tests {
 
     #[test]
     fn each_line_says_what_is_wrong_with_it() {
-        use Finding::{Cfa, Columns, Known, Siren, Siret, Site, Twice, Uai};
+        use Finding::{Cfa, Columns, Company, Known, Siren, Siret, Site, Twice, Uai};
         let text = "a;987654324;b\n;987654324;b;98765432400027\na;1;b;98765432400027\n\
                     a;987654324;;98765432400027\na;987654324;b;1\na;987654324;b;98765432400027;X\n\
                     a;987654324;b;98765432400019\na;987654324;b;98765432400027\n\
-                    a;987654324;c;98765432400027";
+                    a;123456782;b;12345678200010\nA;123456782;b;12345678200028\n\
+                    aa;123456782;b;12345678200036\na;123456782;c;12345678200010";
         let wrong = [Columns, Cfa, Siren, Site, Siret, Uai, Known].map(Err);
         let mut expected: Vec<Result<bool, Finding>> = wrong.into_iter().collect();
-        expected.extend([Ok(true), Err(Twice)]);
+        expected.extend([Err(Company), Ok(true), Ok(true), Err(Company), Err(Twice)]);
         assert_eq!(findings(text), expected);
     }
 }

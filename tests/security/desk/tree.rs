@@ -83,6 +83,7 @@ async fn apart(place: &Place) -> (Site, Site) {
     let new = tree::NewCfa {
         name: "Lycée voisin".to_owned(),
         siren: one.siret.siren(),
+        second: true,
     };
     let cfa = tree::add_cfa(&mut tx, tenant, new, &hand).await.unwrap();
     let two = tree::move_site(&mut tx, (tenant, two.id), cfa.id, &hand)
@@ -108,6 +109,13 @@ on_both! { OPTIONAL;
         assert!(shown.contains("&lt;b&gt;Lycée") && !shown.contains("<b>Lycée"), "{shown}");
         assert!(shown.contains("12345678200010") && shown.contains("0939999N"), "{shown}");
 
+        // A second training centre of one company is made by who says that it is one.
+        let second = json!({"act": "add-cfa", "name": "Lycée", "siren": "123456782"});
+        let refused = act(&mut browser, second.clone()).await;
+        assert_eq!((refused.status.as_u16(), refused.json()["pointer"].as_str()), (409, Some("/siren")), "{}", refused.text);
+        let mut second = second;
+        second["second"] = json!(true);
+        assert_eq!(act(&mut browser, second).await.status, 200);
         let twice = browser.submit(PAGE, &fields).await;
         assert_eq!(twice.status, 400);
         assert!(twice.text.contains("déjà un site avec ce SIRET"), "{}", twice.text);

@@ -290,6 +290,13 @@ fn cfa_form(viewer: &Viewer) -> Markup {
                 input #cfa-name name="name" required maxlength="200" autocomplete="off";
                 label for="cfa-siren" { "SIREN" }
                 input #cfa-siren name="siren" required inputmode="numeric" autocomplete="off";
+                label {
+                    input type="checkbox" name="second" value="true"; " "
+                    (language.of(
+                        "Second CFA de cette entreprise : le réseau en a déjà un de ce SIREN",
+                        "Second training centre of this company: the network has one of this SIREN already",
+                    ))
+                }
                 button type="submit" { (language.of("Ajouter le CFA", "Add the training centre")) }
             }
         }

@@ -50,6 +50,11 @@ pub(super) struct NewCfa {
     name: String,
     #[arg(long, value_parser = words::siren, value_name = "SIREN", help = "Son SIREN")]
     siren: Siren,
+    #[arg(
+        long,
+        help = "Second CFA de cette entreprise : le réseau en a déjà un de ce SIREN"
+    )]
+    second: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -207,6 +212,7 @@ pub(super) async fn cfa(desk: &mut Desk, command: CfaCommand) -> Result<(), Fail
             let new = tree::NewCfa {
                 name: new.name,
                 siren: new.siren,
+                second: new.second,
             };
             let mut tx = desk.store.writing().await?;
             let made = tree::add_cfa(&mut tx, tenant, new, &desk.hand()).await;
@@ -342,6 +348,10 @@ fn refused(error: TreeError) -> Failure {
         }
         TreeError::CfaTaken => conflict("ce réseau a déjà un CFA de ce nom et de ce SIREN")
             .remedy("cfa-gateway admin cfa list"),
+        TreeError::CompanyTaken(name) => conflict(&format!(
+            "ce réseau a déjà un CFA de ce SIREN, « {name} »"
+        ))
+        .remedy("cfa-gateway admin site create pour le même CFA ; --second si l'entreprise en a bien deux"),
         TreeError::SiretTaken(siret) => conflict(&format!("ce réseau a déjà un site de SIRET {siret}"))
             .remedy("cfa-gateway admin site list"),
         TreeError::There => conflict("le site est déjà dans ce CFA"),

@@ -38,6 +38,8 @@ pub struct Wanted {
     pub kinds: Vec<String>,
     /// The sites whose events it is told of; absent for all.
     pub sites: Option<Vec<Siret>>,
+    /// The name it gets. A page brings one with its form, so that a form sent twice makes one webhook.
+    pub once: Option<WebhookId>,
 }
 
 /// Secrets just made.
@@ -92,6 +94,9 @@ pub enum HookError {
     /// The network has as many as it may have.
     #[error("the network has as many webhooks as it may have")]
     TooMany,
+    /// The same form made one already.
+    #[error("the same form made one already")]
+    Made,
     /// Two secrets cannot sign for so long.
     #[error("two secrets cannot sign for so long")]
     Overlap,
@@ -115,7 +120,7 @@ pub enum HookError {
 /// Makes a webhook, told of everything from now on; its secret, in `secrets`, is shown once.
 ///
 /// # Errors
-/// When the network has enough of them.
+/// When the network has enough of them, or the same form made one already.
 pub async fn create(
     tx: &mut Tx,
     network_key: &TenantKey,
@@ -124,7 +129,7 @@ pub async fn create(
     hand: &Hand,
 ) -> Result<Endpoint, HookError> {
     let tenant = network_key.tenant();
-    let id = WebhookId::new(hand.now);
+    let id = wanted.once.unwrap_or_else(|| WebhookId::new(hand.now));
     let sealed = network_key
         .seal_secret(id.as_bytes(), SECRET_PART, &secrets.kept)
         .map_err(|_| HookError::Sealing)?;
@@ -151,7 +156,11 @@ pub async fn create(
         created_by: hand.name.clone(),
         created_at: hand.now,
     };
-    webhooks::create(tx, &endpoint).await?;
+    let created = webhooks::create(tx, &endpoint).await;
+    created.map_err(|error| match error {
+        StoreError::Conflict(_) => HookError::Made,
+        other => other.into(),
+    })?;
     hand.write(tx, tenant, "webhook.created", about(&endpoint));
     Ok(endpoint)
 }

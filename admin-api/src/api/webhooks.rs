@@ -248,6 +248,7 @@ pub(crate) async fn create(
         label: new.label.trim().to_owned(),
         kinds: new.kinds,
         sites: new.sites,
+        once: None,
     };
     let (one, secret) = acts::made(&desk, &viewer, wanted, &new.reason).await?;
     let mut tx = desk.store.reading().await?;

@@ -169,6 +169,12 @@ impl From<HookError> for Refusal {
                 format!("Un réseau a {HOOKS_MAX} webhooks au plus."),
                 format!("A network has at most {HOOKS_MAX} webhooks."),
             ),
+            HookError::Made => Self::from(Code::Conflict).saying(
+                "Ce formulaire a déjà fait un webhook, dont le secret n'a été montré qu'une fois : aucun autre \
+                 n'est fait. Si vous ne l'avez pas noté, ouvrez ce webhook et donnez-lui un autre secret.",
+                "This form made a webhook already, whose secret was shown only once: no other is made. If you \
+                 did not note it, open that webhook and give it another secret.",
+            ),
             HookError::Overlap => Self::invalid(
                 "/overlap_hours",
                 format!("Les deux secrets signent ensemble {OVERLAP_HOURS_MAX} heures au plus."),

@@ -363,7 +363,7 @@ fn refused(error: HookError) -> Problem {
             Problem::new(Code::InvalidRequest, detail).pointer("/after")
         }
         HookError::Unknown | HookError::NotAside => Problem::not_found(),
-        HookError::Sealing => Problem::internal(&error),
+        HookError::Sealing | HookError::Made => Problem::internal(&error),
         HookError::Store(error) => error.into(),
     }
 }

@@ -63,6 +63,7 @@ async fn webhook(store: &Store, tenant: TenantId, now: Timestamp) -> WebhookId {
         label: "autre@cfa.example".to_owned(),
         kinds: Vec::new(),
         sites: None,
+        once: None,
     };
     let secrets = hooks::Secrets {
         kept: Secret::new("whsec_a whsk_b"),

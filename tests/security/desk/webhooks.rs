@@ -52,7 +52,10 @@ async fn post(browser: &mut Browser, path: &str, body: &Value) -> Answer {
 
 /// Makes the webhook of an ERP; returns its page and its secret.
 async fn made(browser: &mut Browser, place: &Place, url: &str) -> (String, String) {
+    let form = browser.get("/settings/webhooks").await.text;
+    let once = between(&form, "name=\"once\" value=\"", "\"").unwrap();
     let fields = [
+        ("once", once.as_str()),
         ("label", "<i>ERP</i>"),
         ("environment", "test"),
         ("url", url),
@@ -63,6 +66,15 @@ async fn made(browser: &mut Browser, place: &Place, url: &str) -> (String, Strin
     assert!(!answer.text.contains("<i>ERP"), "{}", answer.text);
     let secret = between(&answer.text, "<code>", "</code>").unwrap();
     assert!(secret.starts_with("whsec_"), "{secret}");
+    // The page loaded again sends the same form: it makes no second one.
+    let twice = browser.submit("/settings/webhooks", &fields).await;
+    assert_eq!(twice.status, 400, "{}", twice.text);
+    assert!(
+        twice.text.contains("déjà fait un webhook"),
+        "{}",
+        twice.text
+    );
+    assert_eq!(kept(place).await.len(), 1);
     let page = format!("/settings/webhooks/{}", kept(place).await[0].id);
     (page, secret)
 }

@@ -3,8 +3,9 @@
 pub(crate) mod one;
 
 use actix_web::{HttpResponse, web};
+use domain::id::WebhookId;
 use domain::person::{Language, Right};
-use domain::{Environment, Secret, Siret};
+use domain::{Environment, Secret, Siret, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::events;
@@ -13,7 +14,7 @@ use store::webhooks::{self, Endpoint, parking};
 use super::super::layout::{Frame, csrf, instant, notice, world_field, world_name};
 use super::super::login::again;
 use super::super::page;
-use super::{because, sirets};
+use super::{because, once, sirets};
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::hooks::{Wanted, acts};
@@ -35,6 +36,7 @@ pub(crate) struct NewHook {
     sites: String,
     #[serde(default)]
     reason: String,
+    once: Option<WebhookId>,
 }
 
 impl NewHook {
@@ -48,6 +50,7 @@ impl NewHook {
             label: self.label.trim().to_owned(),
             kinds: kinds.map(str::to_owned).collect(),
             sites: (!sites.is_empty()).then_some(sites),
+            once: self.once,
         })
     }
 }
@@ -122,7 +125,7 @@ async fn list_page(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Markup
         } @else {
             (table(&found, head, language))
         }
-        @if viewer.may(Right::ManageCredentials) { (form(viewer)) }
+        @if viewer.may(Right::ManageCredentials) { (form(viewer, desk.clock.now())) }
     }))
 }
 
@@ -179,13 +182,14 @@ fn state(endpoint: &Endpoint, language: Language) -> Markup {
     }
 }
 
-fn form(viewer: &Viewer) -> Markup {
+fn form(viewer: &Viewer, now: Timestamp) -> Markup {
     let language = viewer.language();
     html! {
         section aria-labelledby="new" {
             h2 #new { (language.of("Prévenir un ERP", "Tell an ERP")) }
             form.narrow method="post" action=(HERE) {
                 (csrf(viewer))
+                (once(WebhookId::new(now)))
                 label for="label" { (language.of("Nom", "Name")) }
                 input #label name="label" required maxlength="100" autocomplete="off";
                 (world_field(Environment::Test, language))

@@ -18,6 +18,7 @@ pub(super) fn wanted(app: &App, caller: &Caller, body: &[u8]) -> Result<Wanted, 
         label: asked.label.trim().to_owned(),
         kinds: asked.kinds,
         sites: None,
+        once: None,
     };
     app.notifier.fits(&wanted).map_err(unfit)?;
     wanted.sites = match asked.sites {

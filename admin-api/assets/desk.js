@@ -12,6 +12,10 @@ if (field && location.hash.length > 1) {
   document.querySelector("#password")?.focus();
 }
 
+// Whoever is signed in as somebody else signs out first, and goes on with the code of the invitation.
+const leaving = document.querySelector("[data-keeps-hash]");
+if (leaving && location.hash.length > 1) leaving.setAttribute("action", "/logout" + location.hash);
+
 // What scrolls sideways is reached by the keyboard too, and says what it is.
 const sideways = new ResizeObserver((seen) => {
   for (const { target } of seen) {

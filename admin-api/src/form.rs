@@ -41,13 +41,7 @@ impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Sent<T, MA
         request.extensions_mut().insert(typed.clone());
         let body = web::Payload::from_request(request, payload);
         Box::pin(async move {
-            let body = body.await.map_err(|_| Refusal::from(Code::Invalid))?;
-            let read = body.to_bytes_limited(MAX).await;
-            let bytes = read
-                .map_err(|_| Refusal::from(Code::TooLarge))?
-                .map_err(|_| Refusal::from(Code::Invalid))?;
-            let pairs: Vec<(String, String)> =
-                serde_urlencoded::from_bytes(&bytes).map_err(|_| Refusal::from(Code::Invalid))?;
+            let pairs = pairs::<MAX>(body.await).await?;
             if let Some(cookie) = viewer.as_ref().and_then(Viewer::cookie) {
                 let mut words = pairs.iter().filter(|(name, _)| name == CSRF_FIELD);
                 if !words.any(|(_, word)| carried::is_csrf(cookie, word)) {
@@ -59,6 +53,35 @@ impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Sent<T, MA
             read
         })
     }
+}
+
+/// The fields of a form that carries no word of a session: whoever sends it, nothing may be done in the name of
+/// whom the browser is signed in as.
+#[derive(Debug)]
+pub(crate) struct Anybodys<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Anybodys<T> {
+    type Error = Refusal;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = web::Payload::from_request(request, payload);
+        Box::pin(async move {
+            let pairs = pairs::<BYTES_MAX>(body.await).await?;
+            read_fields(&pairs).map(Self)
+        })
+    }
+}
+
+async fn pairs<const MAX: usize>(
+    body: Result<web::Payload, Error>,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let body = body.map_err(|_| Refusal::from(Code::Invalid))?;
+    let read = body.to_bytes_limited(MAX).await;
+    let bytes = read
+        .map_err(|_| Refusal::from(Code::TooLarge))?
+        .map_err(|_| Refusal::from(Code::Invalid))?;
+    serde_urlencoded::from_bytes(&bytes).map_err(|_| Refusal::from(Code::Invalid))
 }
 
 /// Reads the fields; one that is empty is one that was not filled in.

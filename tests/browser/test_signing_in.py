@@ -25,7 +25,7 @@ def give_code(visit: Visit, code: str) -> None:
 
 
 def test_a_person_signs_in_with_password_and_code_comes_where_they_wanted_and_signs_out(
-    enter: Enter, staff: Staff, manner: Manner
+    enter: Enter, scene: Scene, staff: Staff, manner: Manner
 ) -> None:
     person = staff["lecteur", manner.language]
     visit = enter()
@@ -49,8 +49,12 @@ def test_a_person_signs_in_with_password_and_code_comes_where_they_wanted_and_si
     assert path(visit) == "/dossiers"
     visit.look("dossiers-of-a-reader")
 
-    visit.button("Se déconnecter", "Sign out").click()
-    assert path(visit) == "/login"
+    _, address = invited(scene.gateway, "lecteur", manner.language, "Lise Petit")
+    code = urlsplit(address).fragment
+    visit.go(f"/invitation#{code}")
+    visit.look("invitation-signed-in")
+    visit.button("Se déconnecter et continuer", "Sign out and go on").click()
+    assert visit.page.locator("#code").input_value() == code, "the code goes along"
     visit.go("/dossiers")
     assert path(visit) == "/login", "the session is over"
 

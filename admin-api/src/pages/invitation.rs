@@ -12,7 +12,7 @@ use super::layout::{csrf, notice, outside};
 use super::login::{again, empty, insert};
 use super::page;
 use crate::desk::Desk;
-use crate::form::Sent;
+use crate::form::Anybodys;
 use crate::gate::{language, redirect, session_cookie, set_cookie};
 use crate::refusal::Refusal;
 use crate::signin::{self, carried, password};
@@ -32,20 +32,29 @@ pub(crate) struct Chosen {
 /// Asks for the code and a password. The script takes the code from behind the `#` of the address,
 /// which no server on the way sees.
 pub(crate) async fn form(request: HttpRequest) -> HttpResponse {
-    let viewer = request.extensions().get::<Viewer>().cloned();
-    if let Some(viewer) = viewer.filter(|viewer| viewer.cookie().is_some()) {
-        return page(signed_in_page(&viewer));
+    if let Some(viewer) = signed_in(&request) {
+        return page(signed_in_page(&viewer, &empty()));
     }
     page(invitation_page(language(&request), &empty(), ""))
+}
+
+/// Returns as whom this browser is signed in.
+fn signed_in(request: &HttpRequest) -> Option<Viewer> {
+    let viewer = request.extensions().get::<Viewer>().cloned();
+    viewer.filter(|viewer| viewer.cookie().is_some())
 }
 
 /// Keeps the password; the account can then sign in.
 pub(crate) async fn submit(
     desk: web::Data<Desk>,
     request: HttpRequest,
-    sent: Sent<Chosen>,
+    sent: Anybodys<Chosen>,
 ) -> Result<HttpResponse, Refusal> {
-    let Sent(sent) = sent;
+    let Anybodys(sent) = sent;
+    // Somebody signed in meanwhile, in another tab.
+    if let Some(viewer) = signed_in(&request) {
+        return Ok(again(signed_in_page(&viewer, &sent.code)));
+    }
     let language = language(&request);
     let now = desk.clock.now();
     let code = sent.code.clone();
@@ -101,9 +110,18 @@ pub(crate) async fn submit(
     Ok(answer)
 }
 
-/// Where somebody is signed in already, a password is not chosen for somebody else.
-fn signed_in_page(viewer: &Viewer) -> Markup {
+/// Where somebody is signed in already, a password is not chosen for somebody else: signing out goes on to the
+/// invitation. Its code stays behind the `#`, which no server sees: from the form that was sent, or from the
+/// address, which the script adds.
+fn signed_in_page(viewer: &Viewer, code: &Secret) -> Markup {
     let language = viewer.language();
+    let code = code.expose().trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let hash = if code.is_empty() || !code.chars().all(plain) {
+        String::new()
+    } else {
+        format!("#{code}")
+    };
     let title = language.of("Vous êtes déjà connecté", "You are signed in already");
     let person = viewer.person();
     outside(
@@ -117,15 +135,22 @@ fn signed_in_page(viewer: &Viewer) -> Markup {
             }
             p {
                 (language.of(
-                    "Pour vous servir de l'invitation, déconnectez-vous, puis ouvrez de nouveau l'adresse reçue.",
-                    "To use the invitation, sign out, then open the address you were sent again.",
+                    "L'invitation sert à choisir le mot de passe d'un autre compte : déconnectez-vous d'abord. Rien n'a été enregistré, et l'invitation sert encore.",
+                    "The invitation is there to choose the password of another account: sign out first. Nothing was saved, and the invitation is still good.",
                 ))
             }
-            form.inline method="post" action="/logout" {
+            form.inline method="post" action={ "/logout" (hash) } data-keeps-hash {
                 (csrf(viewer))
-                button type="submit" { (language.of("Se déconnecter", "Sign out")) }
+                input type="hidden" name="next" value="/invitation";
+                button type="submit" { (language.of("Se déconnecter et continuer", "Sign out and go on")) }
             }
             p { a href="/" { (language.of("Rester connecté", "Stay signed in")) } }
+            p.small {
+                (language.of(
+                    "Si la page suivante demande un code : c'est ce qui suit le # dans l'adresse reçue.",
+                    "If the next page asks for a code: it is what follows the # in the address you were sent.",
+                ))
+            }
         },
     )
 }

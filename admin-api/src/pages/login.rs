@@ -166,9 +166,11 @@ pub(crate) async fn out(
     viewer: Viewer,
     sent: Sent<std::collections::HashMap<String, String>>,
 ) -> Result<HttpResponse, Refusal> {
-    drop(sent);
+    let Sent(mut sent) = sent;
     end(&desk, &viewer).await?;
-    let mut answer = redirect("/login");
+    // An invitation that was opened as somebody else goes on from here.
+    let next = sent.remove("next").filter(|next| is_local(next));
+    let mut answer = redirect(next.as_deref().unwrap_or("/login"));
     let name = session_cookie(&desk);
     insert(
         &mut answer,

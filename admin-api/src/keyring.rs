@@ -9,8 +9,9 @@ use domain::id::{KeyId, TenantId};
 use domain::{Environment, Instance, Secret, Siret};
 use jiff::civil::Date;
 use serde_json::json;
-use store::keys::{self, CfaKey, KeyState};
+use store::keys::{self, CfaKey, KeyState, validity};
 use store::{StoreError, TenantKey, Tx, tenants};
+use subtle::ConstantTimeEq as _;
 
 use crate::hand::{self, Hand};
 use crate::works::Verdict;
@@ -50,6 +51,12 @@ pub enum KeyError {
     /// The referent's name is none.
     #[error("the referent's name is none")]
     Referent,
+    /// The site has this very key at this system already, under this name and in this state.
+    #[error("the site has this key already")]
+    Same(KeyId, KeyState),
+    /// No last day was given.
+    #[error("no last day was given")]
+    NoDay,
     /// No such key.
     #[error("no such key")]
     Unknown,
@@ -88,12 +95,61 @@ impl NewKey {
 /// Keeps a key, sealed and not yet used.
 ///
 /// # Errors
-/// When it is none, or not of a site of the network.
+/// When it is none, not of a site of the network, or the site has it already.
 pub async fn stage(
     tx: &mut Tx,
     network_key: &TenantKey,
     new: NewKey,
     hand: &Hand,
+) -> Result<CfaKey, KeyError> {
+    let known = keys::list(tx, network_key.tenant()).await?;
+    stage_beside(tx, network_key, &known, (new, hand)).await
+}
+
+/// Keeps the keys of a sheet, each of another site or system than the others.
+///
+/// # Errors
+/// As [`stage`], for the first that is not kept.
+pub(crate) async fn stage_all(
+    tx: &mut Tx,
+    network_key: &TenantKey,
+    all: Vec<NewKey>,
+    hand: &Hand,
+) -> Result<(), KeyError> {
+    let known = keys::list(tx, network_key.tenant()).await?;
+    for new in all {
+        stage_beside(tx, network_key, &known, (new, hand)).await?;
+    }
+    Ok(())
+}
+
+/// Finds the very same key among the keys of a network, for its site at its system. One that was retired for good
+/// is none of them: it may be given again. Both texts are compared in a time that tells nothing of them.
+pub(crate) fn same<'k>(
+    known: &'k [CfaKey],
+    network_key: &TenantKey,
+    new: &NewKey,
+) -> Option<&'k CfaKey> {
+    let mut here = known.iter().filter(|key| {
+        key.siret_cfa == new.siret_cfa
+            && key.instance == new.instance
+            && key.environment == new.environment
+            && key.state != KeyState::Revoked
+    });
+    here.find(|key| {
+        let text = network_key.open_secret(key.id.as_bytes(), keys::SEAL_PART, &key.sealed);
+        text.is_ok_and(|text| {
+            let given = new.text.expose().as_bytes();
+            bool::from(text.expose().as_bytes().ct_eq(given))
+        })
+    })
+}
+
+async fn stage_beside(
+    tx: &mut Tx,
+    network_key: &TenantKey,
+    known: &[CfaKey],
+    (new, hand): (NewKey, &Hand),
 ) -> Result<CfaKey, KeyError> {
     let tenant = network_key.tenant();
     new.check(day_in_france(hand.now))?;
@@ -102,6 +158,9 @@ pub async fn stage(
         .is_none()
     {
         return Err(KeyError::Site);
+    }
+    if let Some(same) = same(known, network_key, &new) {
+        return Err(KeyError::Same(same.id, same.state));
     }
     let id = KeyId::new(hand.now);
     let sealed = network_key
@@ -188,6 +247,28 @@ pub async fn retire(tx: &mut Tx, tenant: TenantId, id: KeyId, hand: &Hand) -> Re
         return Err(KeyError::Unknown);
     }
     hand.write(tx, tenant, "key.revoked", json!({ "key": id }));
+    Ok(())
+}
+
+/// Says the last day of a key, as its OPCO wrote it to somebody. What the OPCO tells itself later goes before it.
+///
+/// # Errors
+/// When the day is over, or there is no key that can be used.
+pub async fn date(
+    tx: &mut Tx,
+    key: &CfaKey,
+    expires_on: Option<Date>,
+    hand: &Hand,
+) -> Result<(), KeyError> {
+    let day = expires_on.ok_or(KeyError::NoDay)?;
+    if day < day_in_france(hand.now) {
+        return Err(KeyError::Passed);
+    }
+    if !validity::given(tx, key.tenant, key.id, day, hand.now).await? {
+        return Err(KeyError::Retired);
+    }
+    let data = json!({ "key": key.id, "before": key.expires_on, "expires_on": day });
+    hand.write(tx, key.tenant, "key.end_given", data);
     Ok(())
 }
 

@@ -182,6 +182,11 @@ pub const KINDS: &[(&str, &str, &str)] = &[
         "CFA key put to use",
     ),
     (
+        "key.end_given",
+        "Dernier jour d'une clé CFA donné",
+        "Last day of a CFA key given",
+    ),
+    (
         "key.entrusted",
         "Référent d'une clé CFA changé",
         "Referent of a CFA key changed",

@@ -17,7 +17,7 @@ use crate::keyring::NewKey;
 use crate::keyring::forecast::{self, Forecast};
 use crate::keyring::sheet::{self, BYTES_MAX};
 use crate::pages::keys::import;
-use crate::pages::keys::one::{self, Act};
+use crate::pages::keys::one::{self, Act, With};
 use crate::pages::keys::{self as page, reached};
 use crate::refusal::{self, Code, Refusal};
 use crate::viewer::Viewer;
@@ -87,9 +87,12 @@ pub(crate) struct NewKeyBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyAct {
-    /// `probe`, `promote`, `retire` or `entrust`.
+    /// `probe`, `promote`, `retire`, `date` or `entrust`.
     #[schema(example = "probe")]
     act: String,
+    /// Its last day, with `date`.
+    #[schema(value_type = Option<String>, format = Date)]
+    expires_on: Option<Date>,
     /// Who answers for it, with `entrust`; absent, nobody.
     referent: Option<String>,
     /// Why, for the log, with `retire`.
@@ -139,7 +142,7 @@ pub(crate) struct SheetLine {
     /// Its OPCO, where it has one.
     opco: String,
     /// What is wrong with it: `columns`, `siret`, `site`, `opco`, `system`, `key`, `day`, `passed`,
-    /// `referent` or `twice`.
+    /// `referent`, `twice` or `same`.
     #[serde(skip_serializing_if = "Option::is_none")]
     finding: Option<&'static str>,
 }
@@ -189,6 +192,7 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
         (status = 400, response = refusal::Refused),
         (status = 401, response = refusal::Refused),
         (status = 403, response = refusal::Refused),
+        (status = 409, response = refusal::Refused),
     ),
 )]
 pub(crate) async fn stage(
@@ -241,7 +245,7 @@ pub(crate) async fn import(
         .map_err(|_| Refusal::from(Code::TooLarge))?
         .map_err(|_| Refusal::from(Code::Invalid))?;
     let text = decode(&bytes);
-    let judged = import::judged(&desk, &viewer, asked.environment, &text)?;
+    let judged = import::judged(&desk, &viewer, asked.environment, &text).await?;
     let judged = judged.ok_or(Code::TooLarge)?;
     let kept = !asked.preview;
     if kept {
@@ -280,7 +284,7 @@ pub(crate) async fn show(
     Ok(HttpResponse::Ok().json(KeyBody::new(&key)))
 }
 
-/// Tries a key, puts it to use, retires it, or says who answers for it.
+/// Tries a key, puts it to use, retires it, or says its last day or who answers for it.
 #[utoipa::path(
     post, path = "/admin/v1/keys/{id}", operation_id = "act_on_key", tag = "keys",
     params(("id" = String, Path, format = Uuid)), request_body = KeyAct,
@@ -301,7 +305,12 @@ pub(crate) async fn act(
 ) -> Result<HttpResponse, Refusal> {
     let sent = sent.into_inner();
     let key = reached(&desk, &viewer, Right::ManageKeys, *id).await?;
-    let act = Act::read(&sent.act, sent.referent, sent.reason);
+    let with = With {
+        referent: sent.referent,
+        reason: sent.reason,
+        expires_on: sent.expires_on,
+    };
+    let act = Act::read(&sent.act, with);
     let wrong = || Refusal::invalid("/act", "Cet acte n'existe pas.", "There is no such act.");
     let said = one::done(&desk, &viewer, &key, act.ok_or_else(wrong)?).await?;
     let key = reached(&desk, &viewer, Right::ManageKeys, *id).await?;
@@ -311,7 +320,7 @@ pub(crate) async fn act(
     }))
 }
 
-/// Says what stops on the first day without a key.
+/// Says what stops on the first day without a key, or what depends on it where nobody knows that day.
 #[utoipa::path(
     get, path = "/admin/v1/keys/{id}/forecast", operation_id = "forecast_key", tag = "keys",
     params(("id" = String, Path, format = Uuid)),

@@ -22,14 +22,14 @@ const AHEAD_DAYS: i32 = 90;
 /// What a lapsed key blocks.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Forecast {
-    /// The first day without the key.
+    /// The first day without the key; absent when nobody knows its last one: nothing is known to stop.
     #[schema(value_type = Option<String>, format = Date)]
     pub(crate) from: Option<Date>,
     /// Dossiers of the site at this OPCO that are neither refused, cancelled nor settled.
     pub(crate) dossiers: u64,
     /// Of them, those whose schedule was read: only they count in the amounts.
     pub(crate) with_schedule: u64,
-    /// Échéances open on that day, neither paid nor under review, in cents.
+    /// Échéances open on that day, today where there is none, neither paid nor under review, in cents.
     pub(crate) due_cents: i64,
     /// Échéances that open in the 90 days after it, in cents.
     pub(crate) opening_cents: i64,
@@ -37,14 +37,11 @@ pub(crate) struct Forecast {
     pub(crate) complete: bool,
 }
 
-/// Counts what stops on the first day without a key; today when nobody knows its end.
+/// Counts what stops on the first day without a key. Where nobody knows its end, what depends on it today.
 pub(crate) async fn of(store: &Store, key: &CfaKey, today: Date) -> Result<Forecast, StoreError> {
-    let from = key
-        .expires_on
-        .and_then(|last| last.tomorrow().ok())
-        .map_or(today, |first| first.max(today));
+    let from = first_without(key.expires_on, today);
     let mut forecast = Forecast {
-        from: Some(from),
+        from,
         complete: true,
         ..Forecast::default()
     };
@@ -69,11 +66,17 @@ pub(crate) async fn of(store: &Store, key: &CfaKey, today: Date) -> Result<Forec
             if open.binary_search(dossier).is_ok()
                 && let Some(schedule) = opened(&network_key, snapshot)
             {
-                forecast.add(&schedule, from);
+                forecast.add(&schedule, from.unwrap_or(today));
             }
         }
     }
     Ok(forecast)
+}
+
+/// Returns the first day without a key, today at the earliest; nothing where nobody knows its last one.
+fn first_without(last: Option<Date>, today: Date) -> Option<Date> {
+    let first = last?.tomorrow().ok()?;
+    Some(first.max(today))
 }
 
 async fn open_dossiers(
@@ -136,6 +139,16 @@ impl Forecast {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_whose_end_nobody_knows_stops_nothing_on_any_day() {
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        let today = day("2026-09-02");
+        assert_eq!(first_without(None, today), None);
+        let ends = |last| first_without(Some(day(last)), today);
+        assert_eq!(ends("2026-12-31"), Some(day("2027-01-01")));
+        assert_eq!(ends("2026-01-31"), Some(today));
+    }
 
     #[test]
     fn what_is_open_that_day_is_apart_from_what_opens_after_and_the_paid_counts_no_more() {

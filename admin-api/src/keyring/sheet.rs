@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use domain::person::Language;
 use domain::{Environment, Instance, Opco, Secret, Siret};
 use jiff::civil::Date;
+use store::TenantKey;
+use store::keys::CfaKey;
 
 use super::{KeyError, NewKey};
 use crate::csv::read::{cell, lines};
@@ -38,6 +40,8 @@ pub(crate) enum Finding {
     Referent,
     /// An earlier line gives a key of the same site at the same OPCO.
     Twice,
+    /// The site has this very key at this OPCO already.
+    Same,
 }
 
 impl Finding {
@@ -54,6 +58,7 @@ impl Finding {
             Self::Passed => "passed",
             Self::Referent => "referent",
             Self::Twice => "twice",
+            Self::Same => "same",
         }
     }
 
@@ -87,6 +92,10 @@ impl Finding {
             Self::Twice => language.of(
                 "même site et même OPCO qu'une ligne précédente",
                 "same site and OPCO as an earlier line",
+            ),
+            Self::Same => language.of(
+                "ce site a déjà cette clé chez cet OPCO : rien à faire",
+                "this site has this key at this OPCO already: nothing to do",
             ),
         }
     }
@@ -143,6 +152,17 @@ pub(crate) fn read(text: &str, judge: &Judge<'_>) -> Option<Vec<Judged>> {
         });
     }
     Some(judged)
+}
+
+/// Finds the keys that their sites have already.
+pub(crate) fn compare(judged: &mut [Judged], known: &[CfaKey], network_key: &TenantKey) {
+    for line in judged {
+        if let Ok(new) = &line.result
+            && super::same(known, network_key, new).is_some()
+        {
+            line.result = Err(Finding::Same);
+        }
+    }
 }
 
 /// What is shown of a cell that is not what it should be: it may be a key in the wrong column.

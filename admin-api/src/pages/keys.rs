@@ -1,8 +1,10 @@
 //! The CFA keys: every site at every OPCO, what ends when, and the form of a new one.
 
 pub(crate) mod calendar;
+mod grid;
 pub(crate) mod import;
 pub(crate) mod one;
+mod stops;
 
 use actix_web::{HttpResponse, web};
 use domain::calendar::{day_in_france, french};
@@ -80,6 +82,12 @@ impl From<KeyError> for Refusal {
                 "Il faut un nom de 200 caractères au plus.",
                 "A name of at most 200 characters is needed.",
             ),
+            KeyError::NoDay => Self::invalid(
+                "/expires_on",
+                "Il faut le dernier jour de la clé (AAAA-MM-JJ).",
+                "The last day of the key is needed (YYYY-MM-DD).",
+            ),
+            KeyError::Same(_, state) => same(state),
             KeyError::Unknown => Code::NotFound.into(),
             KeyError::NotAccepted => Self::from(Code::Conflict).saying(
                 "L'OPCO n'a pas encore accepté cette clé : essayez-la d'abord.",
@@ -93,6 +101,31 @@ impl From<KeyError> for Refusal {
             KeyError::Store(error) => error.into(),
         }
     }
+}
+
+/// Refuses a key that its site has already, and says where it stands.
+fn same(state: KeyState) -> Refusal {
+    let (fr, en) = match state {
+        KeyState::Staged => (
+            "Cette clé attend déjà pour ce site chez cet OPCO : essayez-la, puis mettez-la en service. Rien n'a \
+             été gardé une seconde fois.",
+            "This key is staged already for this site at this OPCO: try it, then put it to use. Nothing was \
+             kept a second time.",
+        ),
+        KeyState::Active => (
+            "Cette clé est déjà celle en service pour ce site chez cet OPCO : il n'y a rien à garder. Pour la \
+             remplacer, donnez la suivante, telle que l'extranet de l'OPCO la montre.",
+            "This key is the one in use already for this site at this OPCO: there is nothing to keep. To \
+             replace it, give the next one, as the OPCO's extranet shows it.",
+        ),
+        KeyState::Retiring | KeyState::Revoked => (
+            "Cette clé est celle que ce site avait avant chez cet OPCO, et elle est encore là : remettez-la en \
+             service depuis sa page, ou donnez la suivante.",
+            "This key is the one that this site had before at this OPCO, and it is still there: put it to use \
+             again from its page, or give the next one.",
+        ),
+    };
+    Refusal::from(Code::Conflict).saying(fr, en).at("/key")
 }
 
 /// Lists them.
@@ -284,7 +317,7 @@ async fn list_page(
             }
         }
         (filters(&sites, asked, world, language))
-        (grid(&sites, &found, asked, today, language))
+        (grid::drawn(&sites, &found, asked, (today, language)))
         (calendar::drawn(&ends, today, language))
         (table(&sites, &shown, today, language))
         @if may { (form(desk, viewer, world)) }
@@ -339,69 +372,6 @@ fn filters(sites: &[&Site], asked: &Asked, world: Environment, language: Languag
             a href=(in_world("/keys", Some(world))) { (language.of("Effacer", "Clear")) }
         }
     }
-}
-
-/// Every site at every OPCO: the key in use, else the one that waits.
-fn grid(
-    sites: &[&Site],
-    found: &[CfaKey],
-    asked: &Asked,
-    today: Date,
-    language: Language,
-) -> Markup {
-    let wanted: Option<Opco> = asked.opco.parse().ok();
-    let opcos: Vec<Opco> = Opco::ALL
-        .into_iter()
-        .filter(|opco| wanted.is_none_or(|wanted| wanted == *opco))
-        .collect();
-    let best = |siret: Siret, opco: Opco| {
-        let here = found.iter().filter(|key| {
-            key.siret_cfa == siret && key.instance.opco == opco && key.state != KeyState::Revoked
-        });
-        here.min_by_key(|key| match key.state {
-            KeyState::Active => 0,
-            KeyState::Staged => 1,
-            KeyState::Retiring | KeyState::Revoked => 2,
-        })
-    };
-    let rows = sites
-        .iter()
-        .filter(|site| asked.site.is_empty() || asked.site == site.siret.as_str());
-    html! {
-        h2 #grid { (language.of("Sites et OPCO", "Sites and OPCOs")) }
-        div.scroll tabindex="0" role="region" aria-labelledby="grid" {
-            table.grid {
-                caption.hidden { (language.of("La clé de chaque site chez chaque OPCO", "The key of each site at each OPCO")) }
-                thead { tr {
-                    th scope="col" { "Site" }
-                    @for opco in &opcos { th scope="col" { (opco.name()) } }
-                } }
-                tbody {
-                    @for site in rows {
-                        tr {
-                            th scope="row" { (site.name) }
-                            @for opco in &opcos {
-                                td {
-                                    @match best(site.siret, *opco) {
-                                        Some(key) => (cell(key, today, language)),
-                                        None => span.small { (language.of("aucune", "none")) },
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn cell(key: &CfaKey, today: Date, language: Language) -> Markup {
-    let (colour, said) = match key.state {
-        KeyState::Active => nearness(key.expires_on, today, language),
-        state => ("", state_name(state, language).to_owned()),
-    };
-    html! { a class={ "badge " (colour) } href={ "/keys/" (key.id) } { (said) } }
 }
 
 fn table(sites: &[&Site], shown: &[&CfaKey], today: Date, language: Language) -> Markup {

@@ -73,6 +73,27 @@ pub async fn told(
     Ok(())
 }
 
+/// Keeps the last day that a person gives to a key, and returns whether there is one that can still be used.
+pub async fn given(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: KeyId,
+    expires_on: Date,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "update cfa_key set expires_on = $3, updated_at = $4
+        where tenant_id = $1 and key_id = $2 and state <> 'revoked'";
+    let done = run!(
+        tx,
+        sqlx::query(SQL)
+            .bind(raw(tenant))
+            .bind(raw(id))
+            .bind(expires_on.to_string())
+            .bind(ms(now))
+    );
+    Ok(done > 0)
+}
+
 /// Lists the keys in use whose last day is not after a day.
 pub async fn ending_by(
     tx: &mut Tx,

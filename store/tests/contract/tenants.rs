@@ -192,7 +192,7 @@ on_both! {
     }
 
     async fn a_key_becomes_active_and_the_former_one_retires(db) {
-        let tenant = db.network().await;
+        let (tenant, stranger) = (db.network().await, db.network().await);
         let vault = db.store.keys(tenant).await.unwrap();
         let mut tx = db.store.writing().await.unwrap();
         let mut ids = Vec::new();
@@ -228,6 +228,11 @@ on_both! {
         ]);
         let clear = vault.open_secret(found.id.as_bytes(), keys::SEAL_PART, &found.sealed).unwrap();
         assert_eq!(clear, Secret::new("first"));
+        let longer = "2027-12-31".parse().unwrap();
+        assert!(keys::validity::given(&mut tx, tenant, ids[0], longer, at(25)).await.unwrap());
+        let found = active(&mut tx).await.unwrap().unwrap();
+        assert_eq!((found.expires_on, found.changed_at), (Some(longer), at(25)));
+        assert!(!keys::validity::given(&mut tx, stranger, ids[0], day, at(26)).await.unwrap());
         assert!(keys::activate(&mut tx, tenant, ids[1], at(8)).await.unwrap());
         assert_eq!(active(&mut tx).await.unwrap().unwrap().id, ids[1]);
         assert_eq!(
@@ -235,6 +240,7 @@ on_both! {
             KeyState::Retiring
         );
         assert!(keys::revoke(&mut tx, tenant, ids[1], at(9)).await.unwrap());
+        assert!(!keys::validity::given(&mut tx, tenant, ids[1], day, at(9)).await.unwrap());
         assert!(!keys::activate(&mut tx, tenant, ids[1], at(10)).await.unwrap());
         assert_eq!(active(&mut tx).await.unwrap(), None);
         assert_eq!(keys::list(&mut tx, tenant).await.unwrap().len(), 2);

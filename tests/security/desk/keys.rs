@@ -121,6 +121,53 @@ on_both! { OPTIONAL;
         assert!(kept(&place).await.is_empty());
     }
 
+    async fn an_end_that_nobody_knows_stops_nothing_until_it_is_given(place) {
+        let mut browser = place.signed_in("cles@cfa.example", Role::Keys).await;
+        let mut active = all(&place).await;
+        active.retain(|key| key.state == KeyState::Active && key.expires_on.is_none());
+        let page = format!("/keys/{}", active.remove(0).id);
+        let forecast = format!("/admin/v1{page}/forecast");
+        let shown = browser.get(&page).await.text;
+        assert!(shown.contains("La fin de cette clé n'est pas connue."), "{shown}");
+        assert!(shown.contains("name=\"expires_on\"") && !shown.contains("Bloqué à partir"), "{shown}");
+        assert_eq!(browser.get(&forecast).await.json()["from"], serde_json::Value::Null);
+        for day in ["", "2026-01-31", "demain"] {
+            let refused = browser.submit(&page, &[("act", "date"), ("expires_on", day)]).await;
+            assert_eq!(refused.status, 400, "{day}: {}", refused.text);
+        }
+        let given = browser.submit(&page, &[("act", "date"), ("expires_on", "2026-12-31")]).await;
+        assert_eq!(given.status, 303, "{}", given.text);
+        let shown = browser.get(&page).await.text;
+        assert!(shown.contains("Bloqué à partir du") && shown.contains("dernier jour noté"), "{shown}");
+        assert_eq!(browser.get(&forecast).await.json()["from"], "2027-01-01");
+        assert!(log(&place).await.contains("key.end_given"));
+    }
+
+    async fn a_key_that_the_site_has_is_not_kept_a_second_time(place) {
+        let mut browser = place.signed_in("cles@cfa.example", Role::Keys).await;
+        let network_key = place.store.keys(place.network.tenant).await.unwrap();
+        let site = place.network.sites[0];
+        let used = all(&place).await.into_iter().find(|key| key.siret_cfa == site && key.instance.opco == Opco::Akto).unwrap();
+        let used = network_key.open_secret(used.id.as_bytes(), keys::SEAL_PART, &used.sealed).unwrap();
+        let site = site.to_string();
+        let fields = |key: &str| [("world", "test"), ("site", site.as_str()), ("system", "akto/1"), ("key", key)]
+            .map(|(name, value)| (name, value.to_owned()));
+        for (key, status, said) in [
+            (used.expose(), 400, "déjà celle en service"), (CANARY, 303, ""), (CANARY, 400, "attend déjà"),
+        ] {
+            let fields = fields(key);
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let answer = browser.submit("/keys", &fields).await;
+            assert_eq!(answer.status, status, "{}", answer.text);
+            assert!(answer.text.contains(said) && !answer.text.contains(key), "{}", answer.text);
+        }
+        let preview = upload(&mut browser, &format!("{site};akto;{CANARY}\n{site};atlas;{CANARY}")).await;
+        assert!(preview.text.contains("a déjà cette clé chez cet OPCO"), "{}", preview.text);
+        let sealed = between(&preview.text, "name=\"sheet\" value=\"", "\"").unwrap();
+        browser.submit("/keys/import/keep", &[("sheet", &sealed)]).await;
+        assert_eq!(kept(&place).await.len(), 2, "at another OPCO it is another key");
+    }
+
     async fn a_role_at_one_site_keeps_the_keys_of_that_site_only(place) {
         let (tenant, now) = (place.network.tenant, place.now());
         let mut tx = place.store.reading().await.unwrap();

@@ -6,6 +6,7 @@ use domain::person::{Language, Right};
 use domain::{Environment, Siret};
 use maud::{Markup, html};
 use serde::Deserialize;
+use store::keys;
 
 use super::super::layout::{Frame, csrf, in_world, notice};
 use super::super::login::again;
@@ -65,7 +66,7 @@ pub(crate) async fn preview(
         let said = language.of("La feuille est vide.", "The sheet is empty.");
         return Ok(again(form_page(&viewer, world, said)));
     };
-    let Some(judged) = judged(&desk, &viewer, world, &text)? else {
+    let Some(judged) = judged(&desk, &viewer, world, &text).await? else {
         return Ok(again(form_page(&viewer, world, &too_many(language))));
     };
     let sealed = kept_sheet::seal(&desk, &viewer, PART, &format!("{world}\n{text}")).await?;
@@ -80,13 +81,14 @@ pub(crate) async fn keep(
 ) -> Result<HttpResponse, Refusal> {
     let Sent(sent) = sent;
     let (world, text) = open(&desk, &viewer, &sent.sheet).await?;
-    let judged = judged(&desk, &viewer, world, &text)?.ok_or(Code::Invalid)?;
+    let judged = judged(&desk, &viewer, world, &text).await?;
+    let judged = judged.ok_or(Code::Invalid)?;
     let kept = kept(&desk, &viewer, &judged).await?;
     Ok(page(report_page(&viewer, world, &judged, kept)))
 }
 
-/// Judges the lines of a sheet by what the person may; nothing when there are too many.
-pub(crate) fn judged(
+/// Judges the lines of a sheet by what the person may and what the sites have; nothing when there are too many.
+pub(crate) async fn judged(
     desk: &Desk,
     viewer: &Viewer,
     environment: Environment,
@@ -105,7 +107,14 @@ pub(crate) fn judged(
         sites: &sites,
         systems: &systems(desk),
     };
-    Ok(sheet::read(text, &judge))
+    let Some(mut judged) = sheet::read(text, &judge) else {
+        return Ok(None);
+    };
+    let network_key = desk.store.keys(viewer.tenant()).await?;
+    let mut tx = desk.store.reading().await?;
+    let known = keys::list(&mut tx, viewer.tenant()).await?;
+    sheet::compare(&mut judged, &known, &network_key);
+    Ok(Some(judged))
 }
 
 /// Keeps the good lines in one transaction; says how many.
@@ -114,18 +123,15 @@ pub(crate) async fn kept(
     viewer: &Viewer,
     judged: &[Judged],
 ) -> Result<usize, Refusal> {
-    let good: Vec<&NewKey> = judged
-        .iter()
-        .filter_map(|line| line.result.as_ref().ok())
-        .collect();
+    let good = judged.iter().filter_map(|line| line.result.as_ref().ok());
+    let good: Vec<NewKey> = good.cloned().collect();
+    let kept = good.len();
     let network_key = desk.store.keys(viewer.tenant()).await?;
     let hand = Hand::of(desk, viewer);
     let mut tx = desk.store.writing().await?;
-    for new in &good {
-        keyring::stage(&mut tx, &network_key, (*new).clone(), &hand).await?;
-    }
+    keyring::stage_all(&mut tx, &network_key, good, &hand).await?;
     tx.commit().await?;
-    Ok(good.len())
+    Ok(kept)
 }
 
 /// Opens a sheet that came back from the browser, with the world it is of.

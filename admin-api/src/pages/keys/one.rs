@@ -16,12 +16,12 @@ use super::super::layout::{Frame, csrf, instant, notice};
 use super::super::login::again;
 use super::super::page;
 use super::super::settings::because;
-use super::{day, nearness, probe_name, reached, state_name, system_name};
+use super::{day, nearness, probe_name, reached, state_name, stops, system_name};
 use crate::desk::Desk;
 use crate::form::Sent;
 use crate::gate::redirect;
 use crate::hand::Hand;
-use crate::keyring::forecast::{self, Forecast};
+use crate::keyring::forecast;
 use crate::keyring::{self, KeyError};
 use crate::people;
 use crate::refusal::{Code, Refusal};
@@ -39,6 +39,15 @@ pub(crate) struct Chosen {
     act: String,
     referent: Option<String>,
     reason: Option<String>,
+    expires_on: Option<Date>,
+}
+
+/// What an act takes along.
+#[derive(Debug, Default)]
+pub(crate) struct With {
+    pub(crate) referent: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) expires_on: Option<Date>,
 }
 
 /// Something done to a key.
@@ -50,22 +59,21 @@ pub(crate) enum Act {
     Promote,
     /// Make it unusable for good, and why.
     Retire(String),
+    /// Say its last day.
+    Date(Option<Date>),
     /// Say who answers for it.
     Entrust(Option<String>),
 }
 
 impl Act {
     /// Reads an act by its word.
-    pub(crate) fn read(
-        word: &str,
-        referent: Option<String>,
-        reason: Option<String>,
-    ) -> Option<Self> {
+    pub(crate) fn read(word: &str, with: With) -> Option<Self> {
         match word {
             "probe" => Some(Self::Probe),
             "promote" => Some(Self::Promote),
-            "retire" => Some(Self::Retire(reason.unwrap_or_default())),
-            "entrust" => Some(Self::Entrust(referent)),
+            "retire" => Some(Self::Retire(with.reason.unwrap_or_default())),
+            "date" => Some(Self::Date(with.expires_on)),
+            "entrust" => Some(Self::Entrust(with.referent)),
             _ => None,
         }
     }
@@ -90,7 +98,12 @@ pub(crate) async fn act(
 ) -> Result<HttpResponse, Refusal> {
     let Sent(sent) = sent;
     let key = reached(&desk, &viewer, Right::ManageKeys, *id).await?;
-    let act = Act::read(&sent.act, sent.referent, sent.reason).ok_or(Code::UnknownAct)?;
+    let with = With {
+        referent: sent.referent,
+        reason: sent.reason,
+        expires_on: sent.expires_on,
+    };
+    let act = Act::read(&sent.act, with).ok_or(Code::UnknownAct)?;
     let language = viewer.language();
     match done(&desk, &viewer, &key, act).await {
         Ok(Some(probe)) => {
@@ -136,6 +149,7 @@ pub(crate) async fn done(
                 other => other?,
             }
         }
+        Act::Date(day) => keyring::date(&mut tx, key, day, &hand).await?,
         Act::Entrust(referent) => {
             keyring::entrust(&mut tx, tenant, id, referent.as_deref(), &hand).await?;
         }
@@ -218,7 +232,7 @@ async fn one_page(
         (said)
         (facts(key, today, language))
         @if may && key.state != KeyState::Revoked { (acts(viewer, key, on_their_way)) }
-        @if let Some(forecast) = &forecast { (blocked(forecast, language)) }
+        @if let Some(forecast) = &forecast { (stops::shown(forecast, may, language)) }
         (checklist(key, &siblings, language))
         h2 { (language.of("Histoire", "History")) }
         ol.timeline { @for line in &history { li { (line) } } }
@@ -317,64 +331,19 @@ fn acts(viewer: &Viewer, key: &CfaKey, on_their_way: u64) -> Markup {
         }
         form.inline method="post" action={ "/keys/" (key.id) } {
             (csrf(viewer))
+            input type="hidden" name="act" value="date";
+            label for="expires_on" { (language.of("Dernier jour", "Last day")) }
+            input #expires_on name="expires_on" type="date" required value=[key.expires_on];
+            button.quiet type="submit" { (language.of("Noter ce dernier jour", "Note this last day")) }
+        }
+        br;
+        form.inline method="post" action={ "/keys/" (key.id) } {
+            (csrf(viewer))
             input type="hidden" name="act" value="entrust";
             label for="referent" { (language.of("Référent", "Referent")) }
             input #referent name="referent" maxlength="200" value=(key.referent.as_deref().unwrap_or_default());
             button.quiet type="submit" { (language.of("Noter", "Note")) }
         }
-    }
-}
-
-fn blocked(forecast: &Forecast, language: Language) -> Markup {
-    let from = forecast.from.map(|from| day(from, language));
-    html! {
-        section aria-labelledby="blocked" {
-            h2 #blocked { (language.of("Si rien ne la remplace", "If nothing replaces it")) }
-            p { (language.of("Bloqué à partir du ", "Blocked from ")) strong { (from.unwrap_or_default()) } (language.of(" :", ":")) }
-            div.cards {
-                div.card {
-                    div.figure { (forecast.dossiers) }
-                    (language.form(forecast.dossiers, language.of("dossier ouvert", "open dossier"), language.of("dossiers ouverts", "open dossiers")))
-                }
-                div.card {
-                    div.figure { (euros(forecast.due_cents, language)) }
-                    (language.of("à facturer ce jour-là", "to bill on that day"))
-                }
-                div.card {
-                    div.figure { (euros(forecast.opening_cents, language)) }
-                    (language.of("à facturer dans les 90 jours qui suivent", "to bill in the 90 days after"))
-                }
-            }
-            p.small {
-                (language.of(
-                    "Dossiers de ce site chez cet OPCO, ni refusés, ni annulés, ni soldés. Montants : échéances ouvertes, ni réglées ni en instruction, des échéanciers lus (",
-                    "Dossiers of this site at this OPCO that are neither refused, cancelled nor settled. Amounts: échéances that are open, neither paid nor under review, of the schedules read (",
-                ))
-                (language.counted(forecast.with_schedule, "dossier", "dossiers")) ")."
-                @if !forecast.complete {
-                    " " (language.of("Au-delà de 20 000 dossiers, le compte s'arrête.", "Beyond 20,000 dossiers the count stops."))
-                }
-            }
-        }
-    }
-}
-
-/// Writes cents as people read them.
-pub(crate) fn euros(cents: i64, language: Language) -> String {
-    let (whole, part) = (cents / 100, (cents % 100).unsigned_abs());
-    let digits = whole.unsigned_abs().to_string();
-    let between = language.of('\u{202f}', ',');
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            grouped.push(between);
-        }
-        grouped.push(digit);
-    }
-    let sign = if cents < 0 { "-" } else { "" };
-    match language {
-        Language::Fr => format!("{sign}{grouped},{part:02}\u{a0}€"),
-        Language::En => format!("{sign}€{grouped}.{part:02}"),
     }
 }
 
@@ -491,6 +460,13 @@ fn told(event: &Event, language: Language) -> String {
         }
         "key.activated" => language.of("mise en service", "put to use"),
         "key.revoked" => language.of("retirée", "retired"),
+        "key.end_given" => {
+            let given = event.data.get("expires_on").and_then(|day| day.as_str());
+            let given = given.and_then(|day| day.parse().ok());
+            let given = given.map(|given| day(given, language)).unwrap_or_default();
+            let how = language.of("dernier jour noté : ", "last day noted: ");
+            return format!("{how}{given}");
+        }
         "key.entrusted" => language.of("référent changé", "referent changed"),
         "key.expiring" => {
             let left = event
@@ -508,16 +484,4 @@ fn told(event: &Event, language: Language) -> String {
         other => other,
     };
     said.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn euros_are_grouped_and_never_rounded() {
-        assert_eq!(euros(123_456_789, Language::En), "€1,234,567.89");
-        assert_eq!(euros(-5, Language::En), "-€0.05");
-        assert_eq!(euros(100_000, Language::Fr), "1\u{202f}000,00\u{a0}€");
-    }
 }

@@ -167,7 +167,12 @@ async fn create(desk: &mut Desk, new: NewKey) -> Result<(), Failure> {
     let sealer = desk.store.keys(tenant).await?;
     let mut tx = desk.store.writing().await?;
     let staged = keyring::stage(&mut tx, &sealer, given, &desk.hand()).await;
-    let id = staged.map_err(|error| not_kept(error, &new.siret))?.id;
+    let id = match staged {
+        Ok(key) => key.id,
+        // Given again because its trial did not end well: the one that waits is tried again.
+        Err(KeyError::Same(id, KeyState::Staged)) => id,
+        Err(error) => return Err(not_kept(error, &new.siret)),
+    };
     tx.commit().await?;
     if new.no_probe {
         show(desk, tenant, id).await
@@ -283,6 +288,13 @@ fn not_kept(error: KeyError, siret: &Siret) -> Failure {
             Code::InputInvalid,
             "--referent : il faut un nom, de 200 caractères au plus",
         ),
+        KeyError::Same(_, state) => {
+            let said = format!(
+                "ce site a déjà cette clé chez cet OPCO ({}) : rien n'a été gardé une seconde fois",
+                state.as_str()
+            );
+            Failure::new(Code::Conflict, said).remedy("cfa-gateway admin key list")
+        }
         KeyError::Store(error) => error.into(),
         other => Failure::internal("keeping a key", other),
     }

@@ -126,6 +126,7 @@ async fn a_cfa_key_serves_only_after_the_opco_has_answered_it() {
     assert_eq!(unknown_key.code(), Code::OpcoRefused);
     assert!(!unknown_key.to_string().contains("canary"), "{unknown_key}");
     let listed = place.run("key list").await.unwrap();
+    assert_eq!(listed.len(), 1, "given again, it is the same");
     assert!(
         listed
             .iter()
@@ -442,15 +443,15 @@ async fn unknown_refusals_are_listed_and_every_reason_has_its_words() {
 async fn a_site_is_renamed_moved_closed_and_opened_again() {
     let mut place = Place::new().await;
     place.tenancy().await;
-    place
-        .run("cfa create --name Port --siren 987654324")
-        .await
-        .unwrap();
+    let second = "cfa create --name Port --siren 987654324";
+    let refused = place.run(second).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Conflict);
+    place.run(&format!("{second} --second")).await.unwrap();
     place
         .run("cfa create --name Ailleurs --siren 123456782")
         .await
         .unwrap();
-    let twice = place.run("cfa create --name Port --siren 987654324").await;
+    let twice = place.run(&format!("{second} --second")).await;
     assert_eq!(twice.unwrap_err().code(), Code::Conflict);
     let renamed = place.run("cfa rename Port --name Lac").await.unwrap();
     assert_eq!(renamed[0]["name"], "Lac");

@@ -272,9 +272,21 @@ pub enum Opened {
 /// A payload as a person reads it, what is most sensitive masked.
 pub struct Clear {
     /// Each value with its name in French.
-    pub lines: Vec<(String, String)>,
+    pub lines: Vec<Line>,
     /// The payload itself.
     pub json: Value,
+}
+
+/// One value of a payload. No `Debug`: nothing prints it.
+pub struct Line {
+    /// Where it is, as a JSON Pointer without the ranks in lists.
+    pub pointer: String,
+    /// Its name in French.
+    pub name: String,
+    /// The value.
+    pub value: String,
+    /// What it stands for, in French and in English, where it is a code of a list.
+    pub stands_for: Option<(&'static str, &'static str)>,
 }
 
 /// Why something was not opened.

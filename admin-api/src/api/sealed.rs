@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::desk::Desk;
 use crate::form::Document;
-use crate::privacy::Opened;
+use crate::privacy::{Line, Opened};
 use crate::refusal::{self, Refusal};
 use crate::rights;
 use crate::viewer::Viewer;
@@ -31,6 +31,32 @@ pub(crate) struct OpeningBody {
 pub(crate) struct PayloadBody {
     /// The payload of the norm; NIR, accounts and disability masked.
     payload: serde_json::Value,
+    /// What its codes stand for.
+    codes: Vec<CodeBody>,
+}
+
+/// A code of the form.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PayloadCode)]
+pub(crate) struct CodeBody {
+    /// Where it is in the payload, as a JSON Pointer.
+    #[schema(example = "/cerfa/apprenti/nationalite")]
+    pointer: String,
+    /// The code.
+    #[schema(example = "1")]
+    code: String,
+    /// What it stands for, in French, in this edition of the form.
+    #[schema(example = "Française")]
+    label: &'static str,
+}
+
+fn code(line: Line) -> Option<CodeBody> {
+    let (label, _) = line.stands_for?;
+    Some(CodeBody {
+        pointer: line.pointer,
+        code: line.value,
+        label,
+    })
 }
 
 /// Opens something sealed of a delivery: a payload as JSON, a file as its bytes. Who did and why is on record
@@ -56,6 +82,7 @@ pub(crate) async fn open(
     let (_, opened) = rights::open(&desk, &viewer, *id, (what, &asked.reason)).await?;
     Ok(match opened {
         Opened::Payload(clear) => HttpResponse::Ok().json(PayloadBody {
+            codes: clear.lines.into_iter().filter_map(code).collect(),
             payload: clear.json,
         }),
         Opened::File(download) => rights::sent(download),

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use store::{Delivery, StoreError, StoredFile, Tx, files, privacy};
 
-use super::layout::{Frame, csrf, notice};
+use super::layout::{Frame, csrf, wrong};
 use super::login::again;
 use super::page;
 use crate::desk::Desk;
@@ -105,7 +105,7 @@ pub(crate) async fn open(
         Ok((delivery, Opened::Payload(clear))) => Ok(page(opened(&viewer, &delivery, &clear))),
         // A reason that is missing is asked for where it was; anything else is told as it is.
         Err(refusal) if refusal.code == Code::Invalid => {
-            let said = notice("error", refusal.detail(viewer.language()));
+            let said = wrong(&refusal, viewer.language());
             Ok(again(refused(&viewer, *id, &said)))
         }
         Err(refusal) => Err(refusal),
@@ -134,7 +134,17 @@ fn opened(viewer: &Viewer, delivery: &Delivery, clear: &Clear) -> Markup {
                 th scope="col" { (language.of("Champ", "Field")) }
                 th scope="col" { (language.of("Valeur", "Value")) }
             } }
-            tbody { @for (name, value) in &clear.lines { tr { td { (name) } td { (value) } } } }
+            tbody {
+                @for line in &clear.lines {
+                    tr {
+                        td { (line.name) }
+                        td {
+                            (line.value)
+                            @if let Some((fr, en)) = line.stands_for { " — " (language.of(fr, en)) }
+                        }
+                    }
+                }
+            }
         } }
     })
 }

@@ -2,6 +2,9 @@
 //! payload that they apply to. Rule ENU-001 is a loop over [`coded_fields`].
 
 mod codes;
+mod english;
+
+use serde_json::Value;
 
 use super::cerfa::{Cerfa, Dossier, VersionCerfa};
 
@@ -80,6 +83,23 @@ impl Enumeration {
             .find(|(known, _)| *known == code)
             .map(|(_, meaning)| *meaning)
     }
+}
+
+/// Returns what the code of a contract's field stands for, in French and in English, as a payload writes it: a number,
+/// or a text that holds one. Nothing for a field that holds no code, or a code that is not of its list.
+pub fn told(
+    pointer: &str,
+    version: VersionCerfa,
+    value: &Value,
+) -> Option<(&'static str, &'static str)> {
+    let list = list_of(pointer)?;
+    let code = match value {
+        Value::Number(code) => code.as_i64()?,
+        Value::String(code) => code.trim().parse().ok()?,
+        _ => return None,
+    };
+    let french = list.meaning(version, code)?;
+    Some((french, english::english(french).unwrap_or(french)))
 }
 
 /// Returns the list that the code of a contract's field must be in, by its JSON Pointer.
@@ -196,3 +216,30 @@ const CODED: &[Coded] = &[
         |cerfa| cerfa.contrat.type_derogation,
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_of_each_edition_is_told_in_both_languages() {
+        for (pointer, _, list, _) in CODED {
+            for version in VersionCerfa::ALL {
+                for (code, french) in list.codes(*version) {
+                    assert!(
+                        english::english(french).is_some(),
+                        "{pointer} {code}: {french}"
+                    );
+                    for value in [Value::from(*code), Value::from(format!("{code:02}"))] {
+                        let told = told(pointer, *version, &value);
+                        assert_eq!(told.map(|(fr, _)| fr), Some(*french), "{pointer} {value}");
+                    }
+                }
+            }
+        }
+        let told = |value: Value| told("/cerfa/apprenti/nationalite", VersionCerfa::V14, &value);
+        assert_eq!(told(1.into()), Some(("Française", "French")));
+        assert_eq!(told(7.into()), None);
+        assert_eq!(told("•••".into()), None);
+    }
+}

@@ -191,8 +191,8 @@ async fn piece_in(
     parts.maybe("OPCO", opco);
     match &content {
         Some(content) => {
-            for (name, value) in readable::lines(kind, content) {
-                parts.line(&name, &value);
+            for line in readable::lines(kind, content) {
+                parts.line(&line.name, &readable::in_french(&line));
             }
         }
         None => parts.line("Contenu", "détruit"),
@@ -425,8 +425,8 @@ async fn dossier_in(tx: &mut Tx, parts: &mut Parts, held: &HeldDossier) -> Resul
         let Some(mut open) = open else { continue };
         readable::mask_accounts(&mut open);
         parts.line("Échéancier lu le", &local_in_france(snapshot.first_seen_at));
-        for (name, value) in readable::lines(Kind::Document, &open) {
-            parts.line(&format!("  {name}"), &value);
+        for line in readable::lines(Kind::Document, &open) {
+            parts.line(&format!("  {}", line.name), &line.value);
         }
         readings.push(json!({
             "lu_le": snapshot.first_seen_at, "revu_le": snapshot.last_seen_at, "echeancier": open,
@@ -453,8 +453,8 @@ fn stranger_in(parts: &mut Parts, held: &HeldStranger) {
     ));
     parts.line("Numéro interne", &stranger.numero_interne);
     if let Some(told) = &told {
-        for (name, value) in readable::lines(Kind::Document, told) {
-            parts.line(&name, &value);
+        for line in readable::lines(Kind::Document, told) {
+            parts.line(&line.name, &line.value);
         }
     }
     let value = json!({

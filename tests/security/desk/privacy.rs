@@ -288,6 +288,7 @@ on_both! { OPTIONAL;
         assert_eq!(opened.status, 200, "{}", opened.text);
         assert!(opened.text.contains(who.sent.text("/cerfa/apprenti/nom")), "{}", opened.text);
         assert!(opened.text.contains("NIR de l&#39;apprenti") || opened.text.contains("NIR de l'apprenti"), "{}", opened.text);
+        assert!(opened.text.contains("1 — Française"), "{}", opened.text);
         assert!(!opened.text.contains(&who.nir) && !opened.text.contains("FR7612345678901234567890123"));
         let told = told(&place, who.contract, "payload.opened").await;
         assert!(told.len() == 1 && told[0].0.starts_with("person:") && told[0].1 == "écart signalé par l'OPCO", "{told:?}");

@@ -1,8 +1,10 @@
 //! What ERPs sign in with: made, replaced with an overlap, bounded, revoked. Used by the pages and the
 //! admin API.
 
+use domain::calendar::start_of_day_in_france;
 use domain::id::{CredentialId, TenantId};
 use domain::{Environment, Siret, Timestamp};
+use jiff::civil::Date;
 use serde_json::json;
 use store::credentials::{self, Credential};
 use store::{StoreError, Tx, tenants};
@@ -30,8 +32,8 @@ pub(crate) struct Wanted {
     pub(crate) actions: Vec<String>,
     /// How many calls a minute.
     pub(crate) quota_per_minute: u32,
-    /// Until when.
-    pub(crate) expires_at: Option<Timestamp>,
+    /// Its last day.
+    pub(crate) expires_on: Option<Date>,
     /// The name it gets. A page brings one with its form, so that a form sent twice makes one key.
     pub(crate) once: Option<CredentialId>,
 }
@@ -65,6 +67,33 @@ pub(crate) enum AccessError {
     Store(#[from] StoreError),
 }
 
+impl Wanted {
+    /// Returns everything for which it cannot be made, as far as it tells by itself.
+    pub(crate) fn faults(&self, now: Timestamp) -> Vec<AccessError> {
+        let mut found = Vec::new();
+        if hand::name(&self.label).is_none() {
+            found.push(AccessError::Label);
+        }
+        if !(1..=QUOTA_MAX).contains(&self.quota_per_minute) {
+            found.push(AccessError::Quota);
+        }
+        let ends = |last: Date| end_of(last).is_some_and(|end| now < end);
+        if !self.expires_on.is_none_or(ends) {
+            found.push(AccessError::Passed);
+        }
+        let known = |action: &String| ACTIONS.contains(&action.as_str());
+        if !self.actions.iter().all(known) {
+            found.push(AccessError::Action);
+        }
+        found
+    }
+}
+
+/// Returns the instant at which a day ends in France; nothing for the last day of the calendar.
+pub(crate) fn end_of(day: Date) -> Option<Timestamp> {
+    day.tomorrow().ok().map(start_of_day_in_france)
+}
+
 /// Makes a credential; its text, in `minted`, is shown to the person once.
 pub(crate) async fn create(
     tx: &mut Tx,
@@ -73,17 +102,10 @@ pub(crate) async fn create(
     minted: &Minted,
     hand: &Hand,
 ) -> Result<Credential, AccessError> {
+    if let Some(fault) = wanted.faults(hand.now).into_iter().next() {
+        return Err(fault);
+    }
     let label = hand::name(&wanted.label).ok_or(AccessError::Label)?;
-    if !(1..=QUOTA_MAX).contains(&wanted.quota_per_minute) {
-        return Err(AccessError::Quota);
-    }
-    if wanted.expires_at.is_some_and(|end| end <= hand.now) {
-        return Err(AccessError::Passed);
-    }
-    let known = |action: &String| ACTIONS.contains(&action.as_str());
-    if !wanted.actions.iter().all(known) {
-        return Err(AccessError::Action);
-    }
     for siret in &wanted.sites {
         if tenants::find_site(tx, tenant, siret).await?.is_none() {
             return Err(AccessError::Site);
@@ -104,7 +126,7 @@ pub(crate) async fn create(
         actions,
         quota_per_minute: wanted.quota_per_minute,
         created_at: hand.now,
-        expires_at: wanted.expires_at,
+        expires_at: wanted.expires_on.and_then(end_of),
         revoked_at: None,
     };
     let created = credentials::create(tx, &credential, &minted.hash).await;
@@ -139,7 +161,7 @@ pub(crate) async fn rotate(
         sites: former.sites.unwrap_or_default(),
         actions: former.actions,
         quota_per_minute: former.quota_per_minute,
-        expires_at: None,
+        expires_on: None,
         once,
     };
     let next = create(tx, tenant, wanted, minted, hand).await?;

@@ -186,6 +186,18 @@ pub async fn change_rule(
     Ok(row)
 }
 
+/// Says whether a rule may have an effect, whoever says so and why.
+pub(crate) fn allowed(rule: &str, effect: Effect) -> Result<(), DecisionError> {
+    let asked = rules::Override {
+        rule: rule.to_owned(),
+        effect,
+        author: "—".to_owned(),
+        reason: "—".to_owned(),
+    };
+    rules::Overrides::new(&[asked])?;
+    Ok(())
+}
+
 /// Gives a rule its own effect back.
 ///
 /// # Errors
@@ -278,9 +290,7 @@ pub async fn announce(
     (from, until): (Timestamp, Timestamp),
     hand: &Hand,
 ) -> Result<Window, DecisionError> {
-    if until <= from || until <= hand.now {
-        return Err(DecisionError::Backwards);
-    }
+    in_order(hand.now, from, until)?;
     let window = Window {
         tenant,
         id: OverrideId::new(hand.now),
@@ -299,6 +309,18 @@ pub async fn announce(
     });
     hand.write(tx, tenant, "opco_window.created", data);
     Ok(window)
+}
+
+/// Says whether works end after they begin, and not before now.
+pub(crate) fn in_order(
+    now: Timestamp,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<(), DecisionError> {
+    if until <= from || until <= now {
+        return Err(DecisionError::Backwards);
+    }
+    Ok(())
 }
 
 /// Ends a network's window, or the platform's; what waited for its end leaves at once.

@@ -55,6 +55,40 @@ impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Sent<T, MA
     }
 }
 
+/// The same, where its page tells what is wrong with the fields, each beside it.
+#[derive(Debug)]
+pub(crate) struct Filled<T> {
+    /// The fields, or what is wrong with them.
+    pub(crate) read: Result<T, Refusal>,
+    typed: Typed,
+}
+
+impl<T> Filled<T> {
+    /// Returns what a field held that could be shown again, whatever is wrong with the others.
+    pub(crate) fn value(&self, name: &str) -> Option<String> {
+        self.typed.value(name)
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Filled<T> {
+    type Error = Refusal;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let sent = Sent::<T>::from_request(request, payload);
+        let typed = request.extensions().get::<Typed>().cloned();
+        Box::pin(async move {
+            let read = match sent.await {
+                Ok(Sent(fields)) => Ok(fields),
+                Err(refusal) if refusal.code == Code::Invalid => Err(refusal),
+                Err(refusal) => return Err(refusal),
+            };
+            let typed = typed.unwrap_or_default();
+            Ok(Self { read, typed })
+        })
+    }
+}
+
 /// The fields of a form that carries no word of a session: whoever sends it, nothing may be done in the name of
 /// whom the browser is signed in as.
 #[derive(Debug)]
@@ -98,7 +132,8 @@ fn read_fields<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Ref
     read(&filled).map_err(|said| {
         let names = filled.iter().map(|(name, _)| name.as_str());
         fault::refusal((Of::Form, &said), names, |without| {
-            let rest = filled.iter().copied().filter(|(name, _)| name != without);
+            let kept = |pair: &&Pair| !without.contains(&pair.0.as_str());
+            let rest = filled.iter().copied().filter(kept);
             read(&rest.collect::<Vec<_>>()).err()
         })
     })
@@ -147,7 +182,7 @@ fn read_members<T: DeserializeOwned>(members: &Map<String, Value>) -> Result<T, 
         let names = members.keys().map(String::as_str);
         fault::refusal((Of::Document, &said), names, |without| {
             let mut rest = members.clone();
-            rest.remove(without);
+            rest.retain(|name, _| !without.contains(&name.as_str()));
             read(rest).err()
         })
     })
@@ -212,6 +247,29 @@ mod tests {
             said.contains("say-route") && !said.contains("danser"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn two_fields_that_cannot_be_read_are_told_at_once() {
+        let fields = |refusal: &Refusal| {
+            let fields = refusal.all().filter_map(Refusal::field);
+            fields.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let sent = [
+            ("act", "say-route"),
+            ("employer", "1"),
+            ("opco", "x"),
+            ("from", "hier"),
+            ("until", "2026-09-01"),
+        ];
+        assert_eq!(fields(&refused(&sent)), ["opco", "from"]);
+        let sent = [("act", "say-route"), ("opco", "x"), ("from", "hier")];
+        assert_eq!(fields(&refused(&sent)), ["opco", "from", "employer"]);
+        let members = r#"{"siret": "1", "number": "x", "day": "2026-09-02", "list": [1, "a"]}"#;
+        let members = serde_json::from_str::<Map<String, Value>>(members).unwrap();
+        let mut found = fields(&read_members::<Everything>(&members).unwrap_err());
+        found.sort();
+        assert_eq!(found, ["list", "number", "siret"]);
     }
 
     /// What a person would rather not see again: a number typed in the wrong field, in quotes that the

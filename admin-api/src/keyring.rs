@@ -77,19 +77,29 @@ pub enum KeyError {
 impl NewKey {
     /// Says whether it can be kept, as far as it tells by itself.
     pub(crate) fn check(&self, today: Date) -> Result<(), KeyError> {
-        let text = self.text.expose();
-        let odd = |c: char| c.is_control() || c.is_whitespace();
-        if text.is_empty() || text.len() > TEXT_MAX || text.chars().any(odd) {
-            return Err(KeyError::Text);
-        }
-        if self.expires_on.is_some_and(|day| day < today) {
-            return Err(KeyError::Passed);
-        }
-        match &self.referent {
-            Some(text) if hand::name(text).is_none() => Err(KeyError::Referent),
-            _ => Ok(()),
-        }
+        let given = (&self.text, self.expires_on, self.referent.as_deref());
+        faults(given, today).into_iter().next().map_or(Ok(()), Err)
     }
+}
+
+/// Returns everything for which a key cannot be kept, as far as its text, its last day and its referent tell.
+pub(crate) fn faults(
+    (text, expires_on, referent): (&Secret, Option<Date>, Option<&str>),
+    today: Date,
+) -> Vec<KeyError> {
+    let text = text.expose();
+    let odd = |c: char| c.is_control() || c.is_whitespace();
+    let mut found = Vec::new();
+    if text.is_empty() || text.len() > TEXT_MAX || text.chars().any(odd) {
+        found.push(KeyError::Text);
+    }
+    if expires_on.is_some_and(|day| day < today) {
+        found.push(KeyError::Passed);
+    }
+    if referent.is_some_and(|text| hand::name(text).is_none()) {
+        found.push(KeyError::Referent);
+    }
+    found
 }
 
 /// Keeps a key, sealed and not yet used.

@@ -139,10 +139,7 @@ pub async fn invite(
     invited: Invited,
     acting: &Acting,
 ) -> Result<(Person, Secret), PeopleError> {
-    let email = normal_email(&invited.email);
-    if !is_email(&email) {
-        return Err(PeopleError::Email);
-    }
+    let email = checked_email(&invited.email)?;
     let name = checked_name(&invited.name)?;
     let grants = granted(tx, tenant, &invited.roles, acting).await?;
     let person = Person {
@@ -410,7 +407,14 @@ fn tell(
     events::append(tx, person.tenant, &[event]);
 }
 
-fn checked_name(name: &str) -> Result<String, PeopleError> {
+/// Reads an address that one signs in with.
+pub(crate) fn checked_email(text: &str) -> Result<String, PeopleError> {
+    let email = normal_email(text);
+    is_email(&email).then_some(email).ok_or(PeopleError::Email)
+}
+
+/// Reads a name that others call somebody by.
+pub(crate) fn checked_name(name: &str) -> Result<String, PeopleError> {
     let name = name.trim();
     let fits = !name.is_empty() && name.chars().count() <= CHARS_MAX;
     (fits && !name.chars().any(char::is_control))

@@ -1,7 +1,7 @@
 //! What a person or a script is told when something is refused: one closed list, in both languages.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::{fmt, iter, mem};
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
@@ -158,6 +158,8 @@ pub(crate) struct Refusal {
     detail: Option<(String, String)>,
     /// The member at fault, as a JSON Pointer.
     pointer: Option<Cow<'static, str>>,
+    /// What else is wrong with what was sent: it is told at once.
+    others: Vec<Refusal>,
 }
 
 /// The document of a refusal (RFC 9457).
@@ -177,6 +179,21 @@ pub(crate) struct RefusalBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pointer: Option<Cow<'static, str>>,
+    /// Everything that is wrong with what was sent, that one first; absent where no member is at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FaultBody>,
+}
+
+/// One thing that is wrong with what was sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Fault)]
+pub(crate) struct FaultBody {
+    /// The member at fault, as a JSON Pointer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "/siret")]
+    pointer: Option<Cow<'static, str>>,
+    /// What is wrong with it and what to do, in French.
+    detail: String,
 }
 
 /// How the published document describes every refusal.
@@ -212,6 +229,32 @@ impl Refusal {
         }
     }
 
+    /// Returns the field of a form at fault.
+    pub(crate) fn field(&self) -> Option<&str> {
+        let path = self.pointer.as_deref()?.strip_prefix('/')?;
+        path.split('/').next()
+    }
+
+    /// Returns everything that is wrong, in the order in which it was found.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Self> {
+        iter::once(self).chain(&self.others)
+    }
+
+    /// Tells something else that is wrong with what was sent. What is no fault of it is told alone.
+    pub(crate) fn and(mut self, mut other: Self) -> Self {
+        let of_sender = |refusal: &Self| matches!(refusal.code, Code::Invalid | Code::Conflict);
+        if !of_sender(&self) {
+            return self;
+        }
+        if !of_sender(&other) {
+            return other;
+        }
+        let more = mem::take(&mut other.others);
+        self.others.push(other);
+        self.others.extend(more);
+        self
+    }
+
     /// Makes the refusal of one value.
     pub(crate) fn invalid(
         pointer: &'static str,
@@ -222,12 +265,34 @@ impl Refusal {
     }
 }
 
+/// Returns what two readings gave, or all that is wrong with both.
+pub(crate) fn both<A, B>(
+    one: Result<A, impl Into<Refusal>>,
+    other: Result<B, impl Into<Refusal>>,
+) -> Result<(A, B), Refusal> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(wrong), Ok(_)) => Err(wrong.into()),
+        (Ok(_), Err(wrong)) => Err(wrong.into()),
+        (Err(one), Err(other)) => Err(one.into().and(other.into())),
+    }
+}
+
+/// Refuses for everything that was found wrong; nothing was, when there is none.
+pub(crate) fn fitting(mut faults: impl Iterator<Item = Refusal>) -> Result<(), Refusal> {
+    match faults.next() {
+        Some(first) => Err(faults.fold(first, Refusal::and)),
+        None => Ok(()),
+    }
+}
+
 impl From<Code> for Refusal {
     fn from(code: Code) -> Self {
         Self {
             code,
             detail: None,
             pointer: None,
+            others: Vec::new(),
         }
     }
 }
@@ -269,12 +334,52 @@ impl ResponseError for Refusal {
         if self.code == Code::SignedOut {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"cfa-gateway\""));
         }
+        let told = self.all().any(|one| one.pointer.is_some());
+        let errors = self.all().filter(|_| told).map(|one| FaultBody {
+            pointer: one.pointer.clone(),
+            detail: one.detail(Language::Fr).to_owned(),
+        });
         response.json(RefusalBody {
             code: self.code.slug(),
             status: self.status_code().as_u16(),
             title: self.code.title(Language::Fr),
             detail: self.detail(Language::Fr).to_owned(),
             pointer: self.pointer.clone(),
+            errors: errors.collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(pointer: &'static str) -> Refusal {
+        Refusal::invalid(pointer, format!("fr{pointer}"), format!("en{pointer}"))
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once_each_at_its_member() {
+        let two = both(Err::<(), _>(wrong("/a")), Err::<(), _>(wrong("/b"))).unwrap_err();
+        let three = both(
+            Err::<(), _>(two),
+            both(Ok::<_, Refusal>(()), Err::<(), _>(wrong("/c"))),
+        );
+        let three = three.unwrap_err();
+        let fields: Vec<Option<&str>> = three.all().map(Refusal::field).collect();
+        assert_eq!(fields, [Some("a"), Some("b"), Some("c")]);
+        assert_eq!(three.detail(Language::En), "en/a");
+        assert!(both(Ok::<_, Refusal>(1), Ok::<_, Refusal>(2)).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_fault_of_who_sent_it_is_told_alone() {
+        for alone in [
+            both(Err::<(), _>(wrong("/a")), Err::<(), _>(Code::Unavailable)),
+            both(Err::<(), _>(Code::Unavailable), Err::<(), _>(wrong("/a"))),
+        ] {
+            let alone = alone.unwrap_err();
+            assert_eq!((alone.code, alone.all().count()), (Code::Unavailable, 1));
+        }
     }
 }

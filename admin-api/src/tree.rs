@@ -4,6 +4,7 @@
 pub(crate) mod acts;
 pub(crate) mod census;
 pub mod mandates;
+mod refused;
 pub(crate) mod sheet;
 
 use domain::id::{CfaId, SiteId, TenantId};
@@ -329,14 +330,8 @@ pub async fn bound(
     bound: Bound,
     hand: &Hand,
 ) -> Result<(), TreeError> {
-    let given = [bound.per_minute, bound.per_day];
-    if !given
-        .into_iter()
-        .flatten()
-        .all(|most| (1..=CEILING_MAX).contains(&most))
-    {
-        return Err(TreeError::Ceiling);
-    }
+    ceiling(bound.per_minute)?;
+    ceiling(bound.per_day)?;
     let site = match id {
         Some(id) => Some(site_of(tx, tenant, id).await?.siret),
         None => None,
@@ -357,6 +352,14 @@ pub async fn bound(
         "per_day": bound.per_day,
     });
     hand.write(tx, tenant, "ceiling.changed", data);
+    Ok(())
+}
+
+/// Says whether so many is a ceiling.
+pub(crate) fn ceiling(most: Option<u32>) -> Result<(), TreeError> {
+    if most.is_some_and(|most| !(1..=CEILING_MAX).contains(&most)) {
+        return Err(TreeError::Ceiling);
+    }
     Ok(())
 }
 

@@ -112,7 +112,7 @@ pub trait Works: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// When its address cannot be called, or it asks for events that there are none of.
-    fn hook_fits(&self, wanted: &Wanted) -> Result<(), Unfit>;
+    fn hook_fits(&self, wanted: &Wanted) -> Vec<Unfit>;
 
     /// Makes the secrets of a webhook; nothing where there is no randomness to be had.
     fn mint_secrets(&self) -> Option<Secrets>;

@@ -265,8 +265,8 @@ impl admin_api::Works for Lent {
         })
     }
 
-    fn hook_fits(&self, wanted: &Wanted) -> Result<(), Unfit> {
-        self.0.notifier.fits(wanted)
+    fn hook_fits(&self, wanted: &Wanted) -> Vec<Unfit> {
+        self.0.notifier.unfit(wanted)
     }
 
     fn mint_secrets(&self) -> Option<Secrets> {

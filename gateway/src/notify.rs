@@ -117,16 +117,21 @@ impl Notifier {
     /// Says whether a webhook can be as somebody asks for it: an address that can be called at all, a
     /// name that can be shown, events that there are.
     pub(crate) fn fits(&self, wanted: &Wanted) -> Result<(), Unfit> {
-        self.wire.check(&wanted.url)?;
+        self.unfit(wanted).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Says everything for which an endpoint cannot be as it is asked for.
+    pub(crate) fn unfit(&self, wanted: &Wanted) -> Vec<Unfit> {
+        let mut found: Vec<Unfit> = self.wire.check(&wanted.url).err().into_iter().collect();
         let label = &wanted.label;
         if label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
-            return Err(Unfit::Label);
+            found.push(Unfit::Label);
         }
         let known = wanted.kinds.iter().all(|kind| names::is_name(kind));
         if wanted.kinds.len() > KINDS_MAX || !known {
-            return Err(Unfit::Kinds);
+            found.push(Unfit::Kinds);
         }
-        Ok(())
+        found
     }
 }
 

@@ -16,6 +16,14 @@ def test_an_administrator_invites_changes_a_role_takes_it_away_and_closes_the_ac
     visit.go("/")
     visit.section("/people")
     visit.look("people")
+    visit.field("Nom", "Name").fill("   ")
+    visit.field("Adresse électronique", "E-mail address").fill("paul@cfa")
+    visit.refusals = 1
+    visit.button("Inviter", "Invite").click()
+    assert visit.page.locator("[aria-invalid=true]").count() == 2, "both are told at once"
+    visit.look("people-refused")
+    visit.page.get_by_role("alert").get_by_role("link").last.click()
+    assert visit.field("Adresse électronique", "E-mail address").evaluate("one => one === document.activeElement")
     name = visit.say("Paul Neuf", "Paula New")
     visit.field("Nom", "Name").fill(name)
     visit.field("Adresse électronique", "E-mail address").fill(f"paul.{manner.language}@cfa.example")

@@ -7,6 +7,7 @@ mod audit;
 mod bulk;
 mod credentials;
 mod decisions;
+mod forms;
 mod guess;
 mod keys;
 mod networks;

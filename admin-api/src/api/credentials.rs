@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::access::{QUOTA_DEFAULT, Wanted};
 use crate::desk::Desk;
 use crate::form::Document;
-use crate::pages::settings::credentials::{bounded, end_of, made, replaced, revoked};
+use crate::pages::settings::credentials::{bounded, made, replaced, revoked};
 use crate::refusal::{self, Code, Refusal};
 use crate::viewer::Viewer;
 
@@ -153,10 +153,10 @@ pub(crate) async fn create(
         sites: new.sites,
         actions: new.actions,
         quota_per_minute: new.quota_per_minute,
-        expires_at: new.expires_on.map(end_of).transpose()?,
+        expires_on: new.expires_on,
         once: None,
     };
-    let (one, text) = made(&desk, &viewer, wanted).await?;
+    let (one, text) = made(&desk, &viewer, (wanted, Ok(()))).await?;
     Ok(HttpResponse::Created().json(CredentialBody::new(one, Some(&text))))
 }
 

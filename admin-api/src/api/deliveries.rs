@@ -24,7 +24,7 @@ use crate::form::Document;
 use crate::judged::Found;
 use crate::pages::delivery::{self, Shown};
 use crate::picked::Asked;
-use crate::refusal::{self, Code, Refusal};
+use crate::refusal::{self, Code, Refusal, both};
 use crate::viewer::Viewer;
 use crate::works::{self, NotDone};
 
@@ -427,25 +427,20 @@ pub(crate) async fn act(
     let body = body.into_inner();
     let shown = delivery::read(&desk, &viewer, *id).await?;
     let by = viewer.acting(shown.delivery.environment)?;
+    let mandate = delivery::mandate(body.mandate, body.signed_on);
+    let (reason, mandate) = both(bulk::reason(&body.reason).map(str::to_owned), mandate)?;
     let asked = works::Asked {
         action: body.action,
-        reason: bulk::reason(&body.reason)?.to_owned(),
+        reason,
         opco: body.opco,
-        mandate: body.mandate.zip(body.signed_on),
+        mandate,
         numero_interne: body.numero_interne,
     };
     match desk.works.act(&by, *id, asked).await {
         Ok(_) => {}
         Err(NotDone::Unknown) => return Err(Code::NotFound.into()),
         Err(NotDone::Store(error)) => return Err(error.into()),
-        Err(refused) => {
-            let said = |language| delivery::explained(&refused, language);
-            let (fr, en) = (
-                said(domain::person::Language::Fr),
-                said(domain::person::Language::En),
-            );
-            return Err(Refusal::from(Code::Conflict).saying(fr, en));
-        }
+        Err(refused) => return Err(delivery::not_done(&refused)),
     }
     let shown = delivery::read(&desk, &viewer, *id).await?;
     Ok(HttpResponse::build(StatusCode::OK).json(detail(&desk, &viewer, shown)))

@@ -13,12 +13,11 @@ use utoipa::{IntoParams, ToSchema};
 use crate::csv::read::decode;
 use crate::desk::Desk;
 use crate::form::Document;
-use crate::keyring::NewKey;
 use crate::keyring::forecast::{self, Forecast};
 use crate::keyring::sheet::{self, BYTES_MAX};
 use crate::pages::keys::import;
 use crate::pages::keys::one::{self, Act, With};
-use crate::pages::keys::{self as page, reached};
+use crate::pages::keys::{self as page, Given, reached};
 use crate::refusal::{self, Code, Refusal};
 use crate::viewer::Viewer;
 
@@ -201,22 +200,15 @@ pub(crate) async fn stage(
     new: Document<NewKeyBody>,
 ) -> Result<HttpResponse, Refusal> {
     let new = new.into_inner();
-    let unknown = || {
-        Refusal::invalid(
-            "/system",
-            "Cet OPCO n'est pas réglé.",
-            "This OPCO is not set up.",
-        )
-    };
-    let new = NewKey {
-        siret_cfa: new.site,
-        instance: page::system(&desk, &new.system).ok_or_else(unknown)?,
+    let given = Given {
+        site: new.site,
+        system: new.system,
         environment: new.environment,
         text: new.key,
         expires_on: new.expires_on,
         referent: new.referent,
     };
-    let key = page::staged(&desk, &viewer, new).await?;
+    let key = page::staged(&desk, &viewer, given).await?;
     Ok(HttpResponse::Created().json(KeyBody::new(&key)))
 }
 

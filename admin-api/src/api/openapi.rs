@@ -88,7 +88,10 @@ use crate::refusal::{self, Refusal};
         privacy::export,
         privacy::erase,
     ),
-    components(responses(refusal::Refused), schemas(refusal::RefusalBody))
+    components(
+        responses(refusal::Refused),
+        schemas(refusal::RefusalBody, refusal::FaultBody)
+    )
 )]
 struct Document;
 
@@ -184,6 +187,20 @@ mod tests {
         described.sort();
         served.sort();
         assert_eq!(described, served);
+    }
+
+    #[test]
+    fn what_a_schema_refers_to_is_there() {
+        let document: serde_json::Value = serde_json::from_str(&text()).unwrap();
+        let text = document.to_string();
+        let mut referred = 0;
+        for rest in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = rest.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+            referred += 1;
+        }
+        assert!(referred > 100, "{referred}");
+        assert!(document.pointer("/components/schemas/Fault").is_some());
     }
 
     #[test]

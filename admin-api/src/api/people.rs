@@ -12,7 +12,7 @@ use crate::desk::Desk;
 use crate::form::Document;
 use crate::hand::Hand;
 use crate::people::{self, Acting, Change, Invited, PeopleError};
-use crate::refusal::{self, Code, Refusal};
+use crate::refusal::{self, Code, Refusal, both};
 use crate::viewer::Viewer;
 
 /// An account.
@@ -239,11 +239,16 @@ pub(crate) async fn invite(
     new: Document<NewPerson>,
 ) -> Result<HttpResponse, Refusal> {
     let new = new.into_inner();
+    let named = both(
+        people::checked_email(&new.email),
+        people::checked_name(&new.name),
+    );
+    let ((email, name), roles) = both(named, roles(&new.roles))?;
     let invited = Invited {
-        email: new.email,
-        name: new.name,
+        email,
+        name,
         language: new.language,
-        roles: roles(&new.roles)?,
+        roles,
     };
     let mut tx = desk.store.writing().await?;
     let acting = acting(&desk, &viewer);

@@ -250,7 +250,7 @@ pub(crate) async fn create(
         sites: new.sites,
         once: None,
     };
-    let (one, secret) = acts::made(&desk, &viewer, wanted, &new.reason).await?;
+    let (one, secret) = acts::made(&desk, &viewer, (wanted, Ok(())), &new.reason).await?;
     let mut tx = desk.store.reading().await?;
     let known = known(&mut tx, &viewer, one.id).await?;
     Ok(HttpResponse::Created().json(HookBody::new(known, Some(&secret), None)))

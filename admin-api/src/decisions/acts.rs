@@ -13,7 +13,7 @@ use crate::decisions;
 use crate::desk::Desk;
 use crate::hand::Hand;
 use crate::pages::keys::system;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, both};
 use crate::viewer::Viewer;
 
 /// A decision of a network about employers and rules.
@@ -139,9 +139,9 @@ pub(crate) async fn decide(
             until,
             reason,
         } => {
-            let subject = subject(&employer)?;
-            let hand = Hand::because(desk, viewer, &reason)?;
-            let period = Period::of_days(hand.now, from, until)?;
+            let period = Period::of_days(desk.clock.now(), from, until);
+            let said = both(subject(&employer), period);
+            let ((subject, period), hand) = both(said, Hand::because(desk, viewer, &reason))?;
             decisions::say_route(&mut tx, tenant, (subject, opco), period, &hand).await?;
         }
         Decision::EndRoute { id, reason } => {
@@ -153,7 +153,8 @@ pub(crate) async fn decide(
             effect,
             reason,
         } => {
-            let hand = Hand::because(desk, viewer, &reason)?;
+            let allowed = decisions::allowed(&rule, effect);
+            let ((), hand) = both(allowed, Hand::because(desk, viewer, &reason))?;
             decisions::change_rule(&mut tx, tenant, (rule, effect), &hand).await?;
         }
         Decision::RestoreRule { rule, reason } => {
@@ -182,14 +183,15 @@ pub(crate) async fn say(desk: &Desk, viewer: &Viewer, opening: Opening) -> Resul
             until,
             reason,
         } => {
-            let hand = Hand::because(desk, viewer, &reason)?;
+            let period = Period::of_days(desk.clock.now(), from, until);
+            let said = both(at(&system), period);
+            let ((instance, period), hand) = both(said, Hand::because(desk, viewer, &reason))?;
             let opened = Opened {
-                instance: at(&system)?,
+                instance,
                 capability,
                 openness,
                 label: None,
             };
-            let period = Period::of_days(hand.now, from, until)?;
             decisions::open(&mut tx, tenant, opened, period, &hand).await?;
         }
         Opening::EndFlow { id, reason } => {
@@ -203,9 +205,9 @@ pub(crate) async fn say(desk: &Desk, viewer: &Viewer, opening: Opening) -> Resul
             until,
             reason,
         } => {
-            let hand = Hand::because(desk, viewer, &reason)?;
-            let span = (in_france(from)?, in_france(until)?);
-            let place = (at(&system)?, environment);
+            let said = both(at(&system), span(desk.clock.now(), from, until));
+            let ((instance, span), hand) = both(said, Hand::because(desk, viewer, &reason))?;
+            let place = (instance, environment);
             decisions::announce(&mut tx, tenant, place, span, &hand).await?;
         }
         Opening::EndWindow { id, reason } => {
@@ -230,10 +232,26 @@ fn subject(text: &str) -> Result<Subject, Refusal> {
     })
 }
 
-fn in_france(hour: DateTime) -> Result<Timestamp, Refusal> {
+/// Reads two hours of France, of which the second is after the first and not over.
+fn span(
+    now: Timestamp,
+    from: DateTime,
+    until: DateTime,
+) -> Result<(Timestamp, Timestamp), Refusal> {
+    let (from, until) = both(in_france(from, "/from"), in_france(until, "/until"))?;
+    decisions::in_order(now, from, until)?;
+    Ok((from, until))
+}
+
+fn in_france(hour: DateTime, pointer: &'static str) -> Result<Timestamp, Refusal> {
     let read = TimeZone::get("Europe/Paris").and_then(|zone| hour.to_zoned(zone));
-    read.map(|hour| hour.timestamp())
-        .map_err(|_| Code::Invalid.into())
+    read.map(|hour| hour.timestamp()).map_err(|_| {
+        Refusal::invalid(
+            pointer,
+            "Cette heure est hors de ce que l'on compte : vérifiez l'année.",
+            "This hour is beyond what is counted: check the year.",
+        )
+    })
 }
 
 impl From<DecisionError> for Refusal {

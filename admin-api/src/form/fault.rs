@@ -4,6 +4,7 @@
 //! like them. Which field it is, is found by leaving each out in turn; of the words only those are told that
 //! stand behind the last "expected", which the program wrote.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use crate::filter::plain_name;
@@ -32,32 +33,78 @@ pub(super) enum Of {
     Document,
 }
 
-/// Makes the refusal of what could not be read. `said` is what the reader said, and `without` what it says
-/// once a field is left out; nothing when the rest can be read.
+/// Makes the refusal of what could not be read, with everything that is wrong. `said` is what the reader said, and
+/// `without` what it says once some fields are left out; nothing when the rest can be read.
 pub(super) fn refusal<'a>(
     (of, said): (Of, &str),
     names: impl Iterator<Item = &'a str>,
-    without: impl Fn(&str) -> Option<String>,
+    without: impl Fn(&[&str]) -> Option<String>,
 ) -> Refusal {
-    if said.starts_with(UNKNOWN_FIELD) {
-        return unknown_field(said);
+    let mut seen = BTreeSet::new();
+    let names = names.filter(|name| plain_name(name).is_some() && seen.insert(*name));
+    let names: Vec<&str> = names.take(LEFT_OUT_MAX).collect();
+    let tries = Cell::new(0_usize);
+    let without = |left: &[&str]| {
+        tries.set(tries.get().saturating_add(1));
+        without(left)
+    };
+    let mut said = said.to_owned();
+    let mut left: Vec<&str> = Vec::new();
+    let mut all: Option<Refusal> = None;
+    loop {
+        let (at, one) = first(of, &said, (&names, &left), &without);
+        all = Some(match all {
+            // What cannot be said to be anywhere adds nothing.
+            Some(before) if one.field().is_none() && one.code == Code::Invalid => before,
+            Some(before) => before.and(one),
+            None => one,
+        });
+        // Behind a field that is not there nothing more is seen; and a stranger is not looked at for ever.
+        let (Some(at), true) = (at, tries.get() < LEFT_OUT_MAX) else {
+            break;
+        };
+        left.push(at);
+        match without(&left) {
+            // That what was left out is not there is no news.
+            Some(next) if named(&next).is_none_or(|name| !left.contains(&name.as_str())) => {
+                said = next;
+            }
+            _ => break,
+        }
     }
-    let at = culprit(said, names, without);
+    all.unwrap_or_else(|| Code::Invalid.into())
+}
+
+/// Makes the refusal of the first thing that is wrong, with the field that it is in where that is there.
+fn first<'a>(
+    of: Of,
+    said: &str,
+    (names, left): (&[&'a str], &[&'a str]),
+    without: &impl Fn(&[&str]) -> Option<String>,
+) -> (Option<&'a str>, Refusal) {
+    if said.starts_with(UNKNOWN_FIELD) {
+        return (None, unknown_field(said));
+    }
+    let names = names.iter().filter(|name| !left.contains(name)).copied();
+    let at = culprit(said, names, |name| {
+        without(&[left, [name].as_slice()].concat())
+    });
     // A field that is not there is at fault, and no other: its name is the program's.
     let Some(field) = at.and_then(plain_name).or_else(|| named(said)) else {
-        return Code::Invalid.into();
+        return (None, Code::Invalid.into());
     };
     if said.starts_with(UNKNOWN_WORD) {
         if of == Of::Form && ACT_FIELDS.contains(&field.as_str()) {
-            return Code::UnknownAct.into();
+            return (None, Code::UnknownAct.into());
         }
-        return not_listed(&field, said);
+        return (at, not_listed(&field, said));
     }
-    about(
+    let one = about(
         &field,
         format!("Le champ « {field} » manque ou n'a pas la forme attendue."),
         format!("The field “{field}” is missing or not of the expected form."),
-    )
+    );
+    (at, one)
 }
 
 fn about(field: &str, fr: String, en: String) -> Refusal {
@@ -75,9 +122,7 @@ fn culprit<'a>(
         return None;
     }
     let mut other = None;
-    let mut seen = BTreeSet::new();
-    let tried = names.filter(|name| plain_name(name).is_some() && seen.insert(*name));
-    for name in tried.take(LEFT_OUT_MAX) {
+    for name in names {
         match without(name) {
             None => return Some(name),
             // Without the act nothing is read at all, whatever else is wrong.
@@ -122,8 +167,6 @@ fn unknown_field(said: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use super::*;
 
     #[test]
@@ -147,10 +190,18 @@ mod tests {
         // The same name again and again is left out once.
         read.set(0);
         let same = std::iter::repeat_n("x", 16_000);
-        culprit("no such thing", same, |_| {
+        super::refusal((Of::Form, "no such thing"), same, |_| {
             read.set(read.get() + 1);
             Some("no such thing".to_owned())
         });
         assert_eq!(read.get(), 1);
+        // Nor is everything of who has thousands of things wrong.
+        read.set(0);
+        let names = many.iter().map(String::as_str);
+        super::refusal((Of::Form, "no such thing"), names, |left| {
+            read.set(read.get() + 1);
+            Some(format!("{left:?}"))
+        });
+        assert!(read.get() <= 2 * LEFT_OUT_MAX, "{}", read.get());
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! It is done once for every page, on the page as it leaves: what is written here is what `maud` writes.
 
+mod marks;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -33,10 +35,18 @@ impl Typed {
         self.0.replace(pairs);
     }
 
-    /// Fills in the form of a page that was sent to `path`.
+    /// Returns what a field held.
+    pub(super) fn value(&self, name: &str) -> Option<String> {
+        let pairs = self.0.borrow();
+        let found = pairs.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.clone())
+    }
+
+    /// Fills in the form of a page that was sent to `path`, and tells beside each field what is wrong with it.
     pub(crate) fn refill(&self, page: &str, path: &str) -> String {
         let pairs = self.0.borrow();
         let mut out = String::with_capacity(page.len());
+        let mut faults = marks::told(page);
         let mut rest = page;
         while let Some((text, from)) = before(rest, "<form ") {
             out.push_str(text);
@@ -46,7 +56,11 @@ impl Typed {
             };
             if is_sent(form, path, &pairs) {
                 unfold(&mut out);
-                fill(&mut out, form, &pairs);
+                let mut filled = String::with_capacity(form.len());
+                fill(&mut filled, form, &pairs);
+                // Of forms that are alike one is told about.
+                let faults = std::mem::take(&mut faults);
+                marks::tell(&mut out, &filled, &faults);
             } else {
                 out.push_str(form);
             }
@@ -251,5 +265,25 @@ mod tests {
         let gone = typed(&[("act", "new"), ("opco", "x"), ("read", "yes")]);
         let page = gone.refill(PAGE, "/keys");
         assert!(page.contains("<option value=\"afdas\" selected>"), "{page}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_beside_its_field_in_the_form_that_was_sent() {
+        let told = "<ul><li><a data-at=\"opco\">choisissez &lt;</a></li><li><a data-at=\"label\">trop long</a></li>\
+            <li><a data-at=\"sites\">faux</a></li><li><a data-at=\"ailleurs\">rien</a></li></ul>";
+        let page =
+            typed(&[("act", "new"), ("opco", "akto")]).refill(&format!("{told}{PAGE}"), "/keys");
+        for there in [
+            "<a href=\"#o\">choisissez &lt;</a>",
+            "<select id=\"o\" name=\"opco\" aria-invalid=\"true\" aria-describedby=\"fault-opco\">",
+            "</select><p class=\"fault\" id=\"fault-opco\">choisissez &lt;</p>",
+            "<input name=\"label\" required value=\"\" aria-invalid=\"true\" aria-describedby=\"fault-label\">\
+             <p class=\"fault\" id=\"fault-label\">trop long</p>",
+            "</textarea><p class=\"fault\" id=\"fault-sites\">faux</p>",
+            "<a data-at=\"ailleurs\">rien</a>",
+            "<input type=\"hidden\" name=\"act\" value=\"end\"><input name=\"label\"></form>",
+        ] {
+            assert!(page.contains(there), "{there}: {page}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::{HOOKS_MAX, HookError, OVERLAP_HOURS_MAX, SITES_MAX, Since, Unfit, Wa
 use crate::desk::Desk;
 use crate::hand::Hand;
 use crate::hooks;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, both, fitting};
 use crate::viewer::Viewer;
 
 /// Something done to a webhook.
@@ -61,31 +61,38 @@ impl Act {
     }
 }
 
-/// Makes a webhook; returns its secret, to be shown once.
+/// Makes a webhook; returns its secret, to be shown once. `read` is what was wrong with its sites already.
 pub(crate) async fn made(
     desk: &Desk,
     viewer: &Viewer,
-    wanted: Wanted,
+    (wanted, read): (Wanted, Result<(), Refusal>),
     reason: &str,
 ) -> Result<(Endpoint, Secret), Refusal> {
-    let hand = Hand::because(desk, viewer, reason)?;
-    desk.works.hook_fits(&wanted).map_err(Refusal::from)?;
-    let known = |siret: &Siret| viewer.sites().iter().any(|site| site.siret == *siret);
-    if let Some(sites) = &wanted.sites
-        && (sites.is_empty() || sites.len() > SITES_MAX || !sites.iter().all(known))
-    {
-        return Err(Refusal::invalid(
-            "/sites",
-            "Un SIRET n'est pas celui d'un site du réseau.",
-            "A SIRET is none of the network's sites.",
-        ));
-    }
+    let unfit = desk.works.hook_fits(&wanted).into_iter();
+    let fits = fitting(unfit.map(Refusal::from));
+    let sites = read.and_then(|()| reached(viewer, wanted.sites.as_deref()));
+    let fits = both(fits, sites);
+    let (_, hand) = both(fits, Hand::because(desk, viewer, reason))?;
     let secrets = desk.works.mint_secrets().ok_or(Code::Internal)?;
     let network_key = desk.store.keys(viewer.tenant()).await?;
     let mut tx = desk.store.writing().await?;
     let made = hooks::create(&mut tx, &network_key, wanted, &secrets, &hand).await?;
     tx.commit().await?;
     Ok((made, secrets.shown))
+}
+
+fn reached(viewer: &Viewer, sites: Option<&[Siret]>) -> Result<(), Refusal> {
+    let known = |siret: &Siret| viewer.sites().iter().any(|site| site.siret == *siret);
+    let all =
+        |sites: &[Siret]| !sites.is_empty() && sites.len() <= SITES_MAX && sites.iter().all(known);
+    if sites.is_none_or(all) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        "/sites",
+        "Un SIRET n'est pas celui d'un site du réseau.",
+        "A SIRET is none of the network's sites.",
+    ))
 }
 
 /// Does one act to a webhook of the network.

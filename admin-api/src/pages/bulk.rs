@@ -16,7 +16,7 @@ use store::bulks::Bulk;
 use super::columns::Column;
 use super::deliveries::{colour, noun, table};
 use super::delivery::name;
-use super::layout::{Frame, csrf, figure, instant, notice};
+use super::layout::{Frame, csrf, figure, instant, wrong};
 use super::login::again;
 use super::page;
 use super::settings::tree::mandate::advice;
@@ -243,7 +243,7 @@ pub(crate) async fn begin(
         Ok(()) => Ok(redirect(&format!("/bulk/{id}"))),
         Err(refusal) if refusal.code == Code::Invalid => {
             let progress = bulk::progress(&desk, &viewer, *id).await?;
-            let said = notice("error", refusal.detail(viewer.language()));
+            let said = wrong(&refusal, viewer.language());
             Ok(again(preview(&desk, &viewer, &progress, &said).await?))
         }
         Err(refusal) => Err(refusal),

@@ -9,6 +9,7 @@ use domain::delivery::Action;
 use domain::id::{DeliveryId, DossierId, KeyId};
 use domain::person::{Language, Right};
 use domain::{Fault, Kind, Opco};
+use jiff::civil::Date;
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::attempts::{self, Attempt};
@@ -16,22 +17,19 @@ use store::events::{self, Event};
 use store::{Delivery, deliveries, dossiers};
 
 use super::deliveries::standing;
-use super::layout::{Frame, csrf, in_world, instant, notice};
+use super::layout::{Frame, csrf, in_world, instant, wrong};
 use super::login::again;
 use super::sealed::Sealed;
 use super::{history, page, words};
 use crate::audit::Names;
+use crate::bulk;
 use crate::desk::Desk;
-use crate::form::Sent;
+use crate::form::Filled;
 use crate::gate::redirect;
-use crate::hand;
 use crate::judged::Judged;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, both};
 use crate::viewer::Viewer;
 use crate::works::{Asked, NotDone};
-
-/// The longest reason.
-const REASON_CHARS_MAX: usize = 500;
 
 /// What the form of an action sends.
 #[derive(Debug, Deserialize)]
@@ -41,7 +39,7 @@ pub(crate) struct Chosen {
     reason: String,
     opco: Option<Opco>,
     mandate: Option<String>,
-    signed_on: Option<jiff::civil::Date>,
+    signed_on: Option<Date>,
     numero_interne: Option<String>,
 }
 
@@ -77,36 +75,18 @@ pub(crate) async fn act(
     desk: web::Data<Desk>,
     viewer: Viewer,
     id: web::Path<DeliveryId>,
-    sent: Sent<Chosen>,
+    sent: Filled<Chosen>,
 ) -> Result<HttpResponse, Refusal> {
-    let Sent(sent) = sent;
     let shown = read(&desk, &viewer, *id).await?;
     let environment = shown.delivery.environment;
     let by = viewer.acting(environment)?;
     let language = viewer.language();
-    let reason = sent.reason.trim().to_owned();
-    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
-        let said = language.of(
-            "Dites pourquoi, en 500 caractères au plus : la raison entre au journal.",
-            "Say why, in at most 500 characters: the reason goes into the log.",
-        );
-        return Ok(again(delivery_page(
-            &desk,
-            &viewer,
-            &shown,
-            &notice("error", said),
-        )));
-    }
-    if let Err(refusal) = hand::of_nobody(&reason) {
-        let said = notice("error", refusal.detail(language));
-        return Ok(again(delivery_page(&desk, &viewer, &shown, &said)));
-    }
-    let asked = Asked {
-        action: sent.action,
-        reason,
-        opco: sent.opco,
-        mandate: sent.mandate.zip(sent.signed_on),
-        numero_interne: sent.numero_interne,
+    let asked = match sent.read.and_then(asked) {
+        Ok(asked) => asked,
+        Err(refusal) => {
+            let said = wrong(&refusal, language);
+            return Ok(again(delivery_page(&desk, &viewer, &shown, &said)));
+        }
     };
     match desk.works.act(&by, *id, asked).await {
         Ok(_) => Ok(redirect(&in_world(
@@ -117,14 +97,62 @@ pub(crate) async fn act(
         Err(NotDone::Store(error)) => Err(error.into()),
         Err(refused) => {
             let shown = read(&desk, &viewer, *id).await?;
-            let said = notice("error", &explained(&refused, language));
+            let said = wrong(&not_done(&refused), language);
             Ok(again(delivery_page(&desk, &viewer, &shown, &said)))
         }
     }
 }
 
+fn asked(sent: Chosen) -> Result<Asked, Refusal> {
+    let reason = bulk::reason(&sent.reason).map(str::to_owned);
+    let (reason, mandate) = both(reason, mandate(sent.mandate, sent.signed_on))?;
+    Ok(Asked {
+        action: sent.action,
+        reason,
+        opco: sent.opco,
+        mandate,
+        numero_interne: sent.numero_interne,
+    })
+}
+
+/// Reads a mandate, which is a reference and a day: one without the other is none.
+pub(crate) fn mandate(
+    reference: Option<String>,
+    signed_on: Option<Date>,
+) -> Result<Option<(String, Date)>, Refusal> {
+    match (reference, signed_on) {
+        (Some(reference), Some(day)) => Ok(Some((reference, day))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Refusal::invalid(
+            "/signed_on",
+            "Donnez aussi le jour où le mandat a été signé.",
+            "Give the day the mandate was signed too.",
+        )),
+        (None, Some(_)) => Err(Refusal::invalid(
+            "/mandate",
+            "Donnez aussi la référence du mandat.",
+            "Give the reference of the mandate too.",
+        )),
+    }
+}
+
+/// Refuses an action that was not done, at the field that it still needs.
+pub(crate) fn not_done(refused: &NotDone) -> Refusal {
+    let (fr, en) = (
+        explained(refused, Language::Fr),
+        explained(refused, Language::En),
+    );
+    let refusal = Refusal::from(Code::Conflict).saying(fr, en);
+    match refused {
+        NotDone::Missing("/mandat") => refusal.at("/mandate"),
+        NotDone::Missing(pointer) => refusal.at(*pointer),
+        NotDone::NumberTaken => refusal.at("/numero_interne"),
+        _ => refusal,
+    }
+}
+
 /// Says why an action was not done.
-pub(crate) fn explained(refused: &NotDone, language: Language) -> String {
+fn explained(refused: &NotDone, language: Language) -> String {
     match refused {
         NotDone::NotNow { status, allowed } => {
             let words: Vec<&str> = allowed

@@ -16,15 +16,15 @@ use serde::{Deserialize, Serialize};
 use store::keys::{self, CfaKey, KeyState};
 use store::tenants::Site;
 
-use super::layout::{Frame, csrf, in_world, instant, notice};
+use super::layout::{Frame, csrf, in_world, instant, wrong};
 use super::login::again;
 use super::page;
 use crate::desk::Desk;
-use crate::form::Sent;
+use crate::form::Filled;
 use crate::gate::redirect;
 use crate::hand::Hand;
 use crate::keyring::{self, KeyError, NewKey};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, both, fitting};
 use crate::viewer::Viewer;
 
 /// Every state, in the order of a life.
@@ -142,24 +142,29 @@ pub(crate) async fn list(
 pub(crate) async fn stage(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    sent: Sent<Staged>,
+    sent: Filled<Staged>,
 ) -> Result<HttpResponse, Refusal> {
-    let Sent(sent) = sent;
-    let world = sent.world;
-    let new = NewKey {
-        siret_cfa: sent.site,
-        instance: system(&desk, &sent.system).ok_or(Code::Invalid)?,
-        environment: world,
-        text: sent.key,
-        expires_on: sent.expires_on,
-        referent: sent.referent,
+    let world = sent.value("world").unwrap_or_default();
+    let done = match sent.read {
+        Ok(sent) => {
+            let given = Given {
+                site: sent.site,
+                system: sent.system,
+                environment: sent.world,
+                text: sent.key,
+                expires_on: sent.expires_on,
+                referent: sent.referent,
+            };
+            staged(&desk, &viewer, given).await
+        }
+        Err(refusal) => Err(refusal),
     };
-    match staged(&desk, &viewer, new).await {
+    match done {
         Ok(key) => Ok(redirect(&format!("/keys/{}", key.id))),
         Err(refusal) => {
-            let said = notice("error", refusal.detail(viewer.language()));
+            let said = wrong(&refusal, viewer.language());
             let asked = Asked {
-                world: world.to_string(),
+                world,
                 ..Asked::default()
             };
             Ok(again(list_page(&desk, &viewer, &asked, &said).await?))
@@ -167,11 +172,43 @@ pub(crate) async fn stage(
     }
 }
 
+/// A key as forms and documents give it.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) site: Siret,
+    /// `akto`, `akto/2`.
+    pub(crate) system: String,
+    pub(crate) environment: Environment,
+    pub(crate) text: Secret,
+    pub(crate) expires_on: Option<Date>,
+    pub(crate) referent: Option<String>,
+}
+
 /// Keeps a key of a site that the person reaches.
-pub(crate) async fn staged(desk: &Desk, viewer: &Viewer, new: NewKey) -> Result<CfaKey, Refusal> {
-    if !viewer.require(Right::ManageKeys)?.covers(&new.siret_cfa) {
-        return Err(KeyError::Site.into());
-    }
+pub(crate) async fn staged(desk: &Desk, viewer: &Viewer, given: Given) -> Result<CfaKey, Refusal> {
+    let reach = viewer.require(Right::ManageKeys)?;
+    let unknown = || {
+        Refusal::invalid(
+            "/system",
+            "Cet OPCO n'est pas réglé : choisissez-en un de la liste.",
+            "This OPCO is not set up: choose one of the list.",
+        )
+    };
+    let reached = reach.covers(&given.site).then_some(());
+    let reached = reached.ok_or(KeyError::Site);
+    let instance = system(desk, &given.system).ok_or_else(unknown);
+    let told = (&given.text, given.expires_on, given.referent.as_deref());
+    let faults = keyring::faults(told, day_in_france(desk.clock.now()));
+    let fits = fitting(faults.into_iter().map(Refusal::from));
+    let (((), instance), ()) = both(both(reached, instance), fits)?;
+    let new = NewKey {
+        siret_cfa: given.site,
+        instance,
+        environment: given.environment,
+        text: given.text,
+        expires_on: given.expires_on,
+        referent: given.referent,
+    };
     let network_key = desk.store.keys(viewer.tenant()).await?;
     let mut tx = desk.store.writing().await?;
     let key = keyring::stage(&mut tx, &network_key, new, &Hand::of(desk, viewer)).await?;

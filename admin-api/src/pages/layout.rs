@@ -178,7 +178,11 @@ pub(crate) fn refused(viewer: Option<&Viewer>, language: Language, refusal: &Ref
     let detail = refusal.detail(language);
     let content = html! {
         h1 { (title) }
-        @if detail != title { p { (detail) } }
+        @if refusal.all().nth(1).is_some() {
+            ul { @for one in refusal.all() { li { (one.detail(language)) } } }
+        } @else if detail != title {
+            p { (detail) }
+        }
         p { a href="/" { (language.of("Revenir à l'accueil", "Back to the first page")) } }
         p.small { (refusal.code.slug()) }
     };
@@ -230,6 +234,30 @@ pub(crate) fn notice(kind: &str, text: &str) -> Markup {
     html! {
         @if !text.is_empty() {
             p class={ "notice " (kind) } role=(if kind == "error" { "alert" } else { "status" }) { (text) }
+        }
+    }
+}
+
+/// What was refused, at the top of a page: all that is wrong, with the way to each field. What is said of a field
+/// is told beside it too, as the page leaves (`form::refill`).
+pub(crate) fn wrong(refusal: &Refusal, language: Language) -> Markup {
+    let all: Vec<&Refusal> = refusal.all().collect();
+    let one = |refusal: &Refusal| {
+        let said = refusal.detail(language);
+        html! {
+            @match refusal.field() {
+                Some(field) => a data-at=(field) { (said) },
+                None => (said),
+            }
+        }
+    };
+    html! {
+        @match &*all {
+            [alone] => p.notice.error role="alert" { (one(alone)) },
+            several => div.notice.error role="alert" {
+                (language.of("À corriger :", "To correct:"))
+                ul { @for refusal in several { li { (one(refusal)) } } }
+            }
         }
     }
 }

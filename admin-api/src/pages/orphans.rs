@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::dossiers::opco_and_site;
-use super::layout::{Frame, csrf, day, in_world, instant, notice};
+use super::layout::{Frame, csrf, day, in_world, instant, wrong};
 use super::login::again;
 use super::page;
 use crate::desk::Desk;
@@ -64,7 +64,7 @@ pub(crate) async fn act(
     match orphans::act(&desk, &viewer, *id, (world, act)).await {
         Ok(_) => Ok(redirect(&format!("/orphans?{}", query(&asked)))),
         Err(refusal) if matches!(refusal.code, Code::Invalid | Code::Conflict) => {
-            let said = notice("error", refusal.detail(viewer.language()));
+            let said = wrong(&refusal, viewer.language());
             Ok(again(shown(&desk, &viewer, &asked, &said).await?))
         }
         Err(refusal) => Err(refusal),

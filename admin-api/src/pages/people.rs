@@ -9,16 +9,16 @@ use serde::Deserialize;
 use store::people::{Grant, Person, Scope};
 use store::tenants::{self, Cfa, Site};
 
-use super::layout::{Frame, csrf, instant, notice};
+use super::layout::{Frame, csrf, instant, wrong};
 use super::login::again;
 use super::page;
 use super::settings::because;
 use crate::api::people::{acting, explained, invitation_page};
 use crate::desk::Desk;
-use crate::form::Sent;
+use crate::form::{Filled, Sent};
 use crate::gate::redirect;
 use crate::people::{self, Change, Invited};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, both};
 use crate::viewer::Viewer;
 
 /// What the form of a new account sends.
@@ -56,32 +56,48 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn invite(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    sent: Sent<NewPerson>,
+    sent: Filled<NewPerson>,
 ) -> Result<HttpResponse, Refusal> {
-    let Sent(sent) = sent;
     let language = viewer.language();
-    let scope = people::scope(&sent.scope).ok_or(people::PeopleError::Scope)?;
-    let invited = Invited {
-        email: sent.email,
-        name: sent.name,
-        language: sent.language,
-        roles: vec![(sent.role, scope)],
+    let done = match sent.read.and_then(|sent| invited(&sent)) {
+        Ok(invited) => made(&desk, &viewer, invited).await,
+        Err(refusal) => Err(refusal),
     };
-    let mut tx = desk.store.writing().await?;
-    let acting = acting(&desk, &viewer);
-    match people::invite(&mut tx, viewer.tenant(), invited, &acting).await {
+    match done {
         Ok((person, link)) => {
-            tx.commit().await?;
             let said = invitation_notice(&desk, &person, &link, language);
             Ok(page(list_page(&desk, &viewer, &said).await?))
         }
-        Err(error) => {
-            drop(tx);
-            let refusal = Refusal::from(error);
-            let said = notice("error", refusal.detail(language));
+        Err(refusal) => {
+            let said = wrong(&refusal, language);
             Ok(again(list_page(&desk, &viewer, &said).await?))
         }
     }
+}
+
+fn invited(sent: &NewPerson) -> Result<Invited, Refusal> {
+    // In the order of the form.
+    let named = both(
+        people::checked_name(&sent.name),
+        people::checked_email(&sent.email),
+    );
+    let unknown = || Refusal::from(people::PeopleError::Scope).at("/scope");
+    let scope = people::scope(&sent.scope).ok_or_else(unknown);
+    let ((name, email), scope) = both(named, scope)?;
+    Ok(Invited {
+        email,
+        name,
+        language: sent.language,
+        roles: vec![(sent.role, scope)],
+    })
+}
+
+async fn made(desk: &Desk, viewer: &Viewer, invited: Invited) -> Result<(Person, Secret), Refusal> {
+    let mut tx = desk.store.writing().await?;
+    let acting = acting(desk, viewer);
+    let made = people::invite(&mut tx, viewer.tenant(), invited, &acting).await?;
+    tx.commit().await?;
+    Ok(made)
 }
 
 /// Shows one account.
@@ -133,7 +149,7 @@ pub(crate) async fn change(
         (&grants, sent.reason.as_deref()),
     ) {
         drop(tx);
-        let said = notice("error", refusal.detail(language));
+        let said = wrong(&refusal, language);
         return Ok(again(person_page(&desk, &viewer, *id, &said).await?));
     }
     let acting = acting(&desk, &viewer);
@@ -152,7 +168,7 @@ pub(crate) async fn change(
         Err(error) => {
             drop(tx);
             let refusal = Refusal::from(error);
-            let said = notice("error", refusal.detail(language));
+            let said = wrong(&refusal, language);
             Ok(again(person_page(&desk, &viewer, *id, &said).await?))
         }
     }

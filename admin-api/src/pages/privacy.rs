@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 pub(crate) use self::held::reason;
 use self::held::{dossiers, pieces, several};
-use super::layout::{Frame, csrf, notice};
+use super::layout::{Frame, csrf, notice, wrong};
 use super::login::again;
 use super::page;
 use crate::desk::Desk;
@@ -139,7 +139,7 @@ async fn refused(
     refusal: Refusal,
 ) -> Result<HttpResponse, Refusal> {
     let held = rights::holdings(desk, viewer, subject).await?;
-    let said = notice("error", refusal.detail(viewer.language()));
+    let said = wrong(&refusal, viewer.language());
     Ok(again(person_page(viewer, &held, &said)))
 }
 

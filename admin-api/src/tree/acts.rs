@@ -4,7 +4,7 @@ use std::fmt;
 
 use domain::Siren;
 use domain::Siret;
-use domain::calendar::french;
+use domain::calendar::day_in_france;
 use domain::id::{CfaId, MandateId, SiteId, TenantId};
 use domain::identifiers::{IdentifierError, Uai};
 use domain::siret::SiretError;
@@ -16,8 +16,8 @@ use utoipa::ToSchema;
 use super::mandates::{Attested, attest, end, of_site};
 use super::{Bound, NewCfa, NewSite, TreeError};
 use crate::desk::Desk;
-use crate::hand::Hand;
-use crate::refusal::{Code, Refusal};
+use crate::hand::{self, Hand};
+use crate::refusal::{Refusal, both};
 use crate::tree;
 use crate::viewer::Viewer;
 
@@ -223,11 +223,7 @@ pub(crate) async fn done(
             siren,
             second,
         } => {
-            let new = NewCfa {
-                siren: siren_of(&siren)?,
-                name,
-                second: second.0,
-            };
+            let new = new_cfa(&name, &siren, second)?;
             tree::add_cfa(&mut tx, tenant, new, &plain).await?;
             None
         }
@@ -241,17 +237,12 @@ pub(crate) async fn done(
             siret,
             uai,
         } => {
-            let new = NewSite {
-                cfa,
-                siret: siret_of(&siret)?,
-                uai: uai_of(uai.as_deref())?,
-                name,
-            };
+            let new = new_site(cfa, (&name, &siret, uai.as_deref()))?;
             Some(tree::add_site(&mut tx, tenant, new, &plain).await?.id)
         }
         TreeAct::ChangeSite { site, name, uai } => {
-            let said = (name.as_str(), uai_of(uai.as_deref())?);
-            tree::change_site(&mut tx, (tenant, site), said, &plain).await?;
+            let (name, uai) = both(name_of(&name), uai_of(uai.as_deref()))?;
+            tree::change_site(&mut tx, (tenant, site), (&name, uai), &plain).await?;
             Some(site)
         }
         TreeAct::MoveSite { site, to, reason } => {
@@ -268,7 +259,8 @@ pub(crate) async fn done(
         }
         TreeAct::AttestMandate(given) => {
             let site = given.site;
-            attest(&mut tx, (tenant, site), given.into(), &plain).await?;
+            let given = checked(given, day_in_france(plain.now))?;
+            attest(&mut tx, (tenant, site), given, &plain).await?;
             Some(site)
         }
         TreeAct::EndMandate(given) => {
@@ -280,20 +272,13 @@ pub(crate) async fn done(
             per_day,
             reason,
         } => {
-            let bound = bound_of(per_minute, per_day);
-            tree::bound(&mut tx, (tenant, site), bound, &because(&reason)?).await?;
+            let (bound, hand) = both(bound_of(per_minute, per_day), because(&reason))?;
+            tree::bound(&mut tx, (tenant, site), bound, &hand).await?;
             site
         }
     };
     tx.commit().await?;
     Ok(about)
-}
-
-fn bound_of(per_minute: Option<Figure>, per_day: Option<Figure>) -> Bound {
-    Bound {
-        per_minute: per_minute.map(|Figure(most)| most),
-        per_day: per_day.map(|Figure(most)| most),
-    }
 }
 
 /// Ends a mandate of a site, if it is one of that site's.
@@ -310,9 +295,57 @@ async fn ended(
     Ok(given.site)
 }
 
+fn new_cfa(name: &str, siren: &str, Ticked(second): Ticked) -> Result<NewCfa, Refusal> {
+    let (siren, name) = both(siren_of(siren), name_of(name))?;
+    Ok(NewCfa {
+        name,
+        siren,
+        second,
+    })
+}
+
+fn new_site(
+    cfa: CfaId,
+    (name, siret, uai): (&str, &str, Option<&str>),
+) -> Result<NewSite, Refusal> {
+    let named = both(name_of(name), siret_of(siret));
+    let ((name, siret), uai) = both(named, uai_of(uai))?;
+    Ok(NewSite {
+        cfa,
+        siret,
+        uai,
+        name,
+    })
+}
+
+fn checked(given: Attest, today: Date) -> Result<Attested, Refusal> {
+    let given = Attested::from(given);
+    let signed = both(given.reference(), given.signed(today));
+    both(signed, given.first_day(today))?;
+    Ok(given)
+}
+
+fn bound_of(per_minute: Option<Figure>, per_day: Option<Figure>) -> Result<Bound, Refusal> {
+    let (per_minute, per_day) = both(most(per_minute, "/per_minute"), most(per_day, "/per_day"))?;
+    Ok(Bound {
+        per_minute,
+        per_day,
+    })
+}
+
 /// People write numbers in groups.
 pub(crate) fn compact(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+fn name_of(text: &str) -> Result<String, TreeError> {
+    hand::name(text).ok_or(TreeError::Name)
+}
+
+fn most(given: Option<Figure>, pointer: &'static str) -> Result<Option<u32>, Refusal> {
+    let most = given.map(|Figure(most)| most);
+    tree::ceiling(most).map_err(|error| Refusal::from(error).at(pointer))?;
+    Ok(most)
 }
 
 fn siren_of(text: &str) -> Result<Siren, Refusal> {
@@ -367,152 +400,6 @@ fn uai_of(text: Option<&str>) -> Result<Option<Uai>, Refusal> {
              Education.",
         ),
     })
-}
-
-fn no_reference() -> Refusal {
-    Refusal::invalid(
-        "/reference",
-        "Référence : il en faut une, de 200 caractères au plus, sur une ligne.",
-        "Reference: one is needed, of at most 200 characters, on one line.",
-    )
-}
-
-fn backwards() -> Refusal {
-    Refusal::invalid(
-        "/until",
-        "Dernier jour : il vient avant le premier ; corrigez l'un des deux.",
-        "Last day: it comes before the first; correct one of them.",
-    )
-}
-
-fn not_signed() -> Refusal {
-    Refusal::invalid(
-        "/signed_on",
-        "Signée le : ce jour est à venir. Un mandat couvre une fois signé (règle ELI-002) ; donnez le jour de \
-         la signature, aujourd'hui au plus tard.",
-        "Signed on: this day is to come. A mandate covers once it is signed (rule ELI-002); give the day it \
-         was signed, today at the latest.",
-    )
-}
-
-fn over(last: Date) -> Refusal {
-    let fr = format!(
-        "Ce mandat a déjà pris fin (dernier jour couvert : {}) : il n'y a rien à terminer.",
-        french(last)
-    );
-    let en = format!("This mandate is over (last day covered: {last}): there is nothing to end.");
-    Refusal::from(Code::Conflict).saying(fr, en).at("/on")
-}
-
-fn sooner(last: Date) -> Refusal {
-    let fr = format!(
-        "Fin : ce mandat finit déjà plus tôt (dernier jour couvert : {}) ; donnez un jour d'avant, ou \
-         attestez-en un autre.",
-        french(last)
-    );
-    let en = format!(
-        "End: this mandate ends sooner already (last day covered: {last}); give an earlier day, or attest \
-         another."
-    );
-    Refusal::invalid("/on", fr, en)
-}
-
-fn unsigned(day: Date) -> Refusal {
-    let fr = format!(
-        "Fin : ce jour vient avant la signature, le {} ; donnez ce jour-là au plus tôt, pour qu'il n'ait \
-         rien couvert.",
-        french(day)
-    );
-    let en = format!(
-        "End: this day comes before the signing, on {day}; give that day at the earliest, so that it \
-         covered nothing."
-    );
-    Refusal::invalid("/on", fr, en)
-}
-
-impl From<TreeError> for Refusal {
-    fn from(error: TreeError) -> Self {
-        let conflict = |fr: &str, en: &str| Self::from(Code::Conflict).saying(fr, en);
-        match error {
-            TreeError::Name => Self::invalid(
-                "/name",
-                "Nom : il en faut un, de 200 caractères au plus, sur une ligne.",
-                "Name: one is needed, of at most 200 characters, on one line.",
-            ),
-            TreeError::Unknown => Code::NotFound.into(),
-            TreeError::CfaTaken => conflict(
-                "Le réseau a déjà un CFA de ce nom et de ce SIREN : donnez-lui un autre nom.",
-                "The network has a training centre of this name and SIREN: give it another name.",
-            )
-            .at("/name"),
-            TreeError::CompanyTaken(name) => Self::from(Code::Conflict)
-                .saying(
-                    format!(
-                        "Le réseau a déjà un CFA de ce SIREN, « {name} » : ajoutez-lui un site s'il s'agit du \
-                         même. Si l'entreprise a bien un second CFA, cochez « second CFA de cette entreprise »."
-                    ),
-                    format!(
-                        "The network has a training centre of this SIREN already, “{name}”: add a site to it \
-                         if it is the same. If the company does have a second one, tick “second training \
-                         centre of this company”."
-                    ),
-                )
-                .at("/siren"),
-            TreeError::SiretTaken(siret) => Self::from(Code::Conflict)
-                .saying(
-                    format!(
-                        "Le réseau a déjà un site avec ce SIRET ({siret}) : cherchez-le dans la liste ; s'il \
-                         est fermé, rouvrez-le."
-                    ),
-                    format!(
-                        "The network has a site with this SIRET ({siret}) already: look for it in the list; \
-                         if it is closed, open it again."
-                    ),
-                )
-                .at("/siret"),
-            TreeError::There => conflict(
-                "Le site est déjà dans ce CFA : choisissez-en un autre.",
-                "The site is in this training centre already: choose another.",
-            )
-            .at("/to"),
-            TreeError::Company(siren) => Self::from(Code::Conflict)
-                .saying(
-                    format!(
-                        "Le SIRET du site dit qu'il est un établissement de l'entreprise {siren}, celle du \
-                         CFA actuel : il ne peut pas passer à un CFA d'une autre entreprise. Si \
-                         l'établissement a été repris, il a un nouveau SIRET : ajoutez-le comme un nouveau \
-                         site, puis fermez celui-ci."
-                    ),
-                    format!(
-                        "The site's SIRET says that it is an establishment of the company {siren}, that of \
-                         the present training centre: it cannot go to one of another company. If the \
-                         establishment was taken over, it has a new SIRET: add it as a new site, then close \
-                         this one."
-                    ),
-                )
-                .at("/to"),
-            TreeError::Closed => conflict(
-                "Le site est déjà fermé : rechargez la page.",
-                "The site is closed already: reload the page.",
-            ),
-            TreeError::Open => conflict(
-                "Le site est déjà ouvert : rechargez la page.",
-                "The site is open already: reload the page.",
-            ),
-            TreeError::Reference => no_reference(),
-            TreeError::Backwards => backwards(),
-            TreeError::NotSigned => not_signed(),
-            TreeError::Over(last) => over(last),
-            TreeError::Sooner(last) => sooner(last),
-            TreeError::Unsigned(day) => unsigned(day),
-            TreeError::Ceiling => Self::invalid(
-                "/per_minute",
-                "Plafond : un nombre entier de 1 à 1 000 000 ; laissez vide pour ne pas borner.",
-                "Ceiling: a whole number from 1 to 1,000,000; leave it empty not to bound.",
-            ),
-            TreeError::Store(error) => error.into(),
-        }
-    }
 }
 
 #[cfg(test)]

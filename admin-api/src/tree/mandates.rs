@@ -23,6 +23,29 @@ pub struct Attested {
     pub until: Option<Date>,
 }
 
+impl Attested {
+    pub(super) fn reference(&self) -> Result<String, TreeError> {
+        hand::name(&self.reference).ok_or(TreeError::Reference)
+    }
+
+    /// What is not signed yet covers nothing.
+    pub(super) fn signed(&self, today: Date) -> Result<(), TreeError> {
+        if self.signed_on > today {
+            return Err(TreeError::NotSigned);
+        }
+        Ok(())
+    }
+
+    /// Returns the first day it covers, with which it does not end before.
+    pub(super) fn first_day(&self, today: Date) -> Result<Date, TreeError> {
+        let from = self.from.unwrap_or(today);
+        if self.until.is_some_and(|until| until < from) {
+            return Err(TreeError::Backwards);
+        }
+        Ok(from)
+    }
+}
+
 /// Puts on record that a site has its employers' mandates: contracts handed in for it from then on are not
 /// held for want of one, and those that are held go at the next try.
 ///
@@ -34,16 +57,10 @@ pub async fn attest(
     attested: Attested,
     hand: &Hand,
 ) -> Result<Mandate, TreeError> {
-    let reference = hand::name(&attested.reference).ok_or(TreeError::Reference)?;
     let today = domain::calendar::day_in_france(hand.now);
-    // What is not signed yet covers nothing.
-    if attested.signed_on > today {
-        return Err(TreeError::NotSigned);
-    }
-    let from = attested.from.unwrap_or(today);
-    if attested.until.is_some_and(|until| until < from) {
-        return Err(TreeError::Backwards);
-    }
+    let reference = attested.reference()?;
+    attested.signed(today)?;
+    let from = attested.first_day(today)?;
     let site = site_of(tx, tenant, id).await?;
     let mandate = Mandate {
         tenant,

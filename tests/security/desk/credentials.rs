@@ -11,7 +11,7 @@ on_both! { OPTIONAL;
         let mut browser = place.signed_in("admin@cfa.example", Role::Admin).await;
         let site = place.network.sites[0].to_string();
         let fields = [("label", "<i>ERP</i>"), ("environment", "test"), ("sites", &site), ("read", "yes"),
-            ("quota", "60"), ("expires_on", "2026-12-31")];
+            ("quota_per_minute", "60"), ("expires_on", "2026-12-31")];
         // What is refused comes back as it was filled in.
         let mut wrong = fields.to_vec();
         wrong[5] = ("expires_on", "2020-01-01");
@@ -48,7 +48,7 @@ on_both! { OPTIONAL;
         let next = browser.submit(&path, &[("act", "rotate"), ("until", "2026-09-10")]).await;
         assert_eq!(next.status, 200, "{}", next.text);
         assert!(next.text.contains("cfg_test_"));
-        assert_eq!(browser.submit(&path, &[("act", "bound"), ("quota", "30")]).await.status, 303);
+        assert_eq!(browser.submit(&path, &[("act", "bound"), ("quota_per_minute", "30")]).await.status, 303);
         let mut tx = place.store.reading().await.unwrap();
         let all = credentials::list(&mut tx, place.network.tenant).await.unwrap();
         let former = all.iter().find(|one| one.id.to_string() == id).unwrap().clone();

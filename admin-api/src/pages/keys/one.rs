@@ -12,7 +12,7 @@ use store::deliveries::{self, Filter};
 use store::events::Event;
 use store::keys::{self, CfaKey, KeyState};
 
-use super::super::layout::{Frame, csrf, instant, notice};
+use super::super::layout::{Frame, csrf, instant, notice, wrong};
 use super::super::login::again;
 use super::super::page;
 use super::super::settings::because;
@@ -113,7 +113,7 @@ pub(crate) async fn act(
         }
         Ok(None) => Ok(redirect(&format!("/keys/{id}"))),
         Err(refusal) => {
-            let said = notice("error", refusal.detail(language));
+            let said = wrong(&refusal, language);
             Ok(again(one_page(&desk, &viewer, &key, &said).await?))
         }
     }
@@ -329,20 +329,21 @@ fn acts(viewer: &Viewer, key: &CfaKey, on_their_way: u64) -> Markup {
                 button.danger type="submit" { (language.of("Retirer pour toujours", "Retire for good")) }
             }
         }
-        form.inline method="post" action={ "/keys/" (key.id) } {
-            (csrf(viewer))
-            input type="hidden" name="act" value="date";
-            label for="expires_on" { (language.of("Dernier jour", "Last day")) }
-            input #expires_on name="expires_on" type="date" required value=[key.expires_on];
-            button.quiet type="submit" { (language.of("Noter ce dernier jour", "Note this last day")) }
-        }
-        br;
-        form.inline method="post" action={ "/keys/" (key.id) } {
-            (csrf(viewer))
-            input type="hidden" name="act" value="entrust";
-            label for="referent" { (language.of("Référent", "Referent")) }
-            input #referent name="referent" maxlength="200" value=(key.referent.as_deref().unwrap_or_default());
-            button.quiet type="submit" { (language.of("Noter", "Note")) }
+        div.actions {
+            form.inline method="post" action={ "/keys/" (key.id) } {
+                (csrf(viewer))
+                input type="hidden" name="act" value="date";
+                label for="expires_on" { (language.of("Dernier jour", "Last day")) }
+                input #expires_on name="expires_on" type="date" required value=[key.expires_on];
+                button.quiet type="submit" { (language.of("Noter ce dernier jour", "Note this last day")) }
+            }
+            form.inline method="post" action={ "/keys/" (key.id) } {
+                (csrf(viewer))
+                input type="hidden" name="act" value="entrust";
+                label for="referent" { (language.of("Référent", "Referent")) }
+                input #referent name="referent" maxlength="200" value=(key.referent.as_deref().unwrap_or_default());
+                button.quiet type="submit" { (language.of("Noter", "Note")) }
+            }
         }
     }
 }

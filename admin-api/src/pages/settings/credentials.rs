@@ -1,7 +1,6 @@
 //! The API keys of ERPs: made and shown once, replaced with an overlap, bounded, revoked.
 
 use actix_web::{HttpResponse, web};
-use domain::calendar::start_of_day_in_france;
 use domain::id::CredentialId;
 use domain::person::{Language, Right};
 use domain::{Environment, Secret, Timestamp};
@@ -10,16 +9,16 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use store::credentials::{self, Credential};
 
-use super::super::layout::{Frame, csrf, instant, notice, world_field, world_name};
+use super::super::layout::{Frame, csrf, instant, world_field, world_name, wrong};
 use super::super::login::again;
 use super::super::page;
 use super::{made_already, once, sirets};
 use crate::access::{self, ACTIONS, AccessError, QUOTA_DEFAULT, Wanted};
 use crate::desk::Desk;
-use crate::form::Sent;
+use crate::form::{Filled, Sent};
 use crate::gate::redirect;
 use crate::hand::Hand;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, both, fitting};
 use crate::viewer::Viewer;
 
 /// Where the list is.
@@ -36,7 +35,7 @@ pub(crate) struct NewCredential {
     read: Option<String>,
     act: Option<String>,
     webhook: Option<String>,
-    quota: u32,
+    quota_per_minute: u32,
     expires_on: Option<Date>,
     once: Option<CredentialId>,
 }
@@ -46,7 +45,7 @@ pub(crate) struct NewCredential {
 pub(crate) struct Chosen {
     act: String,
     until: Option<Date>,
-    quota: Option<u32>,
+    quota_per_minute: Option<u32>,
     once: Option<CredentialId>,
 }
 
@@ -69,7 +68,7 @@ impl From<AccessError> for Refusal {
                 "Rights: submit, read, act, webhook.",
             ),
             AccessError::Quota => Self::invalid(
-                "/quota",
+                "/quota_per_minute",
                 "Le quota va de 1 à 1 000 000 de requêtes par minute.",
                 "The quota goes from 1 to 1,000,000 requests a minute.",
             ),
@@ -94,12 +93,14 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn create(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    sent: Sent<NewCredential>,
+    sent: Filled<NewCredential>,
 ) -> Result<HttpResponse, Refusal> {
-    let Sent(sent) = sent;
     let language = viewer.language();
-    let made = match wanted(sent) {
-        Ok(wanted) => made(&desk, &viewer, wanted).await,
+    let made = match sent.read {
+        Ok(sent) => {
+            let (asked, read) = wanted(sent);
+            made(&desk, &viewer, (asked, read)).await
+        }
         Err(refusal) => Err(refusal),
     };
     match made {
@@ -108,7 +109,7 @@ pub(crate) async fn create(
             Ok(page(list_page(&desk, &viewer, &said).await?))
         }
         Err(refusal) => {
-            let said = notice("error", refusal.detail(language));
+            let said = wrong(&refusal, language);
             Ok(again(list_page(&desk, &viewer, &said).await?))
         }
     }
@@ -131,7 +132,7 @@ pub(crate) async fn act(
                 .map(|(_, text)| Some(text))
         }
         "bound" => {
-            let quota = sent.quota.ok_or(Code::UnknownAct)?;
+            let quota = sent.quota_per_minute.ok_or(Code::UnknownAct)?;
             bounded(&desk, &viewer, *id, quota).await.map(|()| None)
         }
         "revoke" => revoked(&desk, &viewer, *id).await.map(|()| None),
@@ -145,45 +146,47 @@ pub(crate) async fn act(
         Ok(None) => Ok(redirect(HERE)),
         Err(refusal) if refusal.code == Code::NotFound => Err(refusal),
         Err(refusal) => {
-            let said = notice("error", refusal.detail(language));
+            let said = wrong(&refusal, language);
             Ok(again(list_page(&desk, &viewer, &said).await?))
         }
     }
 }
 
-fn wanted(sent: NewCredential) -> Result<Wanted, Refusal> {
-    let sites = sirets(&sent.sites)?;
+/// Reads what is asked for; sites or rights that are none are told with what else is wrong.
+fn wanted(sent: NewCredential) -> (Wanted, Result<(), Refusal>) {
+    let sites = sirets(&sent.sites);
     let ticked = [sent.submit, sent.read, sent.act, sent.webhook];
     let actions = ACTIONS.iter().zip(ticked);
     let actions: Vec<String> = actions
         .filter_map(|(word, ticked)| ticked.map(|_| (*word).to_owned()))
         .collect();
-    if actions.is_empty() {
-        return Err(AccessError::Action.into());
-    }
-    Ok(Wanted {
+    let some = (!actions.is_empty()).then_some(());
+    let some = some.ok_or(AccessError::Action);
+    let read = both(sites.as_ref().map_err(Clone::clone), some).map(|_| ());
+    let wanted = Wanted {
         label: sent.label,
         environment: sent.environment,
-        sites,
+        sites: sites.unwrap_or_default(),
         actions,
-        quota_per_minute: sent.quota,
-        expires_at: sent.expires_on.map(end_of).transpose()?,
+        quota_per_minute: sent.quota_per_minute,
+        expires_on: sent.expires_on,
         once: sent.once,
-    })
+    };
+    (wanted, read)
 }
 
-/// Returns the instant at which a day ends in France.
-pub(crate) fn end_of(day: Date) -> Result<Timestamp, Refusal> {
-    let next = day.tomorrow().map_err(|_| Refusal::from(Code::Invalid))?;
-    Ok(start_of_day_in_france(next))
-}
-
-/// Makes a credential; returns its text, to be shown once.
+/// Makes a credential; returns its text, to be shown once. `read` is what was wrong with it already.
 pub(crate) async fn made(
     desk: &Desk,
     viewer: &Viewer,
-    wanted: Wanted,
+    (wanted, read): (Wanted, Result<(), Refusal>),
 ) -> Result<(Credential, Secret), Refusal> {
+    let faults = wanted.faults(desk.clock.now()).into_iter();
+    let faults = faults.map(|error| match error {
+        AccessError::Passed => Refusal::from(error).at("/expires_on"),
+        other => other.into(),
+    });
+    both(fitting(faults), read)?;
     let minted = desk.works.mint(wanted.environment).ok_or(Code::Internal)?;
     let hand = Hand::of(desk, viewer);
     let mut tx = desk.store.writing().await?;
@@ -208,7 +211,7 @@ pub(crate) async fn replaced(
     let next = access::rotate(
         &mut tx,
         (tenant, id),
-        (end_of(until)?, once),
+        (access::end_of(until).ok_or(AccessError::Passed)?, once),
         &minted,
         &hand,
     )
@@ -338,7 +341,7 @@ fn acts(viewer: &Viewer, one: &Credential, now: Timestamp) -> Markup {
                 (csrf(viewer))
                 input type="hidden" name="act" value="bound";
                 label for={ "quota-" (one.id) } { (quota) }
-                input id={ "quota-" (one.id) } name="quota" type="number" min="1" max="1000000" value=(one.quota_per_minute) required;
+                input id={ "quota-" (one.id) } name="quota_per_minute" type="number" min="1" max="1000000" value=(one.quota_per_minute) required;
                 button.quiet type="submit" { (language.of("Changer le quota", "Change the quota")) }
             }
             form.inline method="post" action=(path) {
@@ -369,7 +372,7 @@ fn form(viewer: &Viewer, now: Timestamp) -> Markup {
                 (world_field(Environment::Test, language))
                 label for="sites" { (language.of("SIRET des sites, un par ligne ; vide : tous", "SIRET of the sites, one a line; empty: all")) }
                 textarea #sites name="sites" rows="3" {}
-                fieldset {
+                fieldset #actions name="actions" {
                     legend { (language.of("Droits", "Rights")) }
                     @for (word, said) in ACTIONS.iter().zip(rights) {
                         label { input type="checkbox" name=(word) value="yes" checked; " " (said) }
@@ -377,7 +380,7 @@ fn form(viewer: &Viewer, now: Timestamp) -> Markup {
                     }
                 }
                 label for="quota" { (language.of("Requêtes par minute", "Requests a minute")) }
-                input #quota name="quota" type="number" min="1" max="1000000" value=(QUOTA_DEFAULT) required;
+                input #quota name="quota_per_minute" type="number" min="1" max="1000000" value=(QUOTA_DEFAULT) required;
                 label for="expires_on" { (language.of("Dernier jour ; vide : sans fin", "Last day; empty: no end")) }
                 input #expires_on name="expires_on" type="date";
                 button type="submit" { (language.of("Faire la clé", "Make the key")) }

@@ -8,14 +8,14 @@ use maud::{Markup, html};
 use store::Tx;
 use store::overrides::{self, RouteOverride, RuleOverride, Subject};
 
-use super::super::layout::{Frame, csrf, instant, notice};
+use super::super::layout::{Frame, csrf, instant, wrong};
 use super::super::login::again;
 use super::super::page;
 use super::{because, until};
 use crate::audit::Names;
 use crate::decisions::acts::{self, Decision};
 use crate::desk::Desk;
-use crate::form::Sent;
+use crate::form::Filled;
 use crate::gate::redirect;
 use crate::refusal::Refusal;
 use crate::viewer::Viewer;
@@ -69,13 +69,16 @@ pub(crate) async fn show(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn decide(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    sent: Sent<Decision>,
+    sent: Filled<Decision>,
 ) -> Result<HttpResponse, Refusal> {
-    let Sent(decision) = sent;
-    match acts::decide(&desk, &viewer, decision).await {
+    let done = match sent.read {
+        Ok(decision) => acts::decide(&desk, &viewer, decision).await,
+        Err(refusal) => Err(refusal),
+    };
+    match done {
         Ok(()) => Ok(redirect(HERE)),
         Err(refusal) => {
-            let said = notice("error", refusal.detail(viewer.language()));
+            let said = wrong(&refusal, viewer.language());
             Ok(again(whole(&desk, &viewer, &said).await?))
         }
     }

@@ -9,7 +9,7 @@ use store::switches::{self, CapabilitySwitch};
 use store::windows::{self, Window};
 
 use super::super::keys::{system_name, systems};
-use super::super::layout::{Frame, csrf, instant, notice, world_field, world_name};
+use super::super::layout::{Frame, csrf, instant, world_field, world_name, wrong};
 use super::super::login::again;
 use super::super::page;
 use super::decisions::{days, ending};
@@ -17,7 +17,7 @@ use super::{because, until};
 use crate::audit::Names;
 use crate::decisions::acts::{self, Opening};
 use crate::desk::Desk;
-use crate::form::Sent;
+use crate::form::Filled;
 use crate::gate::redirect;
 use crate::refusal::Refusal;
 use crate::viewer::Viewer;
@@ -66,13 +66,16 @@ pub(crate) async fn show(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn say(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    sent: Sent<Opening>,
+    sent: Filled<Opening>,
 ) -> Result<HttpResponse, Refusal> {
-    let Sent(opening) = sent;
-    match acts::say(&desk, &viewer, opening).await {
+    let done = match sent.read {
+        Ok(opening) => acts::say(&desk, &viewer, opening).await,
+        Err(refusal) => Err(refusal),
+    };
+    match done {
         Ok(()) => Ok(redirect(HERE)),
         Err(refusal) => {
-            let said = notice("error", refusal.detail(viewer.language()));
+            let said = wrong(&refusal, viewer.language());
             Ok(again(whole(&desk, &viewer, &said).await?))
         }
     }

@@ -13,12 +13,12 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use store::tenants::Cfa;
 
-use super::super::layout::{Frame, csrf, figure, in_world, instant, notice, world_name};
+use super::super::layout::{Frame, csrf, figure, in_world, instant, world_name, wrong};
 use super::super::login::again;
 use super::super::page;
 use super::because;
 use crate::desk::Desk;
-use crate::form::Sent;
+use crate::form::Filled;
 use crate::gate::redirect;
 use crate::refusal::{Code, Refusal};
 use crate::tree::CEILING_MAX;
@@ -50,26 +50,21 @@ pub(crate) async fn show(
 pub(crate) async fn act(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    sent: Sent<TreeAct>,
+    sent: Filled<TreeAct>,
 ) -> Result<HttpResponse, Refusal> {
-    let Sent(act) = sent;
-    // A new site is not there yet: what is wrong with it is said above the whole.
-    let about = match &act {
-        TreeAct::ChangeSite { site, .. }
-        | TreeAct::MoveSite { site, .. }
-        | TreeAct::CloseSite { site, .. }
-        | TreeAct::ReopenSite { site, .. } => Some(*site),
-        TreeAct::AttestMandate(attest) => Some(attest.site),
-        TreeAct::EndMandate(end) => Some(end.site),
-        TreeAct::Bound { site, .. } => *site,
-        TreeAct::AddCfa { .. } | TreeAct::RenameCfa { .. } | TreeAct::AddSite { .. } => None,
+    // The page of a site has forms about it. A new site is not there yet: what is wrong with it is said above the
+    // whole.
+    let about = sent.value("site").and_then(|site| site.parse().ok());
+    let done = match sent.read {
+        Ok(act) => acts::done(&desk, &viewer, act).await,
+        Err(refusal) => Err(refusal),
     };
-    match acts::done(&desk, &viewer, act).await {
+    match done {
         Ok(Some(site)) => Ok(redirect(&address(site))),
         Ok(None) => Ok(redirect(HERE)),
         Err(refusal) if refusal.code == Code::NotFound => Err(refusal),
         Err(refusal) => {
-            let said = notice("error", refusal.detail(viewer.language()));
+            let said = wrong(&refusal, viewer.language());
             let shown = match about {
                 Some(site) => one::whole(&desk, &viewer, site, &said).await?,
                 None => whole(&desk, &viewer, viewer.world(None), &said).await?,

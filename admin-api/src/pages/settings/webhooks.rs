@@ -5,18 +5,18 @@ pub(crate) mod one;
 use actix_web::{HttpResponse, web};
 use domain::id::WebhookId;
 use domain::person::{Language, Right};
-use domain::{Environment, Secret, Siret, Timestamp};
+use domain::{Environment, Secret, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::events;
 use store::webhooks::{self, Endpoint, parking};
 
-use super::super::layout::{Frame, csrf, instant, notice, world_field, world_name};
+use super::super::layout::{Frame, csrf, instant, world_field, world_name, wrong};
 use super::super::login::again;
 use super::super::page;
 use super::{because, once, sirets};
 use crate::desk::Desk;
-use crate::form::Sent;
+use crate::form::Filled;
 use crate::hooks::{Wanted, acts};
 use crate::refusal::Refusal;
 use crate::viewer::Viewer;
@@ -40,18 +40,24 @@ pub(crate) struct NewHook {
 }
 
 impl NewHook {
-    fn wanted(&self) -> Result<Wanted, Refusal> {
+    /// Reads what is asked for; sites that are none are told with what else is wrong.
+    fn wanted(&self) -> (Wanted, Result<(), Refusal>) {
         let apart = |c: char| c == ',' || c == ';' || c.is_whitespace();
         let kinds = self.kinds.split(apart).filter(|text| !text.is_empty());
-        let sites: Vec<Siret> = sirets(&self.sites)?;
-        Ok(Wanted {
+        let sites = sirets(&self.sites);
+        let (sites, read) = match sites {
+            Ok(sites) => (sites, Ok(())),
+            Err(wrong) => (Vec::new(), Err(wrong)),
+        };
+        let wanted = Wanted {
             environment: self.environment,
             url: self.url.trim().to_owned(),
             label: self.label.trim().to_owned(),
             kinds: kinds.map(str::to_owned).collect(),
             sites: (!sites.is_empty()).then_some(sites),
             once: self.once,
-        })
+        };
+        (wanted, read)
     }
 }
 
@@ -70,11 +76,13 @@ pub(crate) async fn list(desk: web::Data<Desk>, viewer: Viewer) -> Result<HttpRe
 pub(crate) async fn create(
     desk: web::Data<Desk>,
     viewer: Viewer,
-    sent: Sent<NewHook>,
+    sent: Filled<NewHook>,
 ) -> Result<HttpResponse, Refusal> {
-    let Sent(sent) = sent;
-    let made = match sent.wanted() {
-        Ok(wanted) => acts::made(&desk, &viewer, wanted, &sent.reason).await,
+    let made = match sent.read {
+        Ok(sent) => {
+            let (wanted, read) = sent.wanted();
+            acts::made(&desk, &viewer, (wanted, read), &sent.reason).await
+        }
         Err(refusal) => Err(refusal),
     };
     let language = viewer.language();
@@ -84,7 +92,7 @@ pub(crate) async fn create(
             Ok(page(list_page(&desk, &viewer, &said).await?))
         }
         Err(refusal) => {
-            let said = notice("error", refusal.detail(language));
+            let said = wrong(&refusal, language);
             Ok(again(list_page(&desk, &viewer, &said).await?))
         }
     }

@@ -9,7 +9,7 @@ use store::Tx;
 use store::events;
 use store::webhooks::{self, Attempt, Endpoint, parking};
 
-use super::super::super::layout::{Frame, csrf, instant, notice};
+use super::super::super::layout::{Frame, csrf, instant, notice, wrong};
 use super::super::super::login::again;
 use super::super::super::page;
 use super::super::because;
@@ -115,7 +115,7 @@ pub(crate) async fn act(
         }
         Err(refusal) if refusal.code == Code::NotFound => Err(refusal),
         Err(refusal) => {
-            let said = notice("error", refusal.detail(language));
+            let said = wrong(&refusal, language);
             Ok(again(one_page(&desk, &viewer, *id, &said).await?))
         }
     }

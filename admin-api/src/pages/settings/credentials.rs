@@ -18,6 +18,7 @@ use crate::desk::Desk;
 use crate::form::{Filled, Sent};
 use crate::gate::redirect;
 use crate::hand::Hand;
+use crate::names::permission;
 use crate::refusal::{Code, Refusal, both, fitting};
 use crate::viewer::Viewer;
 
@@ -285,7 +286,7 @@ async fn list_page(desk: &Desk, viewer: &Viewer, said: &Markup) -> Result<Markup
                             td { code { (one.prefix) "…" } }
                             td { (world_name(one.environment, language)) }
                             td { (sites(one, language)) }
-                            td { (one.actions.join(", ")) }
+                            td { (allowed(one, language)) }
                             td.number { (one.quota_per_minute) }
                             td { (state(one, now, language)) }
                             @if may { td { @if one.is_usable(now) { (acts(viewer, one, now)) } } }
@@ -353,14 +354,19 @@ fn acts(viewer: &Viewer, one: &Credential, now: Timestamp) -> Markup {
     }
 }
 
+/// Says what a credential may do.
+fn allowed(one: &Credential, language: Language) -> String {
+    let said: Vec<&str> = one
+        .actions
+        .iter()
+        .map(|word| permission(word, language))
+        .collect();
+    said.join(", ")
+}
+
 fn form(viewer: &Viewer, now: Timestamp) -> Markup {
     let language = viewer.language();
-    let rights = [
-        language.of("déposer", "hand in"),
-        language.of("lire", "read"),
-        language.of("agir", "act"),
-        language.of("dire qui est prévenu", "say who is told"),
-    ];
+    let rights = ACTIONS.map(|word| permission(word, language));
     html! {
         section aria-labelledby="new" {
             h2 #new { (language.of("Faire une clé", "Make a key")) }

@@ -156,8 +156,13 @@ mod tests {
         // Ten seconds without an answer: longer than a failure is remembered.
         place.clock.advance(Duration::from_secs(10));
         place.elsewhere.answers.notify_one();
-        for one in waiting {
-            assert_eq!(one.await.unwrap(), Err("down"));
+        // Whoever asked again would wait for an answer that does not come.
+        let all = futures_util::future::join_all(waiting);
+        let all = tokio::time::timeout(Duration::from_secs(30), all)
+            .await
+            .unwrap();
+        for one in all {
+            assert_eq!(one.unwrap(), Err("down"));
         }
         assert_eq!(place.elsewhere.asked(), 1);
         place.clock.advance(Duration::from_millis(4_999));

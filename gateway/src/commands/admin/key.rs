@@ -291,7 +291,7 @@ fn not_kept(error: KeyError, siret: &Siret) -> Failure {
         KeyError::Same(_, state) => {
             let said = format!(
                 "ce site a déjà cette clé chez cet OPCO ({}) : rien n'a été gardé une seconde fois",
-                state.as_str()
+                names::key_state(state)
             );
             Failure::new(Code::Conflict, said).remedy("cfa-gateway admin key list")
         }

@@ -173,7 +173,11 @@ pub async fn tie(tx: &mut Tx, dossier: &Dossier, delivery: &Delivery) -> Result<
         where tenant_id = $1 and dossier_id = $2";
     const BILLS: &str = "update invoice_contract set contract_id = $3
         where tenant_id = $1 and contract_id = $2";
-    for sql in [DOSSIER, BILLS] {
+    // What named both already, before they were known to be one.
+    const TWICE: &str = "delete from invoice_contract
+        where tenant_id = $1 and contract_id = $2 and delivery_id in (
+            select delivery_id from invoice_contract where tenant_id = $1 and contract_id = $3)";
+    for sql in [DOSSIER, TWICE, BILLS] {
         run!(
             tx,
             sqlx::query(sql)

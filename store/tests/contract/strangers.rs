@@ -306,6 +306,33 @@ on_both! {
         assert_eq!((tied.delivery, tied.contract()), (Some(delivery.id), delivery.id.into()));
     }
 
+    async fn a_dossier_is_tied_to_its_contract_though_a_document_named_both(db) {
+        let tenant = db.network().await;
+        listed(db, tenant, &[line("9", "TRANSMIS")], 10).await;
+        read(db, tenant, 20).await;
+        let one = list(db, tenant, Fate::Open).await.remove(0);
+        let mut tx = db.store.writing().await.unwrap();
+        dossiers::adopt(&mut tx, &one, at(30)).await.unwrap();
+        tx.commit().await.unwrap();
+        let keys = db.store.keys(tenant).await.unwrap();
+        let new = contract(&keys, now());
+        let paper = store::NewDelivery {
+            kind: domain::Kind::Document,
+            about: vec![new.id.into(), one.id.into()],
+            ..contract(&keys, now())
+        };
+        let (contract, document) = (new.id, paper.id);
+        for new in [new, paper] {
+            db.store.accept(&[new]).await.unwrap();
+        }
+        let mut tx = db.store.writing().await.unwrap();
+        let delivery = deliveries::find(&mut tx, tenant, contract).await.unwrap().unwrap();
+        let dossier = dossiers::find(&mut tx, tenant, one.id).await.unwrap().unwrap();
+        dossiers::tie(&mut tx, &dossier, &delivery).await.unwrap();
+        let of = invoices::contracts(&mut tx, tenant, document).await.unwrap();
+        assert_eq!(of, [contract.into()]);
+    }
+
     async fn what_nobody_brought_is_known_to_no_look_until_it_is_tied(db) {
         let tenant = db.network().await;
         let other = ours(db, tenant, "8").await;

@@ -238,8 +238,15 @@ impl Gathered {
         let own: BTreeSet<ContractId> = deliveries.chain(dossiers).collect();
         let going = self.pieces.values_mut();
         for piece in going.filter(|piece| piece.fate == Fate::Goes) {
-            for contract in invoices::contracts(tx, tenant, piece.delivery.id).await? {
-                if !own.contains(&contract) && privacy::is_held(tx, tenant, contract).await? {
+            let id = piece.delivery.id;
+            let mut others = invoices::contracts(tx, tenant, id).await?;
+            others.retain(|contract| !own.contains(contract));
+            if !others.is_empty() {
+                // Each of two who are erased at the same moment would leave it to the other.
+                deliveries::find_for_update(tx, tenant, id).await?;
+            }
+            for contract in others {
+                if privacy::is_held(tx, tenant, contract).await? {
                     piece.fate = Fate::Stays(Why::Shared);
                     break;
                 }

@@ -436,6 +436,35 @@ on_both! { OPTIONAL;
         }
     }
 
+    async fn a_document_of_two_who_are_erased_at_the_same_moment_is_not_left_for_ever(place) {
+        let (ana, bea) = (apprentice(&place, 32, Etat::Solde).await, apprentice(&place, 33, Etat::Solde).await);
+        let document = of_several(&place, Kind::Document, &[&ana, &bea]).await;
+        let tenant = place.network.tenant;
+        let keys = place.store.keys(tenant).await.unwrap();
+        let mut browser = place.signed_in("dpo@cfa.example", Role::Admin).await;
+        let way = by_identity(&mut browser, &ana).await;
+        let (subject, stamp) = form(&browser.get(&way).await.text);
+        // The erasure of the other: it holds the document, has destroyed the contract, and has not ended.
+        let mut other = place.store.writing().await.unwrap();
+        deliveries::find_for_update(&mut other, tenant, document).await.unwrap();
+        let lane = keys.fingerprint("lane", "gone");
+        store::privacy::erase_delivery(&mut other, tenant, bea.contract, lane).await.unwrap();
+        let ends = async {
+            // Longer than an erasure takes that waits for nobody.
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            other.commit().await.unwrap();
+        };
+        let sent = [("subject", subject.as_str()), ("stamp", stamp.as_str()), ("reason", "demande")];
+        let (told, ()) = tokio::join!(browser.submit("/privacy/erase", &sent), ends);
+        assert_ne!(told.status, 200, "it is more than what was shown: {}", told.text);
+        let (subject, stamp) = form(&browser.get(&way).await.text);
+        let sent = [("subject", subject.as_str()), ("stamp", stamp.as_str()), ("reason", "demande")];
+        let done = browser.submit("/privacy/erase", &sent).await;
+        assert!(done.status == 200 && done.text.contains("Effacé"), "{}", done.text);
+        let mut tx = place.store.reading().await.unwrap();
+        assert!(deliveries::payload(&mut tx, tenant, document).await.unwrap().is_none());
+    }
+
     async fn an_erasure_is_done_again_after_an_older_copy_was_put_back(place) {
         // A copy from before the erasure is a database that holds what the log kept elsewhere says is erased.
         let who = apprentice(&place, 9, Etat::Solde).await;

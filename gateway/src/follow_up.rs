@@ -248,7 +248,7 @@ async fn site(app: &App, sender: &Whose, siret: Siret) -> Result<Arc<View>, Refu
 }
 
 /// Returns findings of which none refuses the payload.
-fn unless_refused(findings: Vec<Finding>) -> Result<Vec<Finding>, Refused> {
+pub(crate) fn unless_refused(findings: Vec<Finding>) -> Result<Vec<Finding>, Refused> {
     if findings.iter().any(|one| one.effect == Effect::Refuse) {
         return Err(Refused::Findings(findings));
     }

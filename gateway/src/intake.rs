@@ -27,6 +27,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::ceilings::{Entered, Reached};
 use crate::failpoint::{self, Step};
+use crate::follow_up::unless_refused;
 use crate::mutation::{self, Mutation};
 use crate::plan::{self, Plan, Question, Way};
 use crate::system::System;
@@ -165,10 +166,11 @@ pub(crate) async fn accept(
     submission: Submission,
 ) -> Result<Accepted, Refused> {
     let judged = match judge(app, sender, &submission).await {
-        Err(refused @ Refused::ClosedSite(_)) => {
-            return same::earlier(app, sender, &submission, refused).await;
+        Err(refused @ (Refused::ClosedSite(_) | Refused::Findings(_))) => {
+            let answer = same::earlier(app, sender, &submission, refused).await;
+            return answer.inspect_err(|refused| count(app, refused));
         }
-        judged => judged.inspect_err(|refused| count(app, refused))?,
+        judged => judged?,
     };
     failpoint::pass(Step::Checked);
     let whose = (judged.question.siret_cfa, &*judged.view);
@@ -222,13 +224,7 @@ async fn judge(app: &App, sender: &Sender, submission: &Submission) -> Result<Ju
     if is_closed(app, sender.tenant, siret_cfa, &view).await? && !contract::is_avenant(dossier) {
         return Err(Refused::ClosedSite(siret_cfa));
     }
-    let mut findings = rules::effective(findings, &view.network.rules);
-    if findings
-        .iter()
-        .any(|finding| finding.effect == Effect::Refuse)
-    {
-        return Err(Refused::Findings(findings));
-    }
+    let mut findings = unless_refused(rules::effective(findings, &view.network.rules))?;
     let question = Question {
         employer: contract::employer(dossier, siret_employeur, submission.opco),
         siret_cfa,
@@ -252,7 +248,7 @@ async fn judge(app: &App, sender: &Sender, submission: &Submission) -> Result<Ju
         view,
         question,
         plan,
-        findings,
+        findings: unless_refused(findings)?,
     })
 }
 
@@ -315,8 +311,12 @@ async fn take(
             judged.findings.extend(like);
         }
         standing = self::standing(&judged.plan, &judged.findings, judged.question.now);
-        if let Err(Refused::Held(reason, findings)) = kept(standing, &mut judged) {
-            return Err(Refused::Held(reason, told_to(app, sender, findings).await?));
+        judged.findings = match unless_refused(judged.findings) {
+            Err(refused) => return Err(likeness::refused(app, sender, refused).await?),
+            Ok(findings) => findings,
+        };
+        if let Err(refused) = kept(standing, &mut judged) {
+            return Err(likeness::refused(app, sender, refused).await?);
         }
         let again = Arc::make_mut(&mut new);
         again.compared = true;

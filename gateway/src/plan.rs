@@ -139,12 +139,12 @@ pub(crate) fn follow(
 }
 
 /// Returns why a person must act, if a finding asks for one: the first in the order in which they
-/// must be mended.
+/// must be mended. What a network refuses at the door and took before it said so is held no less.
 pub(crate) fn first_hold(findings: &[Finding]) -> Option<HoldReason> {
     let held = |rule: &str| {
-        findings
-            .iter()
-            .any(|finding| finding.effect == Effect::Hold && finding.rule == rule)
+        findings.iter().any(|finding| {
+            matches!(finding.effect, Effect::Hold | Effect::Refuse) && finding.rule == rule
+        })
     };
     [
         ("ROU-005", HoldReason::FlowNotOpen),

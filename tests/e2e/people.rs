@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use domain::Opco;
+use admin_api::decisions;
+use admin_api::hand::Hand;
+use domain::{Effect, Opco};
 use harness::network::network;
 use harness::payload::{Contract, contract};
 use harness::{on_both, wait};
@@ -85,6 +87,27 @@ on_both! {
         with.body["mandat"] = json!({"reference": "M-8", "date": "2026-08-20"});
         let id = erp.submit(&with).await;
         erp.until_delivered(&id).await;
+    }
+
+    async fn what_a_network_has_refused_instead_of_held_is_refused(scene) {
+        let (network, erp) = scene.another(network().unattested()).await;
+        let hand = Hand { name: "cli:essai".to_owned(), now: scene.now(), reason: Some("plus strict".to_owned()) };
+        let mut tx = scene.store.writing().await.unwrap();
+        for rule in ["ELI-002", "DUP-002"] {
+            let strict = (rule.to_owned(), Effect::Refuse);
+            decisions::change_rule(&mut tx, network.tenant, strict, &hand).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut first = contract(122).to(Opco::Akto);
+        let refused = erp.send(&first).await.expect(422);
+        assert!(refused["constats"].to_string().contains("ELI-002"), "{refused:#}");
+        first.body["mandat"] = json!({"reference": "M-9", "date": "2026-08-20"});
+        let id = erp.submit(&first).await;
+        let refused = erp.send(&respelled(&first)).await.expect(422);
+        let said = refused["constats"].to_string();
+        assert!(said.contains("DUP-002") && said.contains(&id), "{refused:#}");
+        erp.until_delivered(&id).await;
+        assert_eq!(scene.opcos.taken(Opco::Akto, &respelled(&first)).len(), 0);
     }
 
     async fn the_same_contract_twice_is_a_conflict(scene) {

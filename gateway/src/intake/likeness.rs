@@ -9,7 +9,7 @@ use domain::{Finding, Siret, rules};
 use store::{Fingerprint, NearHit, NewEvent, SealError, StoreError, TenantKey, Tx, deliveries};
 use tokio::sync::OwnedMutexGuard;
 
-use super::Sender;
+use super::{Refused, Sender, count};
 use crate::app::App;
 use crate::contract;
 
@@ -109,6 +109,23 @@ pub(crate) async fn told_to(
         findings,
     )
     .await
+}
+
+/// Returns a refusal with its findings as they are told to who sends, and counts it.
+pub(super) async fn refused(
+    app: &App,
+    sender: &Sender,
+    refused: Refused,
+) -> Result<Refused, StoreError> {
+    let told = match refused {
+        Refused::Held(reason, findings) => {
+            Refused::Held(reason, told_to(app, sender, findings).await?)
+        }
+        Refused::Findings(findings) => Refused::Findings(told_to(app, sender, findings).await?),
+        other => other,
+    };
+    count(app, &told);
+    Ok(told)
 }
 
 /// Returns a finding for each of the contracts on their way that is much like this one.

@@ -205,8 +205,16 @@ impl Store {
             Engine::Postgres(conn) => fetch!(sql!(" for update skip locked"), conn),
         };
         let mut taken = Taken::default();
+        let mut unread = None;
         for row in rows {
-            let mail = Mail::try_from(row)?;
+            let mail = match Mail::try_from(row) {
+                Ok(mail) => mail,
+                // Taken all the same: those behind it, of every network, do not wait for it.
+                Err(error) => {
+                    unread = Some(error);
+                    continue;
+                }
+            };
             match reader(&mut tx, &mail).await? {
                 Ok(address) => taken.due.push((mail, address)),
                 Err(why) => {
@@ -216,7 +224,7 @@ impl Store {
             }
         }
         tx.commit().await?;
-        Ok(taken)
+        unread.map_or(Ok(taken), Err)
     }
 }
 

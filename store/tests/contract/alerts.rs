@@ -296,6 +296,24 @@ on_both! {
         assert_eq!(db.number("select count(*) from mail").await, 0);
     }
 
+    async fn a_mail_that_cannot_be_read_keeps_no_other_waiting(db) {
+        let tenant = db.network().await;
+        let mut tx = db.store.writing().await.unwrap();
+        let reader = reader(&mut tx, tenant).await;
+        mails::enqueue(&mut tx, &mail(&reader, Vec::new())).await.unwrap();
+        tx.commit().await.unwrap();
+        // As a later version may leave it to this one.
+        db.script("update mail set needs = 'x'".to_owned()).await;
+        let next = Mail { created_at: at(1), ..mail(&reader, Vec::new()) };
+        let mut tx = db.store.writing().await.unwrap();
+        mails::enqueue(&mut tx, &next).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(db.store.claim_mails(at(1), at(60), "un", 1).await.is_err());
+        let taken = db.store.claim_mails(at(1), at(60), "un", 1).await.unwrap();
+        let taken: Vec<_> = taken.due.iter().map(|(mail, _)| mail.id).collect();
+        assert_eq!(taken, [next.id]);
+    }
+
     async fn a_mail_leaves_only_for_who_may_still_read_it(db) {
         let tenant = db.network().await;
         let cfa = Cfa {

@@ -1,6 +1,8 @@
 //! Which contract a payload belongs to: the one the sender names, else the one whose number it
 //! carries, else the one it describes.
 
+use std::collections::BTreeSet;
+
 use domain::matching::{self, Traits};
 use domain::payload::{Facture, InfosFichier, Numero, Payload, TypeObjet};
 use domain::rules::{self, Known};
@@ -268,12 +270,8 @@ pub(super) async fn named_besides(
     let at = first.target().map(|target| target.opco).or(opco);
     let mut found: Vec<Link> = Vec::new();
     let mut tx = app.store.reading().await?;
-    for objet in &document.objets {
-        let numero = objet.id_objet.as_deref().map(str::trim);
-        let Some(numero) = numero.filter(|numero| !numero.is_empty()) else {
-            continue;
-        };
-        let dossiers = if objet.type_objet == Some(TypeObjet::Facture) {
+    for (of_invoice, numero) in named(document) {
+        let dossiers = if of_invoice {
             billed(&mut tx, &whole, at, numero).await?
         } else {
             by_number(&mut tx, &whole, &[numero.to_owned()], at).await?
@@ -292,6 +290,17 @@ pub(super) async fn named_besides(
         }
     }
     Ok(found)
+}
+
+/// Returns the numbers that a document names, and whether each is an invoice's; each once, however often it is
+/// repeated: an invoice may bill hundreds of contracts.
+fn named(document: &InfosFichier) -> BTreeSet<(bool, &str)> {
+    let numeros = document.objets.iter().filter_map(|objet| {
+        let numero = objet.id_objet.as_deref()?.trim();
+        let of_invoice = objet.type_objet == Some(TypeObjet::Facture);
+        (!numero.is_empty()).then_some((of_invoice, numero))
+    });
+    numeros.collect()
 }
 
 /// Returns the dossiers that the invoices of a number bill.
@@ -448,5 +457,27 @@ pub(super) fn complete(payload: &mut Payload, link: &Link, also: &[Link]) {
             fill(&mut rupture.numero_externe_dossier, &dossier.numero_externe);
             fill(&mut rupture.numero_deca, &dossier.numero_deca);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_document_names_again_and_again_is_looked_for_once() {
+        let objet = |what: &str, numero: &str| json!({ "typeObjet": what, "idObjet": numero });
+        let mut objets = vec![objet("FACTURE", " F-1 "); 5_000];
+        objets.extend([objet("DOSSIER_APPRENTISSAGE", "F-1"), objet("FACTURE", " ")]);
+        let body = json!({ "objets": objets }).to_string();
+        let read = Payload::read(Kind::Document, body.as_bytes()).unwrap();
+        let Payload::Document(document) = read.payload else {
+            panic!("a document");
+        };
+        assert_eq!(document.objets.len(), 5_002);
+        let named: Vec<_> = named(&document).into_iter().collect();
+        assert_eq!(named, [(false, "F-1"), (true, "F-1")]);
     }
 }

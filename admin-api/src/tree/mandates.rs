@@ -82,7 +82,7 @@ pub async fn attest(
 }
 
 /// Ends a mandate of a site: from a day on, today when none is given, it covers nothing. What was handed in
-/// before goes its way.
+/// before and is on its way goes on; what is held and judged again waits for another.
 ///
 /// # Errors
 /// When it is over, ends sooner already, or the day is before the one it was signed on.

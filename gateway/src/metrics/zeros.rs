@@ -2,6 +2,7 @@
 
 use domain::route::RouteSource;
 use domain::{HoldReason, Opco, RouteOutcome, Status};
+use store::mails::{NO_RIGHT, NOBODY};
 
 use super::{ByOpco, Ceiling, Held, Lookup, Metrics, NO_OPCO, Refusal, Settled, Word};
 
@@ -55,6 +56,9 @@ impl Metrics {
             outcome: "delivered",
         };
         self.webhooks.attempts.get_or_create(&labels).inc_by(0);
+        for outcome in ["sent", "later", "refused", "late", NOBODY, NO_RIGHT] {
+            self.mails.get_or_create(&Word { outcome }).inc_by(0);
+        }
         self
     }
 }

@@ -25,7 +25,7 @@ pub(super) enum MandateCommand {
         #[arg(long, value_parser = words::siret, value_name = "SIRET", help = "Un seul site")]
         siret: Option<Siret>,
     },
-    #[command(about = "Met fin à une attestation ; ce qui est déposé avant suit son cours")]
+    #[command(about = "Met fin à une attestation ; ce qui est déjà en route suit son cours")]
     End(EndedMandate),
 }
 

@@ -72,8 +72,8 @@ fn end_form(viewer: &Viewer, site: &Site, mandate: &Mandate) -> Markup {
             summary { (language.of("Mettre fin à ce mandat", "End this mandate")) }
             p.small {
                 (language.of(
-                    "À partir de ce jour, un contrat déposé sans autre mandat est retenu ; ce qui est déjà déposé suit son cours.",
-                    "From that day on, a contract handed in without another mandate is held; what was handed in already goes its way.",
+                    "À partir de ce jour, un contrat sans autre mandat est retenu ; ce qui est déjà en route suit son cours, ce qui est retenu et rejugé ensuite attend un mandat.",
+                    "From that day on, a contract without another mandate is held; what is on its way goes on, what is held and judged again later waits for a mandate.",
                 ))
             }
             form.narrow method="post" action=(HERE) {

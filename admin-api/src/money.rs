@@ -109,17 +109,14 @@ pub(crate) async fn blocked(
     viewer: &Viewer,
     world: Environment,
 ) -> Result<Option<Blocked>, Refusal> {
-    let Some(reach) = viewer.reach(Right::ReadMoney) else {
+    if !viewer.may(Right::ReadMoney) {
         return Ok(None);
+    }
+    let asked = Asked {
+        world: world.to_string(),
+        ..Asked::default()
     };
-    let question = Question {
-        tenant: viewer.tenant(),
-        environment: world,
-        opco: None,
-        sites: reach.filter(),
-        from: None,
-        to: None,
-    };
+    let question = asked.question(viewer)?;
     Ok(Some(desk.works.blocked(&question).await?))
 }
 

@@ -35,7 +35,7 @@ use crate::view::View;
 use crate::{contract, pause, reroute, worker};
 
 pub(crate) use self::likeness::{Twins, told, told_to};
-pub(crate) use self::same::{is_same, recall};
+pub(crate) use self::same::{is_same, recall, replayed};
 pub(crate) use self::site::{enter, is_closed};
 
 /// How long an idempotency key is remembered. Published in the API's description.
@@ -528,35 +528,6 @@ pub(crate) async fn sees(
     let mut tx = app.store.reading().await?;
     let found = store::deliveries::find(&mut tx, sender.tenant, existing).await?;
     Ok(found.is_some_and(|found| sites.contains(&found.siret_cfa)))
-}
-
-/// Answers a repeated call with what the first one stored, as it stands now.
-pub(crate) async fn replayed(
-    app: &App,
-    sender: &Sender,
-    id: DeliveryId,
-) -> Result<Accepted, Refused> {
-    let mut tx = app.store.reading().await?;
-    let delivery = store::deliveries::find(&mut tx, sender.tenant, id).await?;
-    let submission = store::deliveries::submission(&mut tx, sender.tenant, id).await?;
-    let (Some(delivery), Some(submission)) = (delivery, submission) else {
-        return Err(Refused::Store(Arc::new(StoreError::Conflict(
-            "a replayed delivery is gone",
-        ))));
-    };
-    drop(tx);
-    let route = serde_json::from_str(&submission.route_json)
-        .map_err(|_| StoreError::Conflict("a stored route cannot be read"))?;
-    Ok(Accepted {
-        id,
-        status: delivery.standing.status,
-        waiting: delivery.standing.wait_reason,
-        held: delivery.standing.hold_reason,
-        opco: delivery.opco,
-        route,
-        warnings: told_to(app, sender, finding::kept::read(&submission.warnings_json)).await?,
-        replayed: true,
-    })
 }
 
 /// Returns what a repeated call must equal: the contract as it is read, and what came beside it.

@@ -120,24 +120,24 @@ pub(crate) struct Desk {
 
 /// Which network.
 #[derive(Debug, Args)]
-struct InNetwork {
+pub(crate) struct InNetwork {
     #[arg(
         long,
         value_name = "ID|NOM",
         help = "Le réseau, par son identifiant ou son nom ; inutile s'il n'y en a qu'un"
     )]
-    network: Option<String>,
+    pub(crate) network: Option<String>,
 }
 
 /// Why.
 #[derive(Debug, Args)]
-struct Why {
+pub(crate) struct Why {
     #[arg(
         long,
         value_name = "TEXTE",
         help = "Pourquoi, pour le journal : 500 caractères au plus, ni NIR ni IBAN"
     )]
-    reason: String,
+    pub(crate) reason: String,
 }
 
 /// Which system of which OPCO.

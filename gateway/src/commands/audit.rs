@@ -17,7 +17,7 @@ use store::proofs::{self, Grown, LogKey, MAX_STEP, Shown};
 use store::tenants::Network;
 use store::{NewEvent, Store, events, tenants};
 
-use crate::commands::admin::{network_of, reason_given};
+use crate::commands::admin::{InNetwork, Why, network_of, reason_given};
 use crate::commands::failure::{Code, Exit, Failure};
 use crate::commands::output::{Out, Progress};
 use crate::commands::{Context, input, quiet_logs, runtime, words};
@@ -49,21 +49,11 @@ enum What {
 }
 
 #[derive(Debug, Args)]
-struct InNetwork {
-    #[arg(
-        long,
-        value_name = "ID|NOM",
-        help = "Le réseau, par son identifiant ou son nom ; inutile s'il n'y en a qu'un"
-    )]
-    network: Option<String>,
-}
-
-#[derive(Debug, Args)]
 struct RotateArgs {
     #[command(flatten)]
     of: InNetwork,
-    #[arg(long, value_parser = words::name, value_name = "TEXTE", help = "Pourquoi, pour le journal")]
-    reason: String,
+    #[command(flatten)]
+    why: Why,
     #[command(flatten)]
     by: By,
 }
@@ -225,7 +215,7 @@ fn line(key: &LogKey, network: &Network, last: Option<i64>) -> serde_json::Value
 }
 
 async fn rotate(desk: &mut Desk, args: &RotateArgs) -> Result<Exit, Failure> {
-    let reason = reason_given(&args.reason)?;
+    let reason = reason_given(&args.why.reason)?;
     let network = network_of(&desk.store, args.of.network.as_deref()).await?;
     let before = desk.store.published_keys(network.id, desk.now).await?;
     let sealed = desk.store.keys(network.id).await?;

@@ -1,12 +1,14 @@
 //! Whether a call is one that was made before: by its key of idempotency, or by its content.
 
-use domain::Secret;
+use std::sync::Arc;
+
 use domain::dossier::Dossier;
 use domain::id::DeliveryId;
+use domain::{Secret, finding};
 use store::{NewEvent, StoreError};
 use zeroize::Zeroizing;
 
-use super::{Accepted, Refused, Sender, Submission, content, key_print, purpose, replayed};
+use super::{Accepted, Refused, Sender, Submission, content, key_print, purpose, told_to};
 use crate::app::App;
 use crate::contract;
 
@@ -90,4 +92,33 @@ fn bare(dossier: &Dossier) -> (Zeroizing<String>, Option<Secret>) {
     let mut dossier = dossier.clone();
     dossier.take_nir();
     (Zeroizing::new(contract::sealed_form(&dossier)), nir)
+}
+
+/// Answers a repeated call with what the first one stored, as it stands now.
+pub(crate) async fn replayed(
+    app: &App,
+    sender: &Sender,
+    id: DeliveryId,
+) -> Result<Accepted, Refused> {
+    let mut tx = app.store.reading().await?;
+    let delivery = store::deliveries::find(&mut tx, sender.tenant, id).await?;
+    let submission = store::deliveries::submission(&mut tx, sender.tenant, id).await?;
+    let (Some(delivery), Some(submission)) = (delivery, submission) else {
+        return Err(Refused::Store(Arc::new(StoreError::Conflict(
+            "a replayed delivery is gone",
+        ))));
+    };
+    drop(tx);
+    let route = serde_json::from_str(&submission.route_json)
+        .map_err(|_| StoreError::Conflict("a stored route cannot be read"))?;
+    Ok(Accepted {
+        id,
+        status: delivery.standing.status,
+        waiting: delivery.standing.wait_reason,
+        held: delivery.standing.hold_reason,
+        opco: delivery.opco,
+        route,
+        warnings: told_to(app, sender, finding::kept::read(&submission.warnings_json)).await?,
+        replayed: true,
+    })
 }

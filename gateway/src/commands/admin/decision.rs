@@ -19,12 +19,8 @@ use crate::commands::words::{self, one_of};
 /// Why, and from when to when.
 #[derive(Debug, Args)]
 pub(super) struct Because {
-    #[arg(
-        long,
-        value_name = "TEXTE",
-        help = "Pourquoi, pour le journal : 500 caractères au plus, ni NIR ni IBAN"
-    )]
-    pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) why: Why,
     #[arg(long, value_parser = words::day, value_name = "AAAA-MM-JJ", help = "Premier jour ; tout de suite sinon")]
     from: Option<Date>,
     #[arg(long, value_parser = words::day, value_name = "AAAA-MM-JJ", help = "Dernier jour ; sans fin sinon")]
@@ -160,7 +156,7 @@ async fn create_route(desk: &mut Desk, new: NewOverride) -> Result<(), Failure> 
         }
     };
     let period = period(desk.now, &new.because)?;
-    let hand = desk.because(&new.because.reason)?;
+    let hand = desk.because(&new.because.why.reason)?;
     let mut tx = desk.store.writing().await?;
     let said = (subject, new.opco);
     let row = decisions::say_route(&mut tx, tenant, said, period, &hand).await;

@@ -109,7 +109,7 @@ pub(super) async fn run(desk: &mut Desk, command: SwitchCommand) -> Result<(), F
 
 async fn create(desk: &mut Desk, new: NewSwitch) -> Result<(), Failure> {
     let period = period(desk.now, &new.because)?;
-    let hand = desk.because(&new.because.reason)?;
+    let hand = desk.because(&new.because.why.reason)?;
     let opened = Opened {
         instance: new.at.instance(),
         capability: new.capability,

@@ -23,7 +23,11 @@ pub(super) struct SettleArgs {
         help = "Le témoin, par sa clé (nom+empreinte+base64)"
     )]
     witness: WitnessKey,
-    #[arg(long, value_parser = words::name, value_name = "TEXTE", help = "Ce qui a été constaté, pour le journal")]
+    #[arg(
+        long,
+        value_name = "TEXTE",
+        help = "Ce qui a été constaté, pour le journal"
+    )]
     reason: String,
     #[command(flatten)]
     by: By,
